@@ -1,0 +1,46 @@
+# ReelWorld: `make video` shows the main thing, `make test` runs the tests. Both set up what they need.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PROMPT ?= a large red ball bounces in a meadow. the camera stays still.
+
+.PHONY: help video test check bench docs train clean
+
+help:            ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(BIN)/reel: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ReelWorld needs Python 3.11 or newer; run: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev: $(BIN)/reel
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+video: $(BIN)/reel    ## make a video from a sentence (PROMPT="...")
+	$(BIN)/reel generate "$(PROMPT)" --preview --output out/video.mp4
+
+test: $(VENV)/dev     ## run the tests
+	$(BIN)/pytest
+
+check: $(VENV)/dev    ## lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev    ## measure speed; results go to benchmarks/results/
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+docs: $(VENV)/dev     ## write the generated parts of docs/
+	$(BIN)/python docs/build.py
+
+train: $(BIN)/reel    ## train the nano model from nothing (about two hours on two cores)
+	$(BIN)/reel train nano --out runs/nano
+
+clean:           ## remove what was built; keeps runs/
+	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache

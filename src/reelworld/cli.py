@@ -1,0 +1,240 @@
+"""The `reel` command: thin commands that import what they need when they run.
+
+    reel generate "a large red ball bounces in a meadow" -o ball.mp4
+    reel train nano --out runs/nano
+    reel world sample --count 16 --level 2 --seed 7 --out clips
+
+Bad input ends with one clear line on standard error and exit code 2; Ctrl-C with 130.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reelworld import __version__
+from reelworld.core.errors import Interrupted, PromptError, ReelWorldError
+
+if TYPE_CHECKING:
+    from reelworld.core.progress import Kind
+    from reelworld.core.types import Video
+    from reelworld.generate.pipeline import Pipeline, Previews
+
+app = typer.Typer(
+    help="ReelWorld: text to video, open from end to end.", no_args_is_help=True, pretty_exceptions_enable=False,
+    add_completion=False,
+)  # fmt: skip
+world = typer.Typer(help="The simulated world: footage with exact captions and ground truth.", no_args_is_help=True)
+app.add_typer(world, name="world")
+
+Json = Annotated[bool, typer.Option("--json", help="Report progress and results as JSON lines.")]
+
+
+def _told(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn our errors into one line on standard error and an exit code."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (Interrupted, KeyboardInterrupt) as error:
+            print(f"interrupted: {error}" if str(error) else "interrupted", file=sys.stderr)
+            raise typer.Exit(130) from None
+        except ReelWorldError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+
+    return run
+
+
+def _kind(as_json: bool) -> Kind:
+    return "json" if as_json else "auto"
+
+
+def _say(as_json: bool, text: str, **facts: Any) -> None:
+    """Report a result: a line for people, or an object for programs."""
+    print(json.dumps({"event": "result", **facts}) if as_json else text, flush=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Text to video, open from end to end."""
+
+
+@app.command()
+@_told
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What the video shows; - reads it from standard input.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=".mp4, .gif, .png, or a folder of frames.")] = Path(
+        "out/video.mp4"
+    ),
+    num_frames: Annotated[int | None, typer.Option(help="Frames; 1 makes an image.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same frames.")] = 0,
+    num_inference_steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
+    guidance_scale: Annotated[float, typer.Option(help="How strongly the text counts.")] = 3.0,
+    negative_prompt: Annotated[str | None, typer.Option(help="What it should not show.")] = None,
+    num_videos: Annotated[int, typer.Option(help="Videos, of seeds SEED, SEED + 1, ...")] = 1,
+    sampler: Annotated[str, typer.Option(help="euler, heun or multistep.")] = "multistep",
+    weights: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
+    scale: Annotated[int, typer.Option(help="Enlarge the picture this many times for viewing.")] = 4,
+    preview: Annotated[bool, typer.Option(help="Also write the way from noise to video as a strip.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a video from a sentence or a paragraph."""
+    text = sys.stdin.read() if prompt == "-" else prompt
+    _check_output(output, num_videos)
+    from reelworld.generate.pipeline import Pipeline, Previews
+
+    pipeline = Pipeline.load(weights)
+    _warn_unknown(pipeline, text, as_json)
+    previews = Previews() if preview else None
+    videos = pipeline(
+        text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed,
+        num_inference_steps=num_inference_steps, guidance_scale=guidance_scale, negative_prompt=negative_prompt,
+        num_videos=num_videos, sampler=sampler, progress=_kind(as_json), callback=previews,
+    )  # fmt: skip
+    for number, video in enumerate(videos):
+        _save(video, _numbered(output, number, num_videos), scale, as_json)
+    if previews is not None:
+        _save_preview(previews, output, num_inference_steps, as_json)
+
+
+def _check_output(output: Path, num_videos: int) -> None:
+    """Find out before the work, not after it, that the result could not be written."""
+    from reelworld.core.storage import check_target
+
+    for number in range(max(1, num_videos)):
+        check_target(_numbered(output, number, num_videos), (".mp4", ".gif", ".png", ""))
+
+
+def _numbered(output: Path, number: int, count: int) -> Path:
+    return output if count == 1 else output.with_name(f"{output.stem}_{number:03d}{output.suffix}")
+
+
+def _warn_unknown(pipeline: Pipeline, prompt: str, as_json: bool) -> None:
+    """Name the words that the model has never seen, with the nearest that it has."""
+    unknown = pipeline.unknown_words(prompt)
+    known = sum(word.isalnum() for word in prompt.split())
+    if unknown and known and len(unknown) >= len(set(prompt.lower().split())):
+        words = ", ".join(word for word, _ in unknown)
+        raise PromptError(f"the model knows none of these words: {words}; `reel world words` lists what it knows")
+    for word, near in unknown:
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        if as_json:
+            print(json.dumps({"event": "unknown_word", "word": word, "nearest": near}), flush=True)
+        else:
+            print(f"note: the model has never seen the word '{word}'{hint}", file=sys.stderr)
+
+
+def _save(video: Video, path: Path, scale: int, as_json: bool) -> None:
+    """Write a video and its poster."""
+    from reelworld.core.video import write
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(video, path, scale=scale, enlarge="lanczos")
+    files = [path]
+    if path.suffix in (".mp4", ".gif"):
+        files.append(write(video, path.with_suffix(".png"), scale=scale, enlarge="lanczos"))
+    _say(as_json, str(path), files=[str(f) for f in files], seed=video.metadata["seed"], shape=str(video.shape))
+
+
+def _save_preview(previews: Previews, output: Path, num_steps: int, as_json: bool) -> None:
+    """Write one picture: the first video's middle frame on its way from static noise."""
+    import numpy as np
+
+    from reelworld.core.types import Video
+    from reelworld.core.video import strip, write
+
+    first = type(previews)(previews.noisy[:num_steps], previews.clean[:num_steps])
+    picture = strip(first.film(len(first.noisy[0]) // 2), 9, height=128)
+    path = write(Video(np.asarray(picture)[None]), output.with_name(f"{output.stem}_preview.png"))
+    _say(as_json, str(path), preview=str(path))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def train(context: typer.Context) -> None:
+    """Train a recipe on the world or on footage; `reel train --help` lists the options."""
+    from reelworld.train.__main__ import main as train_main
+
+    raise typer.Exit(train_main(context.args, prog="reel train"))
+
+
+@world.command("sample")
+@_told
+def world_sample(
+    out: Annotated[Path, typer.Option(help="Folder for NAME.mp4 and NAME.json.")],
+    count: Annotated[int, typer.Option(min=1, help="Clips.")] = 16,
+    level: Annotated[int, typer.Option(help="1: primitives; 2: everything.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
+    split: Annotated[str, typer.Option(help="train, heldout or extrapolate.")] = "train",
+    width: Annotated[int, typer.Option(help="Pixels.")] = 64,
+    height: Annotated[int, typer.Option(help="Pixels.")] = 64,
+    num_frames: Annotated[int, typer.Option(help="Frames.")] = 16,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 8.0,
+    arrays: Annotated[bool, typer.Option(help="Also write ids, depth and flow of every pixel (.npz).")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write clips with captions, scene programs and ground truth; `reel train --data` reads the folder."""
+    from reelworld.world.dataset import write_clips
+    from reelworld.world.stream import WorldConfig
+
+    config = WorldConfig(
+        level=level, split=split, width=width, height=height, num_frames=num_frames, fps=fps, seed=seed
+    )
+    paths = write_clips(out, config, count, arrays=arrays, progress=_kind(as_json))
+    _say(as_json, f"{len(paths)} clips in {out}", files=[str(p) for p in paths])
+
+
+@world.command("show")
+@_told
+def world_show(
+    scene: Annotated[Path, typer.Argument(help="A scene program, or the JSON of a sampled clip.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write the film; default: beside the scene.")] = None,
+    size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels of each side.")] = 256,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 8.0,
+) -> None:
+    """Film a scene program and print its captions and events."""
+    from reelworld.core.video import write
+    from reelworld.world.dataset import captions, read_scene, replay
+
+    program = read_scene(scene)
+    clip, _, video = replay(program, width=size, height=size, fps=fps)
+    target = out or scene.with_name(f"{scene.stem}_shown.mp4")
+    write(video, target)
+    for name, text in captions(clip, 0):
+        print(f"{name}: {text}")
+    for entry in clip.trajectory.log:
+        print(f"{entry.time:5.2f} s  {entry.kind}  {entry.agent} -> {entry.patient}")
+    print(target)
+
+
+@world.command("words")
+@_told
+def world_words() -> None:
+    """List every word that the world's captions can contain."""
+    from reelworld.world.caption import vocabulary
+
+    print(" ".join(word for word in vocabulary() if word.isalpha()))
+
+
+if __name__ == "__main__":
+    app()

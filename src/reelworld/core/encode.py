@@ -1,0 +1,141 @@
+"""Turn a video into the bytes of a file: mp4 (H.264), gif, png, or an HTML element for notebooks.
+
+Used through `reelworld.core.video.write` and `Video._repr_html_`; nothing here touches the disk.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from PIL import Image, PngImagePlugin
+
+from reelworld.core.errors import VideoError
+from reelworld.core.sheet import strip
+from reelworld.core.types import Frames, Video
+
+MIN_FPS, MAX_GIF_FPS, MAX_MP4_FPS = 0.01, 100.0, 1000.0
+_BT709 = 1  # ITU-T H.273: colour primaries, transfer and matrix of high-definition video
+
+
+def poster(video: Video, index: int = 0) -> Image.Image:
+    """Return one frame as an image."""
+    return Image.fromarray(video.frames[index])
+
+
+def encode_mp4(video: Video, crf: int = 16) -> bytes:
+    """Return the video as an mp4 file: H.264, yuv420p, BT.709, index first, metadata in the comment.
+
+    Raises: VideoError where crf, fps, size or metadata do not fit.
+    """
+    if not 0 <= crf <= 51:
+        raise VideoError(f"crf is {crf}; give a quality from 0 (best) to 51 (worst)")
+    _check_fps(video, MAX_MP4_FPS)
+    frames = _even(video.frames)
+    rate = Fraction(video.fps).limit_denominator(100_000)
+    buffer = io.BytesIO()
+
+    def reopen(url: str, flags: int, options: dict[str, str]) -> io.BytesIO:
+        return io.BytesIO(buffer.getvalue())  # "faststart" reads the file again to move the index to its head
+
+    options = {"movflags": "+faststart"}
+    try:
+        with av.open(buffer, "w", format="mp4", options=options, io_open=reopen) as container:
+            container.metadata["comment"] = _metadata_text(video)
+            stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
+            stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+            _tag_colours(stream.codec_context)
+            for index, array in enumerate(frames):
+                container.mux(stream.encode(_yuv(array, index)))
+            container.mux(stream.encode(None))
+    except av.FFmpegError as error:
+        raise VideoError(
+            f"cannot encode {video.shape} as mp4 ({error.strerror}); change its size or fps"
+        ) from error
+    return buffer.getvalue()
+
+
+def encode_gif(video: Video) -> bytes:
+    """Return the video as an endless GIF with one palette of 256 colours and times in whole 1/100 s.
+
+    Raises: VideoError where fps or metadata do not fit.
+    """
+    _check_fps(video, MAX_GIF_FPS)
+    images = [Image.fromarray(frame) for frame in video.frames]
+    palette = strip(video, min(16, len(video)), gap=0).quantize(256, method=Image.Quantize.MEDIANCUT)
+    pages = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in images]
+    ends = [round(100 * (index + 1) / video.fps) for index in range(len(video))]
+    delays = [10 * (end - begin) for begin, end in zip([0, *ends], ends, strict=False)]
+    buffer = io.BytesIO()
+    pages[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=pages[1:],
+        duration=delays if len(pages) > 1 else delays[0],
+        loop=0,
+        comment=_metadata_text(video).encode(),
+    )
+    return buffer.getvalue()
+
+
+def encode_png(video: Video, index: int = 0) -> bytes:
+    """Return one frame as a PNG file, with the metadata as JSON in its comment."""
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("comment", _metadata_text(video))
+    buffer = io.BytesIO()
+    poster(video, index).save(buffer, "PNG", pnginfo=notes)
+    return buffer.getvalue()
+
+
+def html(video: Video, width: int = 256) -> str:
+    """Return the video as an HTML element with the file inside, at least `width` pixels wide."""
+    width = max(width, video.shape.width)
+    style = f'width="{width}" style="image-rendering: pixelated"'
+    if video.shape.is_image:
+        return f'<img {style} src="data:image/png;base64,{base64.b64encode(encode_png(video)).decode()}">'
+    data = base64.b64encode(encode_mp4(video)).decode()
+    return (
+        f'<video {style} controls autoplay loop muted playsinline src="data:video/mp4;base64,{data}"></video>'
+    )
+
+
+def _check_fps(video: Video, highest: float) -> None:
+    if not MIN_FPS <= video.fps <= highest:
+        raise VideoError(
+            f"{video.fps:g} fps cannot be written; this format takes {MIN_FPS:g} to {highest:g} fps"
+        )
+
+
+def _even(frames: Frames) -> Frames:
+    """Repeat the last row and column where height or width is odd."""
+    _, height, width, _ = frames.shape
+    return np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _yuv(array: np.ndarray, index: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
+    frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+    frame.pts = index
+    return frame
+
+
+def _tag_colours(context: Any) -> None:
+    """Say in the file how its colours were made, so that every player undoes just that."""
+    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_range = ColorRange.MPEG.value
+
+
+def _metadata_text(video: Video) -> str:
+    try:
+        return json.dumps(video.metadata)
+    except (TypeError, ValueError) as error:
+        raise VideoError(
+            f"the video's metadata cannot be JSON ({error}); use text, numbers, lists, dicts"
+        ) from error

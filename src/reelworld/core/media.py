@@ -1,0 +1,100 @@
+"""What a media file says of itself and may ask of us: the shared words of films and pictures.
+
+Used through `reelworld.core.video`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import av
+from PIL import Image
+
+from reelworld.core.errors import VideoError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a file may ask of us. `max_bytes` bounds the file, and the frames that are kept in memory."""
+
+    max_width: int = 4096
+    max_height: int = 4096
+    max_frames: int = 20_000
+    max_seconds: float = 600.0
+    max_bytes: int = 2 * 2**30
+
+    def check_size(self, path: str | Path, width: int, height: int) -> None:
+        """Raise VideoError where one frame is too large."""
+        if width < 1 or height < 1:
+            raise VideoError(f"{path} has no picture size ({width}x{height}); it is broken")
+        if width > self.max_width or height > self.max_height:
+            limit = f"{self.max_width}x{self.max_height}"
+            raise VideoError(
+                f"{path} is {width}x{height}, over the limit of {limit}; shrink it or raise the limit"
+            )
+
+    def check_amount(self, path: str | Path, seconds: float, num_frames: int, num_bytes: int = 0) -> None:
+        """Raise VideoError where there is too much of it."""
+        mend = "read a part (start, duration), fewer or smaller frames, or raise the limit"
+        if seconds > self.max_seconds:
+            raise VideoError(
+                f"{path}: {seconds:.3g} seconds are over the limit of {self.max_seconds:g}; {mend}"
+            )
+        if num_frames > self.max_frames:
+            raise VideoError(f"{path}: {num_frames} frames are over the limit of {self.max_frames}; {mend}")
+        if num_bytes > self.max_bytes:
+            sizes = f"{num_bytes / 2**20:.4g} MiB are over the limit of {self.max_bytes / 2**20:.4g}"
+            raise VideoError(f"{path}: {sizes}; {mend}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoInfo:
+    """What the header of a file says; sizes are as shown, with square pixels.
+
+    `duration` (seconds) and `num_frames` are None where the header does not tell. `metadata` is what
+    `video.write` stored; empty for files from elsewhere.
+    """
+
+    width: int
+    height: int
+    fps: float
+    duration: float | None
+    num_frames: int | None
+    codec: str
+    num_bytes: int
+    has_audio: bool = False
+    is_still: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class TimedFrame(NamedTuple):
+    """A frame, shown from `begin` to `end` seconds after the start of the file."""
+
+    begin: float
+    end: float
+    picture: av.VideoFrame | Image.Image
+
+
+class Source(Protocol):
+    """An open file: its header and its frames."""
+
+    info: VideoInfo
+
+    def timed(self, start: float) -> Iterator[TimedFrame]:
+        """Yield frames in order of time, from the one shown at `start` or earlier."""
+
+    def image(self, picture: Any) -> Image.Image:
+        """Turn a frame's picture into an RGB image."""
+
+
+def stored_metadata(text: str | bytes) -> dict[str, Any]:
+    """Read the metadata that `video.write` put into a comment; empty for any other comment."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,265 @@
+"""Read, write and show videos: mp4 (H.264), gif, png, folders of frames, contact sheets (PyAV, Pillow).
+
+    clip = read("talk.mp4", width=64, height=64, fps=8, start=2.0, num_frames=16)
+    write(clip, "clip.mp4", scale=4)      # also .gif, .png (its first frame), or a folder of numbered .png
+    contact_sheet([clip], ["a talk"]).save("sheet.png")
+
+Files are written whole or not at all (storage.py). `probe` and `read` return the metadata written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from reelworld.core.encode import encode_gif, encode_mp4, encode_png, html, poster
+from reelworld.core.errors import ShapeError, VideoError
+from reelworld.core.media import Limits, Source, TimedFrame, VideoInfo
+from reelworld.core.sheet import contact_sheet, strip
+from reelworld.core.sources import opened
+from reelworld.core.storage import atomic, write_bytes
+from reelworld.core.types import Video
+
+__all__ = [
+    "Limits",
+    "VideoInfo",
+    "contact_sheet",
+    "encode_gif",
+    "encode_mp4",
+    "encode_png",
+    "html",
+    "poster",
+    "probe",
+    "read",
+    "read_image",
+    "strip",
+    "write",
+]
+
+MAX_SKIPPED = 20_000  # frames decoded on the way from a key frame to the start asked for
+DEFAULT_LIMITS = Limits()
+
+
+def probe(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
+    """Return what a file says about itself, after decoding its first frame.
+
+    Raises: VideoError for a file that is broken, too large or no video.
+    """
+    with opened(path, limits) as source:
+        first = next(iter(source.timed(0.0)), None)
+        if first is None:
+            raise VideoError(f"{path} holds no frames; give a video or an image")
+        width, height = source.image(first.picture).size
+        return replace(source.info, width=width, height=height)
+
+
+def read(
+    path: str | Path,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
+    num_frames: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Video:
+    """Read a video or image file, evenly spaced in time.
+
+    `width` and `height` (both or none) resize and centre-crop, never stretch. `fps` resamples by showing, at
+    each new time, the frame that the file shows then (within half a frame). `start`, `duration` (seconds) and
+    `num_frames` take a part; a file that ends sooner gives fewer frames.
+
+    Raises: VideoError for a file that is broken, too large, no video, or over before `start`; ShapeError for
+        impossible options.
+    """
+    _check_options(width, height, fps, start, duration, num_frames)
+    with opened(path, limits) as source:
+        info = source.info
+        size = None if width is None or height is None else (width, height)
+        rate = fps or info.fps
+        wanted = _wanted(info, rate, duration, num_frames)
+        _check_header(
+            path, info, limits, rate, start, wanted, 3 * math.prod(size or (info.width, info.height))
+        )
+        timed = _guarded(source, path, start, limits)
+        shown = islice(_at_even_times(timed, rate, info.fps, start), wanted)
+        frames = _collect(source, shown, size, path, limits)
+    if not frames:
+        raise VideoError(f"{path} shows nothing from {start:g} seconds on; start earlier")
+    return Video(np.stack(frames), rate, info.metadata)
+
+
+def read_image(path: str | Path, *, width: int | None = None, height: int | None = None) -> Video:
+    """Read an image, or the first frame of a video, as a video of one frame.
+
+    Raises: VideoError as `read` does.
+    """
+    return read(path, width=width, height=height, num_frames=1)
+
+
+def write(
+    video: Video,
+    path: str | Path,
+    *,
+    crf: int = 16,
+    scale: int = 1,
+    enlarge: Literal["nearest", "lanczos"] = "nearest",
+) -> Path:
+    """Write a video as .mp4, .gif, .png (its first frame) or, without a suffix, a folder of numbered .png.
+
+    `crf` is the H.264 quality (0 best, 51 worst). `scale` enlarges small clips for viewing. An .mp4 needs
+    even sizes: odd ones are padded by one repeated row or column. Metadata is stored as JSON.
+
+    Raises: StorageError where the disk refuses; VideoError where the suffix or the metadata does not fit.
+    """
+    video = _enlarged(video, scale, enlarge)
+    suffix = Path(path).suffix.lower()
+    if suffix == ".mp4":
+        return write_bytes(path, encode_mp4(video, crf))
+    if suffix == ".gif":
+        return write_bytes(path, encode_gif(video))
+    if suffix == ".png":
+        return write_bytes(path, encode_png(video))
+    if suffix:
+        raise VideoError(
+            f"cannot write {path}: {suffix} is unknown; use .mp4, .gif, .png or a folder (no suffix)"
+        )
+    with atomic(path) as folder:
+        folder.mkdir()
+        for index in range(len(video)):
+            (folder / f"frame_{index:05d}.png").write_bytes(encode_png(video, index))
+    return Path(path)
+
+
+def _guarded(source: Source, path: str | Path, start: float, limits: Limits) -> Iterator[TimedFrame]:
+    """Yield the frames of `source` while their number and times keep within `limits`."""
+    kept = skipped = 0
+    for frame in source.timed(start):
+        if frame.end <= start:
+            skipped += 1
+        else:
+            kept += 1
+        limits.check_amount(path, frame.begin - start, kept - 1)  # the latest may only end the one before
+        if skipped > MAX_SKIPPED:
+            raise VideoError(f"{path} must be decoded too long to reach {start:g} seconds; convert it to mp4")
+        yield frame
+
+
+def _at_even_times(
+    frames: Iterator[TimedFrame], fps: float, source_fps: float, start: float
+) -> Iterator[TimedFrame]:
+    """Yield the frame that is shown at start + k / fps, for k = 0, 1, ...
+
+    Looks half a frame later than that (of the faster rate), so that no rounding of times skips a frame.
+    """
+    shown, number = None, 0
+    due = start + 0.5 / max(fps, source_fps)
+    for frame in frames:
+        shown = shown or frame
+        while due + number / fps < frame.begin:
+            yield shown
+            number += 1
+        shown = frame
+    while shown is not None and due + number / fps < shown.end:
+        yield shown
+        number += 1
+
+
+def _collect(
+    source: Source,
+    frames: Iterator[TimedFrame],
+    size: tuple[int, int] | None,
+    path: str | Path,
+    limits: Limits,
+) -> list[np.ndarray]:
+    """Turn frames into arrays of one size (that of the first, if none is asked for) within `limits`."""
+    arrays: list[np.ndarray] = []
+    last = None
+    for frame in frames:
+        if frame is not last:
+            image = source.image(frame.picture)
+            size = size or image.size
+            array, last = _fit(image, *size), frame
+        arrays.append(array)
+        limits.check_amount(path, 0.0, len(arrays), len(arrays) * array.nbytes)
+    return arrays
+
+
+def _fit(image: Image.Image, width: int, height: int) -> np.ndarray:
+    """Resize and centre-crop to width x height without stretching."""
+    if image.size == (width, height):
+        return np.asarray(image)
+    scale = max(width / image.width, height / image.height)
+    kept_width, kept_height = min(width / scale, image.width), min(height / scale, image.height)
+    left, top = (image.width - kept_width) / 2, (image.height - kept_height) / 2
+    box = (left, top, left + kept_width, top + kept_height)
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box=box))
+
+
+def _wanted(info: VideoInfo, fps: float, duration: float | None, num_frames: int | None) -> int | None:
+    """Return how many frames to take at most, or None for all that follow."""
+    bounds = [1] if info.is_still else []
+    if num_frames is not None:
+        bounds.append(num_frames)
+    if duration is not None:
+        bounds.append(max(1, round(duration * fps)))
+    return min(bounds, default=None)
+
+
+def _check_header(
+    path: str | Path,
+    info: VideoInfo,
+    limits: Limits,
+    fps: float,
+    start: float,
+    wanted: int | None,
+    frame_bytes: int,
+) -> None:
+    """Raise VideoError where the part asked for would be too large, by what the header says."""
+    bounds = [] if wanted is None else [wanted]
+    if info.duration is not None:
+        bounds.append(math.ceil(max(0.0, info.duration - start) * fps))
+    num_frames = min(bounds, default=0)
+    limits.check_amount(path, num_frames / fps, num_frames, num_frames * frame_bytes)
+
+
+def _check_options(
+    width: int | None,
+    height: int | None,
+    fps: float | None,
+    start: float,
+    duration: float | None,
+    num_frames: int | None,
+) -> None:
+    if (width is None) != (height is None):
+        raise ShapeError("only one of width and height is given; give both or neither")
+    for name, value in (("width", width), ("height", height), ("num_frames", num_frames)):
+        if value is not None and value < 1:
+            raise ShapeError(f"{name} is {value}; give at least 1")
+    for name, seconds in (("fps", fps), ("duration", duration)):
+        if seconds is not None and not 0 < seconds < float("inf"):
+            raise ShapeError(f"{name} is {seconds}; give a positive number")
+    if not 0 <= start < float("inf"):
+        raise ShapeError(f"start is {start}; give 0 seconds or more")
+
+
+def _enlarged(video: Video, scale: int, enlarge: str) -> Video:
+    if scale < 1 or enlarge not in ("nearest", "lanczos"):
+        raise ShapeError(
+            f"cannot enlarge {scale} times by {enlarge!r}; use a whole scale, nearest or lanczos"
+        )
+    if scale == 1:
+        return video
+    shape = video.shape.scaled(space=scale)
+    filters = {"nearest": Image.Resampling.NEAREST, "lanczos": Image.Resampling.LANCZOS}
+    size = (shape.width, shape.height)
+    images = [Image.fromarray(frame).resize(size, filters[enlarge]) for frame in video.frames]
+    return Video(np.stack([np.asarray(image) for image in images]), video.fps, video.metadata)

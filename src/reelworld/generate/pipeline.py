@@ -1,0 +1,290 @@
+"""Prompt -> video: text and noise through the denoiser, step by step.
+
+    pipeline = Pipeline.load()                     # the packaged weights; or a file of your own
+    (video,) = pipeline("a red ball rolls past a blue box", seed=3)
+    video.save("ball.mp4")
+
+The same weights, prompt, settings and seed give the same frames; `num_videos=4, seed=3` gives those of seeds
+3 to 6. A video's metadata says how it was made. Image-to-video and other editing pass `known` frames and a
+`mask`, and get the same frames back where the mask is 1.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reelworld import __version__
+from reelworld.core import runtime
+from reelworld.core.config import from_json, to_json
+from reelworld.core.errors import CheckpointError, ConfigError, PromptError, ShapeError
+from reelworld.core.progress import Kind, Progress
+from reelworld.core.progress import progress as open_progress
+from reelworld.core.types import Frames, Pixels, Video, VideoShape
+from reelworld.diffusion.guidance import guided
+from reelworld.diffusion.masks import pin_known
+from reelworld.diffusion.samplers import SAMPLERS, Callback, Model, schedule
+from reelworld.generate import request
+from reelworld.generate.request import Given, Sampling, to_frames
+from reelworld.models.released import Released, checkpoint_to_denoiser
+from reelworld.models.text import NULL, TextFeatures
+
+DEFAULT_WEIGHTS = "nano.safetensors"
+
+
+class Pipeline:
+    """A denoiser with its tokenizer, ready to make videos."""
+
+    def __init__(
+        self,
+        released: Released,
+        *,
+        weights_hash: str = "",
+        device: str | torch.device = "auto",
+        compile: bool = False,
+    ) -> None:
+        """Take over released weights; `compile` pays for many videos of one shape.
+
+        Raises: DeviceError where the device is not here; ConfigError where nothing can be compiled.
+        """
+        self.device = runtime.device(device)
+        self.denoiser = released.denoiser.to(self.device)
+        self.tokenizer, self.card, self.weights_hash = released.tokenizer, released.card, weights_hash
+        self.shape = _default_shape(released.card)
+        if compile:
+            _check_compiler(self.device)
+        self._denoise = torch.compile(self.denoiser, dynamic=False) if compile else self.denoiser
+
+    @classmethod
+    def load(
+        cls, path: str | Path | None = None, *, device: str | torch.device = "auto", compile: bool = False
+    ) -> "Pipeline":
+        """Read a weights file, or the packaged weights.
+
+        Raises: CheckpointError where it is missing, corrupt or no denoiser; else as `Pipeline`.
+        """
+        path = default_weights() if path is None else Path(path)
+        released = checkpoint_to_denoiser(path)
+        return cls(released, weights_hash=file_hash(path), device=device, compile=compile)
+
+    def unknown_words(self, prompt: str) -> list[tuple[str, list[str]]]:
+        """List the words of a prompt that the model never learnt, each with known words spelt alike."""
+        request.check_prompt(prompt)
+        return self.tokenizer.unknown_words(prompt)
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        prompt: str,
+        *,
+        num_frames: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        fps: float | None = None,
+        num_inference_steps: int = 20,
+        guidance_scale: float = 3.0,
+        guidance_interval: tuple[float, float] = (0.0, 1.0),
+        guidance_rescale: float = 0.0,
+        negative_prompt: str | None = None,
+        seed: int = 0,
+        num_videos: int = 1,
+        sampler: str = "multistep",
+        shift: float = 1.0,
+        known: Frames | None = None,
+        mask: Tensor | None = None,
+        progress: Kind = "silent",
+        callback: Callback | None = None,
+    ) -> list[Video]:
+        """Make `num_videos` videos of a prompt, one for each seed from `seed` on; one frame is an image.
+
+        A size left out is that of `known`, or the one that the weights were trained for. `known` (uint8
+        [T, H, W, 3]) counts where `mask`, which broadcasts to [1, T, H, W, 1], is 1. `callback(step,
+        num_steps, clean_prediction, noisy)` sees each video in turn, as pixels [1, T, H, W, 3].
+
+        Raises: PromptError, ShapeError, ConfigError; CheckpointError where the weights give non-finite
+        numbers.
+        """
+        sampling = Sampling(
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
+            guidance_rescale=guidance_rescale,
+            sampler=sampler,
+            shift=shift,
+        )
+        sizes = {"num_frames": num_frames, "height": height, "width": width, "fps": fps}
+        shape = request.wanted_shape(self.shape, known, self.denoiser.config.patch, **sizes)
+        given = request.given(known, mask, shape, self.device)
+        origin = {"prompt": prompt, "negative_prompt": negative_prompt, **to_json(sampling)}
+        seeds = request.seeds(seed, num_videos)
+        model = self._model(prompt, negative_prompt, sampling, given, shape.fps)
+        with open_progress(progress, num_videos * num_inference_steps, "generating") as bar:
+            report = _reporting(bar, callback)
+            return [
+                self._video(
+                    self._sample(model, shape, sampling, each, report), given, shape, {**origin, "seed": each}
+                )
+                for each in seeds
+            ]
+
+    def _model(
+        self, prompt: str, negative_prompt: str | None, sampling: Sampling, given: Given | None, fps: float
+    ) -> Model:
+        """Return the guided model: text encoded once, both branches in one batch."""
+        texts = self._texts(prompt, negative_prompt)
+        return guided(
+            self._bound(texts[0], given, fps),
+            self._bound(texts, given, fps),
+            sampling.guidance_scale,
+            interval=sampling.guidance_interval,
+            rescale=sampling.guidance_rescale,
+        )
+
+    def _texts(self, prompt: str, negative_prompt: str | None) -> TextFeatures:
+        """Encode [prompt, negative prompt]; without a negative prompt the second is the dropped caption."""
+        texts = [prompt, negative_prompt or ""]
+        for text, name in zip(texts, ("prompt", "negative prompt"), strict=True):
+            request.check_prompt(text, name)
+        ids = self.tokenizer.encode(texts, self.denoiser.config.text.max_length, truncate=False)
+        if ids[0, 0] == NULL:
+            raise PromptError("the prompt is empty; describe what the video should show")
+        with self._autocast():
+            return self.denoiser.encode_text(ids.to(self.device))
+
+    def _bound(self, texts: TextFeatures, given: Given | None, fps: float) -> Model:
+        """Return the denoiser as a function of noisy videos, one for each text, and one timestep."""
+        batch = len(texts)
+        known = None if given is None else given.known.expand(batch, -1, -1, -1, -1)
+        mask = None if given is None else given.mask.expand(batch, -1, -1, -1, -1)
+
+        def model(noisy: Tensor, timestep: Tensor) -> Tensor:
+            with self._autocast():
+                clean: Tensor = self._denoise(noisy, timestep.expand(batch), texts, known, mask, fps)
+            return clean.float()
+
+        return model
+
+    def _sample(
+        self, model: Model, shape: VideoShape, sampling: Sampling, seed: int, report: Callback
+    ) -> Pixels:
+        """Denoise one video, alone: so its frames depend on its seed and not on its company.
+
+        The noise is drawn on the CPU, so that a seed means the same on every device.
+        """
+        noise = torch.randn(1, *shape.size, 3, generator=runtime.generator(seed)).to(self.device)
+        times = schedule(sampling.num_inference_steps, sampling.shift)
+        clean = SAMPLERS[sampling.sampler](model, noise, times, report)
+        if not bool(clean.isfinite().all()):
+            raise CheckpointError("the weights gave numbers that are not finite; load other weights")
+        return clean
+
+    def _video(self, clean: Pixels, given: Given | None, shape: VideoShape, origin: dict[str, Any]) -> Video:
+        """Put the known pixels back and say how the video was made."""
+        pinned = clean if given is None else pin_known(clean, given.known, given.mask)
+        about = {"shape": to_json(shape), "weights": self.weights_hash, "reelworld": __version__}
+        return Video(to_frames(pinned), shape.fps, {**origin, **about})
+
+    def _autocast(self) -> torch.autocast:
+        """Compute in bfloat16 where that is faster."""
+        dtype = runtime.compute_dtype(self.device)
+        return torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32)
+
+
+@dataclass
+class Previews:
+    """A callback that keeps, as frames, what each step started from and what it predicted."""
+
+    noisy: list[Frames] = field(default_factory=list)
+    clean: list[Frames] = field(default_factory=list)
+
+    def __call__(self, step: int, num_steps: int, clean: Tensor, noisy: Tensor) -> None:
+        """Keep one step."""
+        self.noisy.append(to_frames(noisy))
+        self.clean.append(to_frames(clean))
+
+    def film(self, frame: int = 0) -> Video:
+        """Return one frame as it comes out of the noise, step by step; `core.video.strip` lays it out."""
+        return Video(np.stack([step[frame] for step in [*self.noisy, self.clean[-1]]]))
+
+
+def generate(
+    prompt: str, *, weights: str | Path | None = None, device: str = "auto", **options: Any
+) -> Video:
+    """Make one video of a prompt; the weights stay loaded for the next. Options are those of `Pipeline`.
+
+    Raises: as `Pipeline` does; ConfigError for `num_videos`, which needs a `Pipeline`.
+    """
+    if "num_videos" in options:
+        raise ConfigError("generate makes one video; for more, use reelworld.load()(prompt, num_videos=...)")
+    path = default_weights() if weights is None else Path(weights)
+    written = path.stat().st_mtime_ns if path.is_file() else 0
+    (video,) = _loaded(path, device, written)(prompt, **options)
+    return video
+
+
+def load(
+    path: str | Path | None = None, *, device: str | torch.device = "auto", compile: bool = False
+) -> Pipeline:
+    """Read a weights file (default: the packaged weights) into a pipeline; for video files see `Video.load`.
+
+    Raises: as `Pipeline.load` does.
+    """
+    return Pipeline.load(path, device=device, compile=compile)
+
+
+@lru_cache(maxsize=2)
+def _loaded(path: Path, device: str, written: int) -> Pipeline:
+    """Load once; anew where the file was written anew."""
+    return Pipeline.load(path, device=device)
+
+
+def default_weights() -> Path:
+    """Return the packaged weights.
+
+    Raises: CheckpointError where this copy of ReelWorld has none.
+    """
+    path = Path(str(files("reelworld") / "weights" / DEFAULT_WEIGHTS))
+    if not path.is_file():
+        raise CheckpointError(
+            f"no weights are packaged here ({path} is missing); train them with `reel train nano`, "
+            "then load the weights.safetensors of that run"
+        )
+    return path
+
+
+def file_hash(path: str | Path) -> str:
+    """Return the first 16 hexadecimal digits of a file's SHA-256: `sha256sum` shows the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _default_shape(card: dict[str, Any]) -> VideoShape:
+    """Return the shape that the weights were trained for, as their card says."""
+    try:
+        return from_json(VideoShape, card.get("shape"))
+    except (ConfigError, ShapeError) as error:
+        raise CheckpointError(f"the weights' card names no usable shape ({error}); save them anew") from error
+
+
+def _check_compiler(device: torch.device) -> None:
+    if not runtime.compiler_available(device):
+        raise ConfigError(
+            "compile=True needs a C++ compiler and Python's headers; install g++ or leave it out"
+        )
+
+
+def _reporting(bar: Progress, callback: Callback | None) -> Callback:
+    """Return a callback that moves the bar, then calls the caller's."""
+
+    def report(step: int, num_steps: int, clean: Tensor, noisy: Tensor) -> None:
+        bar.advance()
+        if callback is not None:
+            callback(step, num_steps, clean, noisy)
+
+    return report

@@ -1,0 +1,239 @@
+"""The diffusion transformer: noisy video, timestep and text -> clean video.
+
+    denoiser = Denoiser(DenoiserConfig())
+    text = denoiser.encode_text(tokenizer.encode(["a red ball"]))    # once per prompt
+    clean = denoiser(noisy, timestep, text)                          # [B, T, H, W, 3], in [-1, 1]
+
+Known pixels (image-to-video, extend, infill, loop) enter as `known` and `mask`; an image is a video of one frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from reelworld.core.errors import ShapeError
+from reelworld.models.attention import SelfAttention, key_bias
+from reelworld.models.layers import Condition, SwiGLU, modulate, rms_norm, rotary_angles, rotary_split
+from reelworld.models.patches import Grid, PatchConfig, patchify, unpatchify
+from reelworld.models.text import TextConfig, TextEncoder, TextFeatures
+
+Rotary = tuple[Tensor, Tensor]
+REFERENCE_FPS = 8.0  # the frame rate at which neighbouring tubelets of 4 frames are one unit of time apart
+REFERENCE_FRAMES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserConfig:
+    """The diffusion transformer's size; rotary_theta is its slowest period in tubelets, over 2 pi."""
+
+    dim: int = 256
+    depth: int = 8
+    num_heads: int = 4
+    mlp_ratio: float = 2.0
+    channels: int = 3
+    rotary_theta: float = 100.0
+    patch: PatchConfig = field(default_factory=PatchConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+
+
+class Block(nn.Module):
+    """Attention to video and text, then SwiGLU, each normalised and modulated before and gated after.
+
+    x + (1 + gate) * f(rms_norm(x) * (1 + scale) + shift), where (shift, scale, gate) is the modulation shared by all
+    blocks plus the block's own bias. Source: arXiv:2310.00426 section 2.3 (adaLN-single).
+    """
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config.dim, config.num_heads)
+        self.mlp = SwiGLU(config.dim, config.mlp_ratio)
+        self.bias = nn.Parameter(torch.zeros(6, config.dim))
+
+    def forward(
+        self, x: Tensor, modulation: Tensor, rotary: Rotary, mask: Tensor, text: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Transform tokens [B, N, dim] under a modulation [B, 6, dim]; text holds this block's keys and values."""
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (
+            (modulation + self.bias).unsqueeze(2).unbind(1)
+        )  # each [B, 1, dim]
+        x = x + (1 + gate_a) * self.attention(modulate(x, shift_a, scale_a), rotary, mask, text)
+        return x + (1 + gate_m) * self.mlp(modulate(x, shift_m, scale_m))
+
+
+class Denoiser(nn.Module):
+    """Predicts the clean video from a noisy one; at initialisation it predicts zero (mid-grey)."""
+
+    def __init__(self, config: DenoiserConfig, generator: torch.Generator | None = None) -> None:
+        """Build with weights drawn from `generator` (default: seed 0)."""
+        super().__init__()
+        self.config = config
+        window = config.patch.window_pixels * config.channels
+        self.embed_noisy = nn.Linear(window, config.dim)
+        self.embed_known = nn.Linear(config.patch.tubelet_pixels * (config.channels + 1), config.dim, bias=False)
+        self.condition = Condition(config.dim)
+        self.text_encoder = TextEncoder(config.text)
+        self.text_keys_values = nn.Linear(config.text.dim, config.depth * 2 * config.dim, bias=False)
+        self.text_key_scale = nn.Parameter(torch.ones(config.depth, 1, config.dim // config.num_heads))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.final_modulation = nn.Linear(config.dim, 2 * config.dim)
+        self.final = nn.Linear(config.dim, window)
+        self._initialise(generator or torch.Generator().manual_seed(0))
+
+    def encode_text(self, token_ids: Tensor) -> TextFeatures:
+        """Turn ids [B, L] into every block's keys and values, in one product."""
+        features, mask = self.text_encoder(token_ids)
+        shape = (self.config.depth, 2, self.config.num_heads, -1)
+        keys, values = self.text_keys_values(features).unflatten(-1, shape).unbind(3)
+        return TextFeatures((rms_norm(keys) * self.text_key_scale).type_as(values), values, mask)
+
+    def forward(
+        self,
+        noisy: Tensor,
+        timestep: Tensor,
+        text: TextFeatures,
+        known: Tensor | None = None,
+        mask: Tensor | None = None,
+        fps: float = REFERENCE_FPS,
+    ) -> Tensor:
+        """Predict the clean video [B, T, H, W, C] of a noisy one at timesteps [B] (0 = clean, 1 = noise).
+
+        known [B, T, H, W, C] counts where mask [B, T, H, W, 1] is 1. Raises: ShapeError.
+        """
+        batch, num_frames, height, width, _ = noisy.shape
+        self._check(noisy, timestep, text, known, mask)
+        grid = Grid.of(num_frames, height, width, self.config.patch)
+        tokens = self._embed(noisy, known, mask)
+        rotary = self._angles(self.positions(grid, fps, noisy.device))
+        seen = torch.ones(batch, grid.num_tokens, dtype=torch.bool, device=noisy.device)
+        is_image = torch.full((batch,), int(num_frames == 1), device=noisy.device)
+        windows = self._transform(tokens, timestep, is_image, rotary, seen, text)
+        return self._to_video(windows, grid, num_frames)
+
+    def forward_packed(
+        self,
+        noisy: Sequence[Tensor],
+        timestep: Tensor,
+        text: TextFeatures,
+        known: Sequence[Tensor] | None = None,
+        mask: Sequence[Tensor] | None = None,
+        fps: Sequence[float] | None = None,
+    ) -> list[Tensor]:
+        """Predict clean videos of different shapes [T_i, H_i, W_i, C] in one batch, each as if it were alone.
+
+        Tokens are padded to the longest sample and the padding is hidden from attention. Raises: ShapeError.
+        """
+        known = known or [torch.zeros_like(sample) for sample in noisy]
+        mask = mask or [torch.zeros_like(sample[..., :1]) for sample in noisy]
+        rates = fps or [REFERENCE_FPS] * len(noisy)
+        samples = [tuple(part[None] for part in sample) for sample in zip(noisy, known, mask, strict=True)]
+        for index, sample in enumerate(samples):
+            self._check(sample[0], timestep[index, None], text[index], *sample[1:])
+        grids = [Grid.of(*sample.shape[:3], self.config.patch) for sample in noisy]
+        tokens = pad_sequence([self._embed(*sample)[0] for sample in samples], batch_first=True)
+        device = tokens.device
+        positions = [self.positions(g, rate, device) for g, rate in zip(grids, rates, strict=True)]
+        rotary = self._angles(pad_sequence(positions, batch_first=True))
+        lengths = torch.tensor([g.num_tokens for g in grids], device=device)
+        seen = torch.arange(tokens.shape[1], device=device) < lengths[:, None]
+        is_image = torch.tensor([int(len(sample) == 1) for sample in noisy], device=device)
+        windows = self._transform(tokens, timestep, is_image, rotary, seen, text)
+        return [
+            self._to_video(row[None, : g.num_tokens], g, len(sample))[0]
+            for row, g, sample in zip(windows, grids, noisy, strict=True)
+        ]
+
+    def positions(self, grid: Grid, fps: float, device: torch.device) -> Tensor:
+        """Return each token's time, height and width [N, 3].
+
+        Time starts at 0 and is measured in units of 4 frames at 8 fps, so that motion has one speed at every frame
+        rate. Height and width are in tubelets from the picture's centre: text keys are not rotated, so the scores
+        between a token and a word tell where in the picture the token lies, whatever the resolution.
+        """
+        unit = self.config.patch.frames / REFERENCE_FRAMES * REFERENCE_FPS / fps
+        axes = [
+            torch.arange(grid.frames, device=device) * unit,
+            torch.arange(grid.rows, device=device) - (grid.rows - 1) / 2,
+            torch.arange(grid.columns, device=device) - (grid.columns - 1) / 2,
+        ]
+        return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, 2)
+
+    def _embed(self, noisy: Tensor, known: Tensor | None, mask: Tensor | None) -> Tensor:
+        """Embed windows of noisy pixels, and the tubelets' known pixels and mask."""
+        tokens = self.embed_noisy(patchify(noisy, self.config.patch))
+        if known is None or mask is None:
+            return tokens
+        plain = PatchConfig(
+            frames=self.config.patch.frames,
+            height=self.config.patch.height,
+            width=self.config.patch.width,
+            overlap=(0, 0, 0),
+        )
+        return tokens + self.embed_known(patchify(torch.cat([known * mask, mask], dim=-1), plain))
+
+    def _angles(self, positions: Tensor) -> Rotary:
+        """Return the rotation of each token's heads."""
+        split = rotary_split(self.config.dim // self.config.num_heads)
+        return rotary_angles(positions, split, self.config.rotary_theta)
+
+    def _transform(
+        self,
+        tokens: Tensor,
+        timestep: Tensor,
+        is_image: Tensor,
+        rotary: Rotary,
+        seen: Tensor,
+        text: TextFeatures,
+    ) -> Tensor:
+        """Run the blocks and predict the windows [B, N, window pixels * C]."""
+        embedding, modulation = self.condition(timestep, is_image)
+        mask = key_bias(torch.cat([text.mask, seen], dim=1))
+        for index, block in enumerate(self.blocks):
+            tokens = block(tokens, modulation, rotary, mask, (text.keys[:, :, index], text.values[:, :, index]))
+        shift, scale = self.final_modulation(nn.functional.silu(embedding)).chunk(2, dim=-1)
+        return self.final(modulate(tokens, shift, scale))
+
+    def _to_video(self, windows: Tensor, grid: Grid, num_frames: int) -> Tensor:
+        """Blend windows into a video; an image is the mean of its tubelet's frames."""
+        video = unpatchify(windows, grid, self.config.patch)
+        return video.mean(dim=1, keepdim=True) if num_frames == 1 else video
+
+    def _check(
+        self, noisy: Tensor, timestep: Tensor, text: TextFeatures, known: Tensor | None, mask: Tensor | None
+    ) -> None:
+        """Raise ShapeError when the inputs do not belong together."""
+        batch = noisy.shape[0]
+        if noisy.shape[-1] != self.config.channels or timestep.shape != (batch,) or len(text) != batch:
+            raise ShapeError(
+                f"noisy {tuple(noisy.shape)}, timestep {tuple(timestep.shape)}, {len(text)} texts: expected "
+                f"[B, T, H, W, {self.config.channels}], [B] and B texts; text.expand(B) repeats one text"
+            )
+        if (known is None) != (mask is None):
+            raise ShapeError("known pixels and their mask come together; pass both or neither")
+        if known is not None and mask is not None:
+            if known.shape != noisy.shape or mask.shape != (*noisy.shape[:-1], 1):
+                raise ShapeError(
+                    f"known {tuple(known.shape)} and mask {tuple(mask.shape)} do not match noisy "
+                    f"{tuple(noisy.shape)}; the mask has one channel"
+                )
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator) -> None:
+        """Draw weights with variance 1 / inputs; what adds to the residual stream or modulates it starts at zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                module.weight.normal_(std=module.in_features**-0.5, generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()
+            if isinstance(module, nn.Embedding):
+                module.weight.normal_(generator=generator)
+        for module in self.modules():
+            if isinstance(module, (SelfAttention, SwiGLU)):
+                module.out.weight.zero_()
+        for linear in (self.condition.modulation, self.final_modulation, self.final):
+            linear.weight.zero_()

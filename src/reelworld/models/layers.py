@@ -1,0 +1,108 @@
+"""The small parts of the transformers: RMSNorm, rotary positions, SwiGLU, timestep embedding, modulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reelworld.core.errors import ConfigError
+
+
+def rms_norm(x: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Scale the last axis to unit root mean square: x / sqrt(mean(x^2) + eps) * weight.
+
+    Source: arXiv:1910.07467 Eq. 4.
+    """
+    return F.rms_norm(x, x.shape[-1:], weight, eps=1e-6)
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Normalise, then let the condition shift and scale: rms_norm(x) * (1 + scale) + shift."""
+    return rms_norm(x) * (1 + scale) + shift
+
+
+def swiglu_width(dim: int, ratio: float) -> int:
+    """Return the hidden width of SwiGLU: dim * ratio rounded to a multiple of 32."""
+    return max(32, round(dim * ratio / 32) * 32)
+
+
+class SwiGLU(nn.Module):
+    """Gated feed-forward: W_out (silu(W_gate x) * W_up x), gate and up in one product.
+
+    Source: arXiv:2002.05202 Eq. 6.
+    """
+
+    def __init__(self, dim: int, ratio: float) -> None:
+        super().__init__()
+        hidden = swiglu_width(dim, ratio)
+        self.gate_up = nn.Linear(dim, 2 * hidden, bias=False)
+        self.out = nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform tokens [..., dim]."""
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        return self.out(F.silu(gate) * up)
+
+
+def rotary_split(head_dim: int) -> tuple[int, int, int]:
+    """Share the rotated pairs of a head between time (a quarter), height and width (three eighths each)."""
+    if head_dim % 16:
+        raise ConfigError(f"head dimension {head_dim} must be a multiple of 16; change dim or num_heads")
+    return (head_dim // 8, head_dim * 3 // 16, head_dim * 3 // 16)
+
+
+def rotary_angles(positions: Tensor, split: Sequence[int], theta: float) -> tuple[Tensor, Tensor]:
+    """Return cosine and sine [..., N, 1, pairs] of the rotation of each position [..., N, axes].
+
+    Axis a with n pairs turns its i-th pair by position_a * theta^(-i / n): theta is the slowest period over 2 pi.
+    Source: arXiv:2104.09864 Eq. 15, one block of pairs per axis.
+    """
+    angles = [
+        positions[..., axis, None] * theta ** (-torch.arange(pairs, device=positions.device) / pairs)
+        for axis, pairs in enumerate(split)
+    ]
+    table = torch.cat(angles, dim=-1).unsqueeze(-2)
+    return table.cos(), table.sin()
+
+
+def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotate the pairs (i, i + half) of heads [B, N, heads, head_dim] by their positions' angles."""
+    cos, sin = rotary
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+def sinusoidal(timestep: Tensor, dim: int) -> Tensor:
+    """Embed timesteps [B] in [0, 1] as cosines and sines [B, dim] of 1000 t at dim/2 frequencies from 1 to 1e-4.
+
+    Source: arXiv:1706.03762 section 3.5; scale of arXiv:2006.11239.
+    """
+    half = dim // 2
+    frequencies = torch.exp(-math.log(1e4) * torch.arange(half, device=timestep.device) / half)
+    angles = 1000.0 * timestep.float()[:, None] * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class Condition(nn.Module):
+    """Timestep and kind (video or image) -> one embedding and the modulation shared by all blocks (adaLN-single).
+
+    Source: arXiv:2310.00426 section 2.3 (one modulation for all blocks; each adds its own bias).
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.hidden = nn.Linear(dim, dim)
+        self.out = nn.Linear(dim, dim)
+        self.kind = nn.Parameter(torch.zeros(2, dim))
+        self.modulation = nn.Linear(dim, 6 * dim)
+
+    def forward(self, timestep: Tensor, is_image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the embedding [B, 1, dim] and the modulation [B, 6, dim] of timesteps [B], kinds [B] (0 or 1)."""
+        embedding = self.out(F.silu(self.hidden(sinusoidal(timestep, self.dim)))) + self.kind[is_image]
+        modulation = self.modulation(F.silu(embedding))
+        return embedding.unsqueeze(1), modulation.unflatten(-1, (6, self.dim))

@@ -1,0 +1,193 @@
+"""Video <-> spacetime patches: one token is a tubelet of 4 frames x 8 x 8 pixels.
+
+A token may also see, and predict, a margin of its neighbours' pixels (`overlap`). What it predicts there is
+blended with what the neighbours predict, so that no seam shows at the tubelets' borders.
+
+    tokens = patchify(video, config)                        # [B, T, H, W, C] -> [B, N, D]
+    video = unpatchify(tokens, Grid.of(16, 64, 64, config), config)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from reelworld.core.errors import ConfigError, ShapeError
+
+WINDOW_AXES = (4, 5, 6)  # frames, height, width inside a window of [B, t, y, x, frames, height, width, C]
+VIDEO_AXES = (1, 2, 3)  # time, height, width of a video, or of a grid of tubelets
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchConfig:
+    """Size of a tubelet in frames and pixels, and the margin it shares with its neighbours on each side."""
+
+    frames: int = 4
+    height: int = 8
+    width: int = 8
+    overlap: tuple[int, int, int] = (1, 2, 2)
+
+    def __post_init__(self) -> None:
+        for size, margin in zip(self.size, self.overlap, strict=True):
+            if size < 1 or not 0 <= 2 * margin <= size:
+                raise ConfigError(
+                    f"patch {self.size} with overlap {self.overlap}: each margin must be between 0 and half "
+                    "the tubelet, so that no pixel is shared by more than two tubelets of an axis"
+                )
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Frames, height and width of a tubelet."""
+        return (self.frames, self.height, self.width)
+
+    @property
+    def window(self) -> tuple[int, int, int]:
+        """Frames, height and width of a tubelet with its margins."""
+        frames, height, width = (s + 2 * m for s, m in zip(self.size, self.overlap, strict=True))
+        return (frames, height, width)
+
+    @property
+    def tubelet_pixels(self) -> int:
+        """Pixels of a tubelet."""
+        return math.prod(self.size)
+
+    @property
+    def window_pixels(self) -> int:
+        """Pixels of a tubelet with its margins."""
+        return math.prod(self.window)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """How many tubelets a video holds along time, height and width."""
+
+    frames: int
+    rows: int
+    columns: int
+
+    @classmethod
+    def of(cls, num_frames: int, height: int, width: int, config: PatchConfig) -> Grid:
+        """Count the tubelets of a video; an image (one frame) counts as one tubelet of equal frames.
+
+        Raises: ShapeError when the tubelet does not divide the video.
+        """
+        num_frames = config.frames if num_frames == 1 else num_frames
+        shape = (num_frames, height, width)
+        if min(shape) < 1 or any(n % size for n, size in zip(shape, config.size, strict=True)):
+            raise ShapeError(
+                f"{num_frames} frames of {width}x{height}: frames must be 1 or a multiple of {config.frames}, "
+                f"height of {config.height}, width of {config.width}"
+            )
+        frames, rows, columns = (n // size for n, size in zip(shape, config.size, strict=True))
+        return cls(frames=frames, rows=rows, columns=columns)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Tubelets along time, height and width."""
+        return (self.frames, self.rows, self.columns)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tubelets in all."""
+        return math.prod(self.shape)
+
+
+def patchify(video: Tensor, config: PatchConfig) -> Tensor:
+    """Cut a video [B, T, H, W, C] into tokens [B, N, window pixels * C]; beyond the border a window sees zeros.
+
+    Raises: ShapeError when the tubelet does not divide the video.
+    """
+    Grid.of(*video.shape[1:4], config)
+    if video.shape[1] == 1:
+        video = video.expand(-1, config.frames, -1, -1, -1)
+    windows = F.pad(video, [0, 0, *(m for m in reversed(config.overlap) for _ in range(2))])
+    for axis, size, window in zip(VIDEO_AXES, config.size, config.window, strict=True):
+        windows = windows.unfold(axis, window, size)
+    return rearrange(windows, "b t y x c f h w -> b (t y x) (f h w c)")
+
+
+def unpatchify(tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
+    """Blend tokens [B, N, window pixels * C] into a video [B, T, H, W, C]: the exact inverse of `patchify`.
+
+    Raises: ShapeError when the tokens are not those of the grid.
+    """
+    if tokens.shape[1] != grid.num_tokens or tokens.shape[2] % config.window_pixels:
+        raise ShapeError(
+            f"{tokens.shape[1]} tokens of {tokens.shape[2]} numbers do not fill a grid of {grid.num_tokens} "
+            f"windows of {config.window_pixels} pixels; pass the grid and patch that made them"
+        )
+    if not any(config.overlap):
+        return _fold(tokens, grid, config)
+    video: Tensor = _Blend.apply(tokens, grid, config)
+    return video
+
+
+class _Blend(torch.autograd.Function):
+    """Weighted overlap-add; its gradient is its adjoint, the windows of the video's gradient times the weights.
+
+    Written out because the gradient that automatic differentiation finds takes four times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
+        ctx.grid, ctx.config = grid, config
+        return _fold(tokens * _weights(grid, config, tokens), grid, config)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        windows = patchify(gradients[0], ctx.config)
+        return windows * _weights(ctx.grid, ctx.config, windows), None, None
+
+
+def _fold(tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
+    """Add overlapping windows up to a video."""
+    windows = tokens.reshape(tokens.shape[0], *grid.shape, *config.window, -1)
+    for tile, axis, size, margin in zip(VIDEO_AXES, WINDOW_AXES, config.size, config.overlap, strict=True):
+        windows = _fold_axis(windows, tile, axis, size, margin)
+    return rearrange(windows, "b t y x f h w c -> b (t f) (y h) (x w) c")
+
+
+def _fold_axis(windows: Tensor, tile: int, axis: int, size: int, margin: int) -> Tensor:
+    """Add the windows' margins to their neighbours along one axis, which leaves tiles without margins."""
+    if margin == 0:
+        return windows
+    before, first, middle, last, after = windows.split(
+        [margin, margin, size - 2 * margin, margin, margin], dim=axis
+    )
+    return torch.cat([first + _shift(after, tile, 1), middle, last + _shift(before, tile, -1)], dim=axis)
+
+
+def _shift(tiles: Tensor, axis: int, step: int) -> Tensor:
+    """Move tiles by one place along an axis (step 1: each receives its predecessor's), zeros moving in."""
+    length = tiles.shape[axis]
+    kept = tiles.narrow(axis, 0 if step > 0 else 1, length - 1)
+    padding = [0, 0] * (tiles.ndim - 1 - axis) + ([1, 0] if step > 0 else [0, 1])
+    return F.pad(kept, padding)
+
+
+def _weights(grid: Grid, config: PatchConfig, like: Tensor) -> Tensor:
+    """Return the weights of all windows [N, window pixels * C], in the layout and type of tokens."""
+    axes = zip(grid.shape, config.size, config.overlap, strict=True)
+    t, y, x = (blending_weights(tiles, size, margin, like.device) for tiles, size, margin in axes)
+    product = torch.einsum("tf,yh,xw->tyxfhw", t, y, x).reshape(grid.num_tokens, config.window_pixels, 1)
+    channels = like.shape[-1] // config.window_pixels
+    return product.expand(-1, -1, channels).flatten(1).to(like.dtype)
+
+
+def blending_weights(num_tiles: int, size: int, margin: int, device: torch.device | None = None) -> Tensor:
+    """Return the windows' weights [num_tiles, size + 2 margin]; over each pixel of the video they sum to one.
+
+    A window rises over the 2m pixels around each border it shares as w(i) = sin^2(pi/2 (i + 1/2) / 2m), and its
+    neighbour falls there as 1 - w (raised cosine). At the video's own border there is none to share with: w = 1.
+    """
+    weights = torch.ones(num_tiles, size + 2 * margin, device=device)
+    rise = torch.sin(math.pi / 2 * (torch.arange(2 * margin, device=device) + 0.5) / (2 * margin)).square()
+    weights[1:, : 2 * margin] = rise
+    weights[:-1, size:] = rise.flip(0)
+    return weights

@@ -1,0 +1,181 @@
+"""Recipes: functions that return one complete, frozen configuration of a training.
+
+    recipe = recipes.get("nano")
+    recipe = config.override(recipe, ["optim.muon_lr=0.001", "seed=1"])
+
+A recipe says everything that decides the trained weights: the model, the curriculum, the optimiser, the data
+and the seed. The same recipe on the same machine gives the same weights bit for bit. It travels as JSON
+inside every checkpoint.
+"""
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+
+from reelworld.core.errors import ConfigError
+from reelworld.core.types import VideoShape
+from reelworld.diffusion.masks import MaskConfig
+from reelworld.diffusion.path import MIN_T
+from reelworld.models.denoiser import DenoiserConfig
+
+NAMES = ("nano",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """One shape of clip and how often a step draws it."""
+
+    shape: VideoShape
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionMix:
+    """The share of each caption style among the clips."""
+
+    raw: float = 0.0
+    short: float = 0.05
+    descriptive: float = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One leg of the curriculum.
+
+    `batch` is the number of clips of the first bucket's shape; a bucket of another shape gets as many clips
+    as hold the same number of pixels, so that every step of a stage is the same amount of work.
+    """
+
+    name: str
+    steps: int
+    batch: int
+    buckets: tuple[Bucket, ...]
+    level: int = 1
+    text_length: int = 64
+    captions: CaptionMix = field(default_factory=CaptionMix)
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1 or not self.buckets:
+            raise ConfigError(f"stage '{self.name}' needs steps >= 1, batch >= 1 and at least one bucket")
+        if min(b.weight for b in self.buckets) < 0 or sum(b.weight for b in self.buckets) <= 0:
+            raise ConfigError(f"stage '{self.name}': bucket weights must be >= 0 and not all zero")
+
+    def clips(self, bucket: int) -> int:
+        """Return the batch size of a bucket: the same work per step as the first bucket's batch."""
+        ratio = _volume(self.buckets[0].shape) / _volume(self.buckets[bucket].shape)
+        return max(1, round(self.batch * ratio))
+
+
+def _volume(shape: VideoShape) -> int:
+    """Return the pixels that a clip costs; an image costs as much as a tubelet of four frames."""
+    return shape.width * shape.height * max(4, shape.num_frames)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """Muon for the blocks' matrices, AdamW for the rest; warm-up, constant, linear to zero."""
+
+    muon_lr: float = 2e-3
+    muon_momentum: float = 0.95
+    muon_steps: int = 5
+    muon_weight_decay: float = 0.01
+    adamw_lr: float = 1e-3
+    adamw_betas: tuple[float, float] = (0.9, 0.99)
+    adamw_eps: float = 1e-8
+    adamw_weight_decay: float = 0.0
+    warmup_steps: int = 50
+    decay_share: float = 0.3
+    clip_norm: float = 1.0
+    ema_decay: float = 0.998
+    max_refused: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseConfig:
+    """Where on the path from clean to noise the training looks, and what is given to the model."""
+
+    timestep_mean: float = 0.8
+    timestep_std: float = 0.8
+    min_timestep: float = MIN_T
+    caption_dropout: float = 0.1
+    masks: MaskConfig = field(default_factory=MaskConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """How clips reach the loop.
+
+    `reuse`: how many steps see each rendered clip, some steps apart, with fresh noise and masks (data
+    echoing, Source: arXiv:1907.05550). `workers` 1 renders in a second process, 0 between the steps; on a GPU
+    clips are always rendered in place.
+    """
+
+    reuse: int = 1
+    reuse_spacing: int = 23
+    workers: int = 1
+    worker_threads: int = 1
+    prefetch: int = 4
+    heldout_clips: int = 32
+    sample_prompts: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """How often the run saves and shows itself; none of it changes the weights."""
+
+    checkpoint_minutes: float = 10.0
+    heldout_minutes: float = 10.0
+    sample_minutes: float = 15.0
+    sample_steps: int = 20
+    guidance_scale: float = 3.0
+    keep_checkpoints: int = 2
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides a training."""
+
+    name: str
+    model: DenoiserConfig
+    stages: tuple[Stage, ...]
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for stage in self.stages:
+            for index in range(len(stage.buckets)):
+                if stage.clips(index) % self.data.reuse:
+                    raise ConfigError(
+                        f"stage '{stage.name}': a batch of {stage.clips(index)} clips is no multiple of "
+                        f"data.reuse={self.data.reuse}; change either"
+                    )
+
+    @property
+    def total_steps(self) -> int:
+        """Return the number of steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> tuple[int, int]:
+        """Return the stage of a step and the step at which that stage began."""
+        first = 0
+        for index, stage in enumerate(self.stages):
+            if step < first + stage.steps:
+                return index, first
+            first += stage.steps
+        raise ConfigError(f"step {step} lies beyond the recipe's {self.total_steps} steps")
+
+
+def get(name: str) -> Recipe:
+    """Return the recipe of that name.
+
+    Raises: ConfigError for an unknown name, with the nearest known one.
+    """
+    if name not in NAMES:
+        near = get_close_matches(name, NAMES, n=1, cutoff=0.0)
+        raise ConfigError(f"there is no recipe '{name}'; did you mean '{near[0]}'? Known: {', '.join(NAMES)}")
+    recipe: Recipe = getattr(import_module(f"reelworld.recipes.{name}"), name)()
+    return recipe

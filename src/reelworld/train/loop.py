@@ -1,0 +1,173 @@
+"""The training loop: the only one. Objectives are passed in; data comes in the order of the steps.
+
+    python -m reelworld.train nano --out runs/nano
+    train(recipes.get("nano"), "runs/nano", minutes=30)
+
+The run folder holds recipe.json, log.jsonl, state/ (to resume), weights.safetensors (the average weights, to
+use), samples/ and curves.png. Learning rate and data depend on the step alone; `minutes` stops and saves. A
+resumed run ends with the same weights, bit for bit on the same machine, as one that was never stopped.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from reelworld.core import runtime, storage
+from reelworld.core.checkpoint import State
+from reelworld.core.config import to_json
+from reelworld.core.errors import ConfigError, Interrupted, StorageError
+from reelworld.core.progress import Kind
+from reelworld.core.progress import progress as open_progress
+from reelworld.models.denoiser import Denoiser
+from reelworld.models.released import checkpoint_to_denoiser
+from reelworld.models.text import Tokenizer
+from reelworld.recipes import Recipe
+from reelworld.train import snapshot
+from reelworld.train.data import DataSet, Serving, WorldData, open_feed
+from reelworld.train.heldout import Heldout
+from reelworld.train.objectives import Denoising
+from reelworld.train.report import Record
+from reelworld.train.reporter import Reporter
+from reelworld.train.signals import Stop, stop_signals
+from reelworld.train.snapshot import Run
+from reelworld.train.step import LossFunction, train_step
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    data: DataSet | None = None,
+    init: str | Path | None = None,
+    minutes: float | None = None,
+    resume: bool = False,
+    compile: bool = True,
+    device: str = "auto",
+    progress: Kind = "auto",
+    note: Callable[[str], None] = print,
+) -> Path:
+    """Train a recipe into the folder `out`; return the path of the average weights.
+
+    `data` defaults to the simulated world; `init` starts from released weights with new optimisers; `minutes`
+    stops and saves early; `note` is told, in one line each, what the user should know.
+
+    Raises: StorageError when `out` holds a run already; Interrupted on Ctrl-C or SIGTERM, with the state
+    saved; NonFiniteError when training diverged; CheckpointError, ConfigError and DataError for what cannot
+    be used.
+    """
+    folder, where = _open_folder(out, recipe, resume), runtime.device(device)
+    data = data if data is not None else WorldData()
+    state = snapshot.newest(folder / "state", recipe) if resume else None
+    objective = _denoising(recipe, data, init, state, where)
+    run = Run(objective, recipe)
+    if state is not None:
+        snapshot.restore(run, state)
+    reporter = Reporter(run, Heldout(data, recipe, objective.tokenizer, where), data, folder, note)
+    loss_function = _compiled(objective.loss, where, compile, note)
+    with reporter, stop_signals() as stop, open_feed(data, recipe, run.step, where.type) as feed:
+        try:
+            fit(run, feed, loss_function, reporter, stop=stop, minutes=minutes, progress=progress)
+        finally:
+            reporter.save()
+        reporter.finish()
+    return reporter.weights
+
+
+def _open_folder(out: str | Path, recipe: Recipe, resume: bool) -> Path:
+    """Make the run's folder; a folder that holds a run is only touched to resume it."""
+    folder = Path(out)
+    if not resume and (folder / "log.jsonl").exists():
+        raise StorageError(
+            f"{folder} holds a run already; continue it with --resume or choose another folder"
+        )
+    with storage.storage_errors(folder):
+        for part in ("state", "samples"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+    storage.write_bytes(folder / "recipe.json", json.dumps(to_json(recipe), indent=1).encode())
+    return folder
+
+
+def _denoising(
+    recipe: Recipe, data: DataSet, init: str | Path | None, state: State | None, device: torch.device
+) -> Denoising:
+    """Build the denoiser: as the state to resume says, from released weights, or fresh from the seed."""
+    size = recipe.model.text.vocabulary_size
+    if init is not None and state is None:
+        model, tokenizer, _ = checkpoint_to_denoiser(init)
+        if model.config != recipe.model:
+            raise ConfigError(
+                f"{init} holds another model than the recipe '{recipe.name}'; choose the recipe it came from"
+            )
+        tokenizer = Tokenizer.from_words(
+            (*tokenizer.words, *data.words()), size=size
+        )  # the old words keep their rows
+    else:
+        model = Denoiser(recipe.model, runtime.generator(recipe.seed))
+        tokenizer = Tokenizer.from_words(data.words(), size=size)
+    if state is not None:
+        tokenizer = Tokenizer.from_json(state.card["tokenizer"])
+    model = model.to(device).requires_grad_(True).train()
+    return Denoising(model, tokenizer, recipe.noise, seed=recipe.seed, device=device)
+
+
+def _compiled(
+    loss: LossFunction, device: torch.device, wanted: bool, note: Callable[[str], None]
+) -> LossFunction:
+    """Compile the loss if that is wanted and possible; say so if it is not."""
+    if not wanted:
+        return loss
+    if not runtime.compiler_available(device):
+        note("training without torch.compile (about 1.5 times slower): no C++ compiler found; install g++")
+        return loss
+    return torch.compile(loss, dynamic=False)
+
+
+def fit(
+    run: Run,
+    feed: Iterator[Serving],
+    loss_function: LossFunction,
+    reporter: Reporter,
+    *,
+    stop: Stop,
+    minutes: float | None = None,
+    progress: Kind = "silent",
+) -> None:
+    """Train until the recipe's last step, for `minutes`, or until a request to stop.
+
+    Raises: Interrupted on request, after the step is finished; NonFiniteError after too many refused steps in
+    a row.
+    """
+    total = run.recipe.total_steps
+    deadline = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+    with open_progress(progress, total, f"training {run.recipe.name}") as bar:
+        bar.advance(run.step)
+        while run.step < total and time.monotonic() < deadline:
+            record = timed_step(run, feed, loss_function)
+            reporter.step(record)
+            bar.advance(1, loss=record["loss"], clips_per_second=record["clips_per_second"])
+            if stop.requested:
+                raise Interrupted(
+                    f"{stop.requested}: stopped after step {run.step} and saved; go on with --resume"
+                )
+
+
+def timed_step(run: Run, feed: Iterator[Serving], loss_function: LossFunction) -> Record:
+    """Take the next clips and make a step of them; time both.
+
+    `wait_share` is what the step waited for clips, `render_share` what making them took, wherever that ran.
+    """
+    began = time.perf_counter()
+    serving = next(feed)
+    waited = time.perf_counter() - began
+    record = train_step(run, serving, loss_function)
+    seconds = time.perf_counter() - began
+    run.seconds += seconds
+    return record | {
+        "seconds": round(seconds, 4),
+        "clips_per_second": round(record["clips"] / seconds, 2),
+        "wait_share": round(waited / seconds, 4),
+        "render_share": round(serving.seconds / seconds, 4),
+    }

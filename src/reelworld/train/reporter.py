@@ -1,0 +1,113 @@
+"""What a run writes beside training, by the clock: state, weights, held-out loss, samples, curves.
+
+None of it changes the weights: it draws from its own noise and reads the average weights only.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from reelworld.core.config import to_json
+from reelworld.models import cost
+from reelworld.models.denoiser import Denoiser
+from reelworld.models.released import denoiser_to_checkpoint
+from reelworld.train import snapshot
+from reelworld.train.data import DataSet
+from reelworld.train.heldout import Heldout
+from reelworld.train.report import Record, RunLog, plot, sheet
+from reelworld.train.snapshot import Run
+
+
+class Reporter:
+    """Writes a run's folder; use as a context, which closes the log."""
+
+    def __init__(
+        self, run: Run, heldout: Heldout, data: DataSet, folder: Path, note: Callable[[str], None]
+    ) -> None:
+        self.run, self.heldout, self.data, self.folder, self.note = run, heldout, data, folder, note
+        self.config = run.recipe.report
+        self.weights = folder / "weights.safetensors"
+        self.log = RunLog(folder, start=run.step, tensorboard=self.config.tensorboard)
+        self.saved_at = -1
+        now = time.monotonic()
+        self.due = {name: now + 60 * minutes for name, minutes in self._minutes().items()}
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.log.close()
+
+    def _minutes(self) -> dict[str, float]:
+        config = self.config
+        return {
+            "measure": config.heldout_minutes,
+            "picture": config.sample_minutes,
+            "save": config.checkpoint_minutes,
+        }
+
+    def step(self, record: Record) -> None:
+        """Log a step, then do what is due by the clock."""
+        self.log.write(record | {"flops": self._flops(record)})
+        if not record["applied"]:
+            self.note(f"step {record['step']} refused: not finite in {record['culprit']}")
+        for name, minutes in self._minutes().items():
+            if time.monotonic() >= self.due[name]:
+                getattr(self, name)()
+                self.due[name] = time.monotonic() + 60 * minutes
+
+    def _flops(self, record: Record) -> float:
+        """Return operations per second: a step is three forward passes, arXiv:2001.08361 section 2.1."""
+        stage = next(stage for stage in self.run.recipe.stages if stage.name == record["stage"])
+        shape = stage.buckets[record["bucket"]].shape
+        forward = cost.flops(self.run.recipe.model, shape, stage.text_length)
+        return float(3 * forward * record["clips"] / record["seconds"])
+
+    def measure(self) -> None:
+        """Log the held-out loss of the average weights."""
+        self.log.write({"kind": "heldout", "step": self.run.step} | self.heldout.losses(self._ema()))
+
+    def picture(self) -> None:
+        """Draw samples beside the ground truth, and the curves."""
+        samples = self.heldout.samples(self._ema())
+        prompts = self.heldout.captions[: len(samples)]
+        page = sheet(prompts, self.heldout.truth(), samples, f"{self.run.recipe.name}, step {self.run.step}")
+        page.save(self.folder / "samples" / f"step_{self.run.step:08d}.png")
+        if missing := plot(self.folder / "log.jsonl", self.folder / "curves.png"):
+            self.note(missing)
+
+    def save(self) -> None:
+        """Write the state to resume from and the average weights to use."""
+        if self.saved_at == self.run.step:
+            return
+        snapshot.save(self.run, self.folder / "state", keep=self.config.keep_checkpoints)
+        denoiser_to_checkpoint(self.weights, self._ema(), self.run.objective.tokenizer, self._card())
+        self.saved_at = self.run.step
+
+    def finish(self) -> None:
+        """Measure and draw once more."""
+        self.measure()
+        self.picture()
+
+    def _card(self) -> dict[str, Any]:
+        run = self.run
+        return {
+            "recipe": to_json(run.recipe),
+            "trained": {
+                "steps": run.step,
+                "clips": run.clips,
+                "seconds": round(run.seconds),
+                "refused": run.refused,
+            },
+            "shape": to_json(self.heldout.shape),
+            "data": self.data.describe(),
+        }
+
+    def _ema(self) -> Denoiser:
+        model = self.run.ema
+        assert isinstance(model, Denoiser)
+        return model

@@ -1,0 +1,95 @@
+"""The whole state of a run: what must be kept so that a resumed run continues bit for bit.
+
+run = Run(objective, recipe)
+save(run, out / "state", keep=2)
+restore(run, out / "state")
+"""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from reelworld.core import checkpoint
+from reelworld.core.checkpoint import State
+from reelworld.core.config import to_json
+from reelworld.core.errors import CheckpointError, ConfigError
+from reelworld.recipes import Recipe
+from reelworld.train import optim
+from reelworld.train.objectives import Objective
+
+COUNTERS = ("step", "clips", "refused", "refused_in_row", "seconds")
+
+
+@dataclass
+class Run:
+    """A training under way. `step` counts attempted steps, `refused` those that were not applied."""
+
+    objective: Objective
+    recipe: Recipe
+    step: int = 0
+    clips: int = 0
+    refused: int = 0
+    refused_in_row: int = 0
+    seconds: float = 0.0
+    ema: nn.Module = field(init=False)
+    optimizers: dict[str, torch.optim.Optimizer] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ema = copy.deepcopy(self.objective.model).requires_grad_(False).eval()
+        self.optimizers = optim.build(self.objective.model, self.recipe.optim)
+
+    @property
+    def applied(self) -> int:
+        """Return the number of updates made."""
+        return self.step - self.refused
+
+
+def save(run: Run, folder: Path, keep: int) -> Path:
+    """Write weights, averages, optimisers, generators and counters; the newest `keep` files stay."""
+    tree = {
+        "model": run.objective.model.state_dict(),
+        "ema": run.ema.state_dict(),
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in run.optimizers.items()},
+        "generators": {name: g.get_state() for name, g in run.objective.generators.items()},
+        "counters": {name: getattr(run, name) for name in COUNTERS},
+    }
+    card = {"recipe": to_json(run.recipe), "tokenizer": run.objective.tokenizer.to_json()}
+    return checkpoint.save_state(folder, run.step, tree, card, keep=keep)
+
+
+def newest(folder: Path, recipe: Recipe) -> State:
+    """Read the newest state.
+
+    Raises: CheckpointError when there is none; ConfigError when it belongs to another recipe.
+    """
+    state = checkpoint.latest(folder)
+    if state is None:
+        raise CheckpointError(f"there is nothing to resume in {folder}; start without --resume")
+    _check_recipe(state.card["recipe"], to_json(recipe))
+    return state
+
+
+def restore(run: Run, state: State) -> None:
+    """Put the state into the run."""
+    run.objective.model.load_state_dict(state.tree["model"])
+    run.ema.load_state_dict(state.tree["ema"])
+    for name, optimizer in run.optimizers.items():
+        optimizer.load_state_dict(state.tree["optimizers"][name])
+    for name, generator in run.objective.generators.items():
+        generator.set_state(state.tree["generators"][name])
+    for name in COUNTERS:
+        setattr(run, name, state.tree["counters"][name])
+
+
+def _check_recipe(stored: dict[str, Any], given: dict[str, Any]) -> None:
+    """Compare what decides the weights; how often a run reports may change."""
+    changed = [key for key in given if key != "report" and stored.get(key) != given[key]]
+    if changed:
+        raise ConfigError(
+            f"the run was started with other settings of: {', '.join(changed)}; resume with the same recipe "
+            "and --set, or begin a new run from its weights with --init"
+        )

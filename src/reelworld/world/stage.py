@@ -1,0 +1,271 @@
+"""Sets the stage: cast, light and camera of simulated scenes become the renderer's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import cos, sin
+
+import numpy as np
+import torch
+
+from reelworld.world import render as r
+from reelworld.world.scene import Camera, Scene, Setting, Thing
+from reelworld.world.simulate import Trajectory
+from reelworld.world.things import BOX, PALETTE, Part, body, extent, pose, role_color, rotation, scale_of
+
+Array = np.ndarray
+Vec = tuple[float, float, float]
+
+# place: ground's two colours, far ridge, backdrop (linear light)
+PLACES: dict[str, tuple[Vec, Vec, Vec, str]] = {
+    "studio": ((0.42, 0.42, 0.44), (0.20, 0.21, 0.24), (0.5, 0.5, 0.5), "plain"),
+    "meadow": ((0.10, 0.27, 0.04), (0.24, 0.44, 0.08), (0.07, 0.20, 0.09), "hills"),
+    "desert": ((0.66, 0.42, 0.20), (0.52, 0.31, 0.14), (0.55, 0.30, 0.14), "dunes"),
+    "snow": ((0.78, 0.82, 0.88), (0.62, 0.69, 0.80), (0.45, 0.52, 0.66), "mountains"),
+    "beach": ((0.68, 0.56, 0.36), (0.58, 0.46, 0.28), (0.3, 0.4, 0.5), "sea"),
+    "street": ((0.14, 0.14, 0.15), (0.24, 0.23, 0.22), (0.2, 0.2, 0.2), "shops"),
+}
+# time: sun's height (radians), sun, ambient, zenith, horizon, night
+TIMES: dict[str, tuple[float, Vec, Vec, Vec, Vec, float]] = {
+    "day": (0.85, (1.05, 0.98, 0.88), (0.34, 0.40, 0.50), (0.12, 0.30, 0.72), (0.62, 0.74, 0.86), 0.0),
+    "sunset": (0.30, (1.15, 0.52, 0.20), (0.26, 0.20, 0.26), (0.16, 0.12, 0.36), (0.95, 0.42, 0.16), 0.35),
+    "night": (0.80, (0.13, 0.16, 0.26), (0.05, 0.06, 0.11), (0.004, 0.006, 0.02), (0.02, 0.03, 0.07), 1.0),
+}
+STUDIO_SKY: dict[str, tuple[Vec, Vec]] = {
+    "day": ((0.50, 0.52, 0.56), (0.72, 0.73, 0.75)),
+    "sunset": ((0.30, 0.20, 0.26), (0.80, 0.45, 0.28)),
+    "night": ((0.01, 0.012, 0.02), (0.04, 0.045, 0.07)),
+}
+GLOSS = {"matte": 0.0, "shiny": 0.9, "striped": 0.1}
+BULB_GLOW = 2.5
+BITE_MIDDLE, BITE_RADIUS = (0.55, 0.0, 1.45), 0.5  # on a cookie, in its own frame
+
+
+def camera_path(camera: Camera, times: Array, duration: float) -> Array:
+    """Return the camera table [T, 13] along a smooth move: position, right, up, forward, focal.
+
+    Progress eases as s = u^2 (3 - 2 u), half linear, from -1/2 to 1/2 for turns, so that the middle of the
+    move looks at the target.
+    """
+    u = np.clip(times / duration, 0.0, 1.0)
+    s = 0.5 * u + 0.5 * u * u * (3.0 - 2.0 * u)
+    position = np.broadcast_to(np.array(camera.position), (len(times), 3)).copy()
+    target = np.broadcast_to(np.array(camera.target), (len(times), 3)).copy()
+    focal = np.full(len(times), camera.focal)
+    toward, move = target - position, camera.move
+    sign = 1.0 if move.endswith(("left", "up", "in")) else -1.0
+    angle = sign * camera.amount * (s - 0.5)
+    if move.startswith("pan"):
+        target = position + np.einsum("tij,tj->ti", rotation(2, angle), toward)
+    elif move.startswith("tilt"):
+        across = np.hypot(toward[:, 0], toward[:, 1])
+        pitch = np.arctan2(toward[:, 2], across) + angle
+        target[:, 2] = position[:, 2] + across * np.tan(pitch)
+    elif move.startswith("orbit"):
+        position = target - np.einsum("tij,tj->ti", rotation(2, -angle), toward)
+    elif move.startswith("dolly"):
+        position = position + toward * (camera.amount * (s - 0.5) * sign)[:, None]
+    elif move.startswith("zoom"):
+        focal = focal * (1.0 + camera.amount) ** (sign * (s - 0.5))
+    elif move == "aerial":
+        position[:, 0] += camera.amount * (s - 0.5)
+    return _look_at(position, target, focal)
+
+
+def _look_at(position: Array, target: Array, focal: Array) -> Array:
+    forward = target - position
+    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
+    right = np.cross(forward, np.array([0.0, 0.0, 1.0]))
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    up = np.cross(right, forward)
+    return np.concatenate([position, right, up, forward, focal[:, None]], -1)
+
+
+def scene_camera(scene: Scene, times: Array) -> Array:
+    """Return the camera table [T, 13] of a whole clip, shot by shot."""
+    rows = np.zeros((len(times), 13))
+    for shot in scene.shots:
+        during = (times >= shot.start - 1e-9) & ((times < shot.start + shot.duration - 1e-9) | (shot is scene.shots[-1]))
+        if during.any():
+            rows[during] = camera_path(shot.camera, times[during] - shot.start, shot.duration)
+    return rows
+
+
+def setting_row(setting: Setting) -> Array:
+    """Return the setting table's row [27]."""
+    ground_a, ground_b, ridge, backdrop = PLACES[setting.place]
+    height, sun_color, ambient, zenith, horizon, night = TIMES[setting.time]
+    if setting.place == "studio":
+        zenith, horizon = STUDIO_SKY[setting.time]
+    rng = np.random.default_rng(setting.variant)
+    azimuth = setting.sun
+    sun = (cos(height) * sin(azimuth), -cos(height) * cos(azimuth), sin(height))
+    if setting.time == "sunset":  # the sun itself is in the picture
+        sun = (cos(height) * sin(azimuth), cos(height) * cos(azimuth), sin(height))
+        sun_color = tuple(0.9 * v for v in sun_color)  # type: ignore[assignment]
+    dim = {"day": 1.0, "sunset": 0.55, "night": 0.10}[setting.time] if backdrop != "plain" else 1.0
+    ridge = tuple(dim * (0.7 * a + 0.3 * h) for a, h in zip(ridge, horizon, strict=True))  # type: ignore[assignment]
+    hue = rng.uniform(0.92, 1.08, 3)
+    values = {
+        "sun": sun, "sun_color": sun_color, "ambient": ambient, "zenith": zenith, "horizon": horizon,
+        "ground_a": np.array(ground_a) * hue, "ground_b": np.array(ground_b) * hue, "ridge": ridge,
+        "misc": (float(rng.uniform(0, 6.28)), 0.0003 if backdrop != "plain" else 0.004, night),
+    }  # fmt: skip
+    return np.concatenate([np.asarray(values[name], dtype=np.float64) for name in r.SETTING])
+
+
+# ---------------------------------------------------------------- the cast
+
+
+def _orientation(thing: Thing, trajectory: Trajectory, n: int) -> tuple[Array, Array]:
+    """Rotation [T, 3, 3] and origin [T, 3] of a thing: heading, then rolling, then toppling about its edge."""
+    radius, _ = extent(thing)
+    position = trajectory.position[:, n].copy()
+    turn = rotation(2, trajectory.yaw[:, n])
+    course, tilt = trajectory.course[:, n], trajectory.tilt[:, n]
+    away = np.stack([np.cos(course), np.sin(course), 0 * course], -1)
+    if thing.motion.action == "roll":
+        spin = rotation(2, course) @ rotation(1, trajectory.travel[:, n] / radius) @ rotation(2, -course)
+        middle = np.array([0.0, 0.0, radius])
+        return spin @ turn, position + middle - spin @ middle
+    if tilt.any():
+        edge = away * (0.7 * radius if thing.kind != "domino" else 0.16 * scale_of(thing))
+        topple = rotation(2, course) @ rotation(1, tilt) @ rotation(2, -course)
+        return topple @ turn, position + edge - np.einsum("tij,tj->ti", topple, edge)
+    if thing.motion.action == "drift":
+        bob = trajectory.travel[:, n] * 2.0
+        position[:, 2] += 0.05 * np.sin(2.0 * bob)
+        return turn @ rotation(0, 0.08 * np.sin(bob * 1.7)), position
+    return turn, position
+
+
+def _phase(thing: Thing, trajectory: Trajectory, n: int) -> Array:
+    return trajectory.travel[:, n] / (body(thing.kind).stride * scale_of(thing))
+
+
+def _attributes(thing: Thing) -> Array:
+    """Columns that do not change with time: [P, NUM_COLUMNS], hidden parts (no hat) all zeros."""
+    parts = body(thing.kind).parts
+    rows = np.zeros((len(parts), r.NUM_COLUMNS))
+    stripe = PALETTE["black" if thing.color == "white" else "white"]
+    for i, part in enumerate(parts):
+        rows[i, r.SHAPE], rows[i, r.IS_BOX] = part.shape, part.shape == BOX
+        rows[i, r.COLOR], rows[i, r.STRIPE] = role_color(thing, part.role), stripe
+        rows[i, r.GLOSS], rows[i, r.GLOW], rows[i, r.PART] = GLOSS[thing.material], part.glow, i
+        rows[i, r.STRIPES] = thing.material == "striped" and part.role == "main"
+    return rows
+
+
+def _member(scene: Scene, trajectory: Trajectory, n: int, times: Array) -> tuple[Array, Array]:
+    """Primitive rows [T, P, C] and bounding sphere [T, 4] of one member of the cast."""
+    thing = scene.cast[n]
+    scale, (radius, height) = scale_of(thing), extent(thing)
+    axes, centers = pose(thing.kind, _phase(thing, trajectory, n))
+    turn, origin = _orientation(thing, trajectory, n)
+    axes = scale * turn[:, None] @ axes
+    centers = scale * np.einsum("tij,tpj->tpi", turn, centers) + origin[:, None]
+    inverse = np.linalg.inv(axes)
+    rows = np.broadcast_to(_attributes(thing), (len(times), *_attributes(thing).shape)).copy()
+    shift = -np.einsum("tpij,tpj->tpi", inverse, centers)
+    rows[..., r.FRAME] = np.concatenate([inverse, shift[..., None]], -1).reshape(*rows.shape[:2], 12)
+    if thing.hat is None:
+        rows[:, [p.role == "hat" for p in body(thing.kind).parts]] = 0.0
+    _apply_events(scene, n, times, rows)
+    middle = origin + scale * turn @ np.array([0.0, 0.0, body(thing.kind).height / 2])
+    reach = np.hypot(body(thing.kind).radius, body(thing.kind).height / 2) * scale * 1.12
+    if body(thing.kind).round:
+        reach = radius * 1.01
+    present = np.array([n in scene.shot_at(t).cast for t in times])
+    rows[~present] = 0.0
+    bound = np.concatenate([middle, np.where(present, reach, 0.0)[:, None]], -1)
+    return rows, bound
+
+
+def _apply_events(scene: Scene, n: int, times: Array, rows: Array) -> None:
+    """Bite marks, and lamps that are lit, from the moment of their event on."""
+    parts = body(scene.cast[n].kind).parts
+    for event in scene.events:
+        after = times >= event.time
+        if event.kind == "bite" and event.patient == n:
+            for p, part in enumerate(parts):
+                rows[after, p] = _bitten(rows[after, p], part)
+        if event.kind == "switch_on" and event.patient == n:
+            lit = np.array([part.role in ("bulb", "main") for part in parts])
+            rows[np.ix_(after, lit, [r.GLOW])] = BULB_GLOW
+
+
+def _bitten(rows: Array, part: Part) -> Array:
+    """Take the bite out of one part of a cookie: a hole through discs, and the chips in it are gone."""
+    x, z = (BITE_MIDDLE[i] - part.center[i] for i in (0, 2))
+    rows = rows.copy()
+    if part.shape == r.CYLINDER:
+        rows[:, r.BITE] = (x / part.half[0], z / part.half[1], (BITE_RADIUS / part.half[0]) ** 2)
+    elif np.hypot(x, z) < BITE_RADIUS + 0.05:
+        rows[:] = 0.0
+    return rows
+
+
+def _lamp(scene: Scene, trajectory: Trajectory, times: Array) -> Array:
+    """Position and colour [T, 6] of the scene's lamp; dark until it is switched on (or always lit at night)."""
+    out = np.zeros((len(times), 6))
+    for event in scene.events:
+        if event.kind == "switch_on" and event.patient is not None:
+            thing = scene.cast[event.patient]
+            out[:, :3] = trajectory.position[:, event.patient] + np.array([0.3, -0.5, 1.5]) * scale_of(thing)
+            out[:, 3:] = np.where(times >= event.time, 1.0, 0.0)[:, None] * np.array([2.6, 2.0, 1.2])
+    return out
+
+
+def build(
+    scenes: Sequence[Scene], trajectories: Sequence[Trajectory], frames: Sequence[int], fps: float
+) -> r.Geometry:
+    """Make the renderer's tables for these frames of scenes that share a look (see `look`)."""
+    num_frames, times = len(frames), np.asarray(frames) / fps
+    most = max(len(s.cast) for s in scenes)
+    trajectories = [_at(t, frames) for t in trajectories]
+    members = [
+        [_member(s, t, n, times) for n in range(len(s.cast))] for s, t in zip(scenes, trajectories, strict=True)
+    ]
+    quadrics = _table([[_of_type(rows, 0.0) for rows, _ in scene] for scene in members], most, num_frames)
+    boxes = _table([[_of_type(rows, 1.0) for rows, _ in scene] for scene in members], most, num_frames)
+    spheres = np.zeros((len(scenes), num_frames, most, 4))
+    spheres[..., 2] = -1e3
+    for b, scene in enumerate(members):
+        for n, (_, bound) in enumerate(scene):
+            spheres[b, :, n] = bound
+    lamp = np.stack([_lamp(s, t, times) for s, t in zip(scenes, trajectories, strict=True)])
+    camera = np.stack([scene_camera(s, times) for s in scenes])
+    setting = np.stack([setting_row(s.setting) for s in scenes])
+    tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32))  # noqa: E731
+    pattern, backdrop = look(scenes[0])
+    return r.Geometry(
+        tensor(quadrics), tensor(boxes), tensor(spheres.reshape(-1, most, 4)), tensor(lamp.reshape(-1, 6)),
+        tensor(camera.reshape(-1, 13)), tensor(setting), pattern, backdrop,
+    )  # fmt: skip
+
+
+def look(scene: Scene) -> tuple[str, str]:
+    """Return what scenes must share to be rendered together: ground pattern and backdrop."""
+    return scene.setting.pattern, PLACES[scene.setting.place][3]
+
+
+def _at(t: Trajectory, frames: Sequence[int]) -> Trajectory:
+    names = ("position", "velocity", "yaw", "travel", "tilt", "course")
+    return Trajectory(**{name: getattr(t, name)[list(frames)] for name in names}, log=t.log)
+
+
+def _of_type(rows: Array, is_box: float) -> Array:
+    """Rows of one primitive type: a part's type does not change with time."""
+    kinds = rows[:, :, r.IS_BOX].max(0)
+    shaped = np.abs(rows).max((0, 2)) > 0
+    return rows[:, shaped & (kinds == is_box)]
+
+
+def _table(parts: list[list[Array]], most: int, num_frames: int) -> Array:
+    """Pad to [B * T, N, P, C]."""
+    width = max((p.shape[1] for scene in parts for p in scene), default=0)
+    out = np.zeros((len(parts), num_frames, most, width, r.NUM_COLUMNS))
+    for b, scene in enumerate(parts):
+        for n, rows in enumerate(scene):
+            out[b, :, n, : rows.shape[1]] = rows
+    return out.reshape(len(parts) * num_frames, most, width, r.NUM_COLUMNS)

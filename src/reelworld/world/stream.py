@@ -1,0 +1,153 @@
+"""Endless, seeded, resumable batches of clips with captions, on any device.
+
+    stream = WorldStream(WorldConfig(level=1, seed=7), batch_size=32)
+    batch = next(stream)         # pixels uint8 [32, 16, 64, 64, 3], 32 captions
+    stream.seek(stream.position) # restarts exactly
+
+Clip number i of a seed is always the same clip with the same caption, whatever the batch size.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reelworld.core.errors import ConfigError
+from reelworld.world import caption, grammar
+from reelworld.world.render import render
+from reelworld.world.scene import Scene
+from reelworld.world.simulate import Trajectory
+from reelworld.world.stage import build, look
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldConfig:
+    """Which clips: level, split, shape, seed, and the shares of raw, short and descriptive captions.
+
+    A clip shorter than a scene (2 s) is a random stretch of it; an image is a random frame.
+    """
+
+    level: int = 1
+    split: str = "train"
+    width: int = 64
+    height: int = 64
+    num_frames: int = 16
+    fps: float = 8.0
+    seed: int = 0
+    caption_mix: tuple[float, float, float] = (0.0, 0.05, 0.95)
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height, self.num_frames) < 1 or self.fps <= 0:
+            raise ConfigError("width, height, num_frames and fps of a world clip must be positive")
+        if self.num_frames > self.scene_frames:
+            raise ConfigError(
+                f"{self.num_frames} frames at {self.fps:g} fps are longer than a scene of {SCENE_SECONDS:g} s; "
+                f"take at most {self.scene_frames} frames or more frames a second"
+            )
+
+    @property
+    def scene_frames(self) -> int:
+        """Return the frames of a whole scene."""
+        return round(SCENE_SECONDS * self.fps)
+
+
+SCENE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips with their captions: pixels uint8 [B, T, H, W, 3], and which clips of the stream they are."""
+
+    pixels: Tensor
+    captions: list[str]
+    indices: list[int]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One simulated scene and the stretch of it that is filmed."""
+
+    scene: Scene
+    trajectory: Trajectory
+    frames: range
+    caption: str
+
+
+def plan(config: WorldConfig, indices: Sequence[int]) -> list[Clip]:
+    """Write the clips with these indices: scene, motion and caption, without pixels."""
+    scenes = grammar.sample(
+        config.level, config.split, config.seed, indices, num_frames=config.scene_frames, fps=config.fps
+    )
+    clips = []
+    for index, (scene, trajectory) in zip(indices, scenes, strict=True):
+        rng = np.random.default_rng([config.seed, index, 1])
+        first = int(rng.integers(config.scene_frames - config.num_frames + 1))
+        text = write_caption(scene, trajectory, rng, config.caption_mix)
+        clips.append(Clip(scene, trajectory, range(first, first + config.num_frames), text))
+    return clips
+
+
+def write_caption(
+    scene: Scene, trajectory: Trajectory, rng: np.random.Generator, mix: tuple[float, float, float]
+) -> str:
+    """Draw one kind of caption with the probabilities `mix` (raw, short, descriptive) and write it."""
+    kinds = (caption.raw, caption.short, caption.descriptive)
+    kind = kinds[int(rng.choice(3, p=np.asarray(mix) / sum(mix)))]
+    written = kind(scene, trajectory.log, rng)
+    return written if isinstance(written, str) else written.text
+
+
+def film(clips: Sequence[Clip], config: WorldConfig, device: str | torch.device = "cpu") -> Tensor:
+    """Render clips: uint8 [B, T, H, W, 3] on `device`.
+
+    Clips of one look are rendered together on a GPU; on a CPU one at a time, which stays in its caches.
+    """
+    device = torch.device(device)
+    shape = (len(clips), config.num_frames, config.height, config.width, 3)
+    pixels = torch.empty(shape, dtype=torch.uint8, device=device)
+    for group in _groups(clips, 1 if device.type == "cpu" else 64):
+        members = [clips[i] for i in group]
+        tables = [build([c.scene], [c.trajectory], c.frames, config.fps) for c in members]
+        geometry = tables[0].join(tables[1:]).to(device)
+        color = render(geometry, config.width, config.height).color
+        pixels[group] = (color * 255.0).round_().to(torch.uint8).view(len(group), *shape[1:])
+    return pixels
+
+
+def _groups(clips: Sequence[Clip], most: int) -> list[list[int]]:
+    """Group indices of clips by look, at most `most` together."""
+    by_look = defaultdict(list)
+    for i, clip in enumerate(clips):
+        by_look[look(clip.scene)].append(i)
+    return [g[i : i + most] for g in by_look.values() for i in range(0, len(g), most)]
+
+
+class WorldStream:
+    """Endless batches of the world. `position` counts clips; `seek` continues anywhere."""
+
+    def __init__(self, config: WorldConfig, batch_size: int, device: str | torch.device = "cpu") -> None:
+        self.config, self.batch_size, self.device = config, batch_size, torch.device(device)
+        self.position = 0
+        self._ahead: list[Clip] = []
+
+    def seek(self, count: int) -> None:
+        """Continue as if `count` clips had been taken."""
+        self.position, self._ahead = count, []
+
+    def __iter__(self) -> WorldStream:
+        return self
+
+    def __next__(self) -> Batch:
+        if len(self._ahead) < self.batch_size:
+            # Simulation is cheapest for many scenes at once.
+            first = self.position + len(self._ahead)
+            self._ahead += plan(self.config, range(first, first + max(64, self.batch_size)))
+        clips, self._ahead = self._ahead[: self.batch_size], self._ahead[self.batch_size :]
+        indices = list(range(self.position, self.position + self.batch_size))
+        self.position += self.batch_size
+        return Batch(film(clips, self.config, self.device), [c.caption for c in clips], indices)

@@ -1,0 +1,327 @@
+import io
+import zlib
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from reelworld.core.errors import ShapeError, VideoError
+from reelworld.core.types import Video, VideoShape
+from reelworld.core.video import Limits, probe, read, read_image, write
+
+Film = Callable[..., Path]
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(int) - b.astype(int)).mean())
+
+
+@pytest.fixture(scope="module")
+def mp4(clip: Video, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(clip, tmp_path_factory.mktemp("mp4") / "clip.mp4", crf=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "fps"),
+    [
+        ("a.mov", "libx264", 8),
+        ("a.mkv", "libx264", 8),
+        ("a.webm", "libvpx-vp9", 8),
+        ("a.avi", "mpeg4", 8),
+        ("a.ts", "mpeg2video", 25),
+        ("a.flv", "libx264", 8),
+        ("a.mpg", "mpeg1video", 25),
+    ],
+)
+def test_containers_and_codecs(clip: Video, film: Film, name: str, codec: str, fps: int) -> None:
+    path = film(clip.frames, name, codec=codec, fps=fps)
+    video = read(path)
+    assert video.shape == VideoShape(width=64, height=48, num_frames=24, fps=fps)
+    assert difference(video.frames[0], clip.frames[0]) < 5
+    late = read(path, start=10 / fps, num_frames=2)
+    np.testing.assert_array_equal(late.frames, video.frames[10:12])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
+def test_still_images(clip: Video, tmp_path: Path, kind: str) -> None:
+    Image.fromarray(clip.frames[0]).save(tmp_path / "still", kind)
+    for options in ({}, {"fps": 30.0}, {"fps": 1.0}):
+        video = read(tmp_path / "still", **options)
+        assert video.shape.num_frames == 1
+        assert difference(video.frames[0], clip.frames[0]) < 12
+    assert probe(tmp_path / "still").is_still
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
+def test_animated_images(clip: Video, tmp_path: Path, kind: str) -> None:
+    first, *rest = (Image.fromarray(frame) for frame in clip.frames)
+    first.save(tmp_path / "a", kind, save_all=True, append_images=rest, duration=120)
+    video = read(tmp_path / "a")
+    assert video.shape.num_frames == 24
+    assert video.fps == pytest.approx(1 / 0.12)
+    assert difference(video.frames[-1], clip.frames[-1]) < 12
+
+
+def test_uneven_delays_keep_their_times(tmp_path: Path) -> None:
+    colours = ["red", "blue", "lime"]
+    first, *rest = (Image.new("RGB", (8, 8), colour) for colour in colours)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=rest, duration=[100, 300, 200])
+    video = read(tmp_path / "a.gif")
+    reds, greens, blues = video.frames[:, 0, 0].T > 200
+    assert video.fps == 10
+    assert list(reds) == [True, False, False, False, False, False]
+    assert list(blues) == [False, True, True, True, False, False]
+    assert list(greens) == [False, False, False, False, True, True]
+
+
+def test_transparency_is_white_and_deep_greys_keep_their_value(tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    Image.new("I;16", (4, 4), 0x80FF).save(tmp_path / "deep.png")
+    assert (read_image(tmp_path / "clear.png").frames == 255).all()
+    assert (read_image(tmp_path / "deep.png").frames == 0x80).all()
+
+
+@pytest.mark.parametrize(("fps", "picks"), [(4.0, [0, 2, 4, 6]), (16.0, [0, 0, 1, 1]), (3.0, [0, 3, 5, 8])])
+def test_resampling_shows_what_the_file_shows_then(mp4: Path, fps: float, picks: list[int]) -> None:
+    whole, part = read(mp4), read(mp4, fps=fps, num_frames=4)
+    assert part.fps == fps
+    np.testing.assert_array_equal(part.frames, whole.frames[picks])
+
+
+@pytest.mark.parametrize("fps", [1.0, 7.0, 23.976, 30.0, 60.0])
+def test_resampling_keeps_the_duration(mp4: Path, fps: float) -> None:
+    assert read(mp4, fps=fps).shape.duration == pytest.approx(3.0, abs=1 / fps)
+
+
+def test_parts_are_exact(mp4: Path) -> None:
+    whole = read(mp4)
+    assert len(whole) == 24
+    np.testing.assert_array_equal(read(mp4, start=1.0, duration=0.5).frames, whole.frames[8:12])
+    np.testing.assert_array_equal(read(mp4, start=2.75).frames, whole.frames[22:])
+    assert len(read(mp4, start=2.0, num_frames=99)) == 8
+    with pytest.raises(VideoError, match="shows nothing from 3 seconds on; start earlier"):
+        read(mp4, start=3.0)
+
+
+def test_resize_crops_the_centre_and_never_stretches(tmp_path: Path) -> None:
+    y, x = np.mgrid[:120, :240]
+    disc = (x - 119.5) ** 2 + (y - 59.5) ** 2 < 40**2
+    frame = np.where(disc[..., None], 255, 0).astype(np.uint8).repeat(3, axis=-1)
+    Image.fromarray(frame).save(tmp_path / "disc.png")
+    for width, height in [(60, 60), (120, 60), (60, 40), (240, 240)]:
+        found = read_image(tmp_path / "disc.png", width=width, height=height).frames[0, :, :, 0] > 127
+        assert found.shape == (height, width)
+        rows, columns = np.nonzero(found)
+        assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=1)
+        assert np.ptp(rows) + 1 == pytest.approx(80 * max(width / 240, height / 120), abs=2)
+        assert rows.mean() == pytest.approx((height - 1) / 2, abs=0.6)
+        assert columns.mean() == pytest.approx((width - 1) / 2, abs=0.6)
+
+
+def test_turned_and_anamorphic_films_are_shown_upright(film: Film) -> None:
+    frames = np.zeros((4, 48, 64, 3), np.uint8)
+    frames[:, :24, :32] = (255, 0, 0)
+    turned = film(frames, "turned.mp4", turn=90)
+    video = read(turned)
+    assert (video.shape.width, video.shape.height) == (48, 64) == (probe(turned).width, probe(turned).height)
+    assert (
+        video.frames[0, 60, 4, 0] > 240
+    )  # the upper left went to the lower left: a quarter turn to the left
+    wide = read(film(frames, "wide.mp4", aspect=Fraction(2, 1)))
+    assert (wide.shape.width, wide.shape.height) == (128, 48)
+    assert wide.frames[0, 4, 60, 0] > 240
+
+
+def test_probe_says_what_read_gives(clip: Video, mp4: Path) -> None:
+    info = probe(mp4)
+    assert (info.width, info.height, info.fps, info.num_frames, info.duration) == (64, 48, 8.0, 24, 3.0)
+    assert (info.codec, info.has_audio, info.is_still) == ("h264", False, False)
+    assert info.num_bytes == mp4.stat().st_size
+    assert info.metadata == read(mp4, num_frames=1).metadata == clip.metadata
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": 8},
+        {"width": 0, "height": 8},
+        {"fps": 0.0},
+        {"fps": float("inf")},
+        {"start": -1.0},
+        {"duration": 0.0},
+        {"num_frames": 0},
+    ],
+)
+def test_impossible_options_are_refused(mp4: Path, options: dict[str, float]) -> None:
+    with pytest.raises(ShapeError, match="give"):
+        read(mp4, **options)
+
+
+def refusal(path: Path, limits: Limits | None = None) -> str:
+    """Return the one line with which both read and probe, or read alone, refuse a file."""
+    with pytest.raises(VideoError) as caught:
+        read(path, limits=limits or Limits())
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"hello", "unknown format"),
+        (bytes(5000), "unknown format"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "unknown format"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{clip}\n#EXT-X-ENDLIST\n", "unknown format"),
+        (b"ffconcat version 1.0\nfile '{clip}'\n", "unknown format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "unknown format"),
+    ],
+)
+def test_what_is_no_video_is_refused(mp4: Path, tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "file.mp4"
+    path.write_bytes(content.replace(b"{clip}", str(mp4).encode()))
+    assert message in refusal(path)
+
+
+def test_missing_files_folders_and_devices_are_refused(tmp_path: Path) -> None:
+    assert "does not exist" in refusal(tmp_path / "none.mp4")
+    assert "not a plain file" in refusal(tmp_path)
+    assert "not a plain file" in refusal(Path("/dev/zero"))
+
+
+def test_names_that_look_like_addresses_are_just_names(clip: Video, tmp_path: Path) -> None:
+    for name in ("http:a.mp4", "concat:b|c.mp4", "a%03d.mp4", "-y.mp4"):
+        assert len(read(write(clip, tmp_path / name))) == 24
+
+
+def test_sound_alone_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sound.wav.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert "no pictures, only sound" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(max_width=63), "64x48, over the limit of 63x4096"),
+        (Limits(max_height=47), "over the limit of 4096x47"),
+        (Limits(max_frames=23), "24 frames are over the limit of 23"),
+        (Limits(max_seconds=2.9), "3 seconds are over the limit of 2.9"),
+        (Limits(max_bytes=100), "MiB are over the limit"),
+        (Limits(max_bytes=64 * 48 * 3 * 23), "MiB are over the limit"),
+    ],
+)
+def test_headers_are_held_to_the_limits(mp4: Path, limits: Limits, message: str) -> None:
+    assert message in refusal(mp4, limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(max_frames=5), "6 frames are over the limit of 5"),
+        (Limits(max_seconds=0.3), "seconds are over the limit of 0.3"),
+        (Limits(max_bytes=64 * 48 * 3 * 5), "MiB are over the limit"),
+    ],
+)
+def test_files_without_a_header_are_held_to_the_limits(
+    clip: Video, film: Film, limits: Limits, message: str
+) -> None:
+    path = film(clip.frames, "raw.h264")
+    assert probe(path).duration is None
+    assert message in refusal(path, limits)
+
+
+def test_a_part_of_a_long_film_keeps_within_the_limits(mp4: Path) -> None:
+    limits = Limits(max_seconds=1.0, max_frames=8, max_bytes=64 * 48 * 3 * 8)
+    assert len(read(mp4, start=1.0, duration=1.0, limits=limits)) == 8
+
+
+def test_a_header_that_lies_about_the_length_is_found(clip: Video, film: Film) -> None:
+    path = film(np.tile(clip.frames, (2, 1, 1, 1)), "long.mkv")
+    content = path.read_bytes()
+    place = (
+        content.index(b"\x44\x89\x88") + 3
+    )  # Matroska: the element Duration, 8 bytes of float, milliseconds
+    assert np.frombuffer(content[place : place + 8], ">f8")[0] == 6000
+    path.write_bytes(content[:place] + np.array([125], ">f8").tobytes() + content[place + 8 :])
+    assert probe(path).duration == pytest.approx(0.125)
+    assert "frames are over the limit of 30" in refusal(path, Limits(max_frames=30))
+    assert "seconds are over the limit of 4" in refusal(path, Limits(max_seconds=4))
+
+
+def test_a_header_that_lies_about_the_size_is_found(clip: Video, film: Film) -> None:
+    small = film(clip.frames, "small.ts", codec="mpeg2video", fps=25)
+    large = film(np.tile(clip.frames, (1, 4, 4, 1)), "large.ts", codec="mpeg2video", fps=25)
+    joined = small.parent / "joined.ts"
+    joined.write_bytes(small.read_bytes() * 40 + large.read_bytes())
+    assert (probe(joined).width, probe(joined).height) == (64, 48)
+    assert "256x192, over the limit of 128x4096" in refusal(joined, Limits(max_width=128))
+    assert "damaged" in refusal(
+        joined, Limits(max_width=128, max_height=128)
+    )  # by the decoder, before it allocates
+
+
+def test_an_image_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    Image.new("1", (13_000, 13_000)).save(tmp_path / "bomb.png")
+    assert "far too many pixels" in refusal(tmp_path / "bomb.png", Limits(max_width=10**6, max_height=10**6))
+    Image.new("1", (5000, 10)).save(tmp_path / "wide.png")
+    assert "5000x10, over the limit" in refusal(tmp_path / "wide.png")
+
+
+def test_a_damaged_animation_is_not_taken_for_a_still(clip: Video, tmp_path: Path) -> None:
+    first, *rest = (Image.fromarray(frame) for frame in clip.frames)
+    first.save(tmp_path / "a.png", save_all=True, append_images=rest)
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    place = content.index(b"acTL") + 4
+    content[place : place + 8] = bytes(8)
+    crc = zlib.crc32(content[place - 4 : place + 8])
+    content[place + 8 : place + 12] = crc.to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(content)
+    assert "Invalid APNG" in refusal(tmp_path / "a.png")
+
+
+def test_a_cut_film_is_refused(mp4: Path, tmp_path: Path) -> None:
+    whole = mp4.read_bytes()
+    for share in (0.05, 0.3, 0.6, 0.8):
+        (tmp_path / "cut.mp4").write_bytes(whole[: int(len(whole) * share)])
+        refusal(tmp_path / "cut.mp4")
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "webm", "gif", "png", "jpg"])
+def test_damaged_files_give_a_video_or_one_clear_error(
+    clip: Video, film: Film, tmp_path: Path, kind: str
+) -> None:
+    if kind in ("gif", "png"):
+        whole = write(clip, tmp_path / f"whole.{kind}").read_bytes()
+    elif kind == "jpg":
+        buffer = io.BytesIO()
+        Image.fromarray(clip.frames[0]).save(buffer, "JPEG")
+        whole = buffer.getvalue()
+    else:
+        whole = film(
+            clip.frames, f"w.{kind}", codec="libvpx-vp9" if kind == "webm" else "libx264"
+        ).read_bytes()
+    rng = np.random.default_rng(len(kind) + ord(kind[0]))
+    refused = 0
+    for trial in range(20):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        reach = len(damaged) if trial % 2 else min(len(damaged), 800)
+        places = rng.integers(0, reach, rng.integers(1, 12))
+        damaged[places] = rng.integers(0, 256, len(places))
+        (tmp_path / "damaged").write_bytes(damaged.tobytes())
+        try:
+            read(tmp_path / "damaged", limits=Limits(max_bytes=2**26))
+        except VideoError as error:
+            refused += "\n" not in str(error)
+            continue
+    assert refused > 3

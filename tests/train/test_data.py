@@ -1,0 +1,83 @@
+"""What each step sees: a function of the step, with every clip shown as often as the recipe says."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from reelworld import recipes
+from reelworld.core.errors import ConfigError, DataError
+from reelworld.recipes import DataConfig
+from reelworld.train.data import Echo, WorldData, bucket_at, open_feed, servings
+from reelworld.train.footage import Footage
+
+
+def test_servings_continue_from_any_step(tiny, squares):
+    whole = list(servings(squares, tiny(20), 0))
+    for start in (3, 10, 17):
+        for expected, got in zip(whole[start:], servings(squares, tiny(20), start), strict=True):
+            assert (expected.step, expected.bucket) == (got.step, got.bucket)
+            assert expected.batch.indices == got.batch.indices
+            assert torch.equal(expected.batch.pixels, got.batch.pixels)
+
+
+def test_echo_shows_each_clip_exactly_reuse_times_and_never_twice_at_once(squares, tiny):
+    stage = tiny().stages[0]
+    stream = squares.stream(stage, stage.buckets[0].shape, 2, split="train", seed=0, device="cpu")
+    batches = [next(echo) for echo in [Echo(stream, 2, 3, 5)] for _ in range(60)]
+    assert all(len(set(batch.indices)) == 6 for batch in batches)
+    counts = Counter(index for batch in batches for index in batch.indices)
+    assert {counts[index] for index in range(20, 120)} == {3}
+
+
+def test_buckets_are_drawn_by_weight_and_cost_the_same(tiny):
+    stage = tiny().stages[0]
+    share = sum(bucket_at(stage, 0, step) for step in range(2000)) / 2000
+    assert share == pytest.approx(0.3, abs=0.04)
+    assert [stage.clips(bucket) for bucket in (0, 1)] == [4, 4]
+    assert recipes.get("nano").stages[-1].clips(1) == 4 * recipes.get("nano").stages[-1].clips(0)
+
+
+def world_recipe(tiny, workers: int):
+    return tiny(
+        4, data=DataConfig(workers=workers, reuse=2, reuse_spacing=1, heldout_clips=2, sample_prompts=2)
+    )
+
+
+def test_the_second_process_renders_the_same_clips(tiny):
+    with open_feed(WorldData(), world_recipe(tiny, 1), 1, "cpu") as feed:
+        ahead = list(feed)
+    with open_feed(WorldData(), world_recipe(tiny, 0), 1, "cpu") as feed:
+        here = list(feed)
+    assert [item.step for item in ahead] == [1, 2, 3]
+    for left, right in zip(ahead, here, strict=True):
+        assert left.batch.captions == right.batch.captions
+        assert torch.equal(left.batch.pixels, right.batch.pixels)
+
+
+def test_the_second_process_ends_when_the_feed_is_left_early(tiny):
+    recipe = world_recipe(tiny, 1)
+    with open_feed(
+        WorldData(), replace(recipe, stages=(replace(recipe.stages[0], steps=10_000),)), 0, "cpu"
+    ) as feed:
+        assert next(feed).step == 0
+
+
+def test_an_error_in_the_second_process_reaches_the_trainer(tiny, tmp_path):
+    missing = Footage(str(tmp_path / "missing"))
+    with (
+        open_feed(missing, world_recipe(tiny, 1), 0, "cpu") as feed,
+        pytest.raises(DataError, match="is no folder"),
+    ):
+        next(feed)
+
+
+def test_reuse_must_divide_the_batch(tiny):
+    with pytest.raises(ConfigError, match=r"no multiple of\s+data.reuse=3"):
+        tiny(data=DataConfig(reuse=3))
+
+
+def test_an_unknown_recipe_names_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean 'nano'"):
+        recipes.get("nanno")
