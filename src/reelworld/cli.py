@@ -102,8 +102,10 @@ def generate(
     """Make a video from a sentence or a paragraph."""
     text = sys.stdin.read() if prompt == "-" else prompt
     _check_output(output, num_videos)
+    from reelworld.core import runtime
     from reelworld.generate.pipeline import Pipeline, Previews
 
+    runtime.set_threads()
     pipeline = Pipeline.load(weights)
     _warn_unknown(pipeline, text, as_json)
     previews = Previews() if preview else None

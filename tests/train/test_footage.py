@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
         if number % 2:
             (path / f"clip_{number:02d}.txt").write_text(caption + "\n")
         else:
-            captions = {"raw": "IMG", "short": "a wombat", "descriptive": caption}
+            captions = {"raw": "IMG", "raw_is_true": True, "short": "a wombat", "descriptive": caption}
             (path / f"clip_{number:02d}.json").write_text(json.dumps({"captions": captions}))
     return path
 
@@ -106,6 +106,7 @@ def test_bad_folders_say_the_fix(folder, tmp_path):
     for content, message in (
         ("{", "is no JSON"),
         ('{"captions": 3}', "needs"),
+        ('{"captions": {"short": 3}}', "needs"),
         ('{"captions": {}}', "is empty"),
     ):
         video.with_suffix(".json").write_text(content)

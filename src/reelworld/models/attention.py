@@ -30,7 +30,7 @@ def key_bias(seen: Tensor) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Self-attention with normalised, rotated queries and keys, and optional extra keys and values (the text's).
+    """Self-attention with normalised, rotated queries and keys, and extra keys and values (the text's).
 
     Source: arXiv:2302.05442 (normalised queries and keys).
     """
@@ -52,7 +52,7 @@ class SelfAttention(nn.Module):
         mask: Tensor | None = None,
         extra: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """Mix tokens [B, N, dim]; extra keys and values [B, L, heads, head_dim] come first in the mask [B, L + N]."""
+        """Mix tokens [B, N, dim]; extra keys and values [B, L, heads, head_dim] come first in the mask."""
         query, key, value = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).unbind(2)
         query = rotate(rms_norm(query, self.query_scale), rotary).type_as(value)
         key = rotate(rms_norm(key, self.key_scale), rotary).type_as(value)

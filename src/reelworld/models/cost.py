@@ -3,7 +3,7 @@
     cost = Cost.of(DenoiserConfig(), VideoShape(width=64, height=64, num_frames=16, fps=8.0), text_length=64)
     print(cost.denoise_flops / 1e9, "GFLOP per clip and denoising evaluation")
 
-Counted are the matrix products (a multiplication and an addition are 2), as torch.utils.flop_counter counts them.
+Counted are the matrix products, a multiplication and an addition as 2, as torch.utils.flop_counter does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reelworld.models.patches import Grid
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Cost of one clip: an evaluation of the denoiser, the encoding of its text, a training step; and the weights."""
+    """Cost of one clip: evaluating the denoiser, encoding its text, a training step; and of the weights."""
 
     denoise_flops: int
     text_flops: int
@@ -31,7 +31,7 @@ class Cost:
 
     @classmethod
     def of(cls, config: DenoiserConfig, shape: VideoShape, text_length: int = 64, known: bool = True) -> Cost:
-        """Count for clips of a shape and texts of text_length words, in float32; known: known pixels are passed.
+        """Count for a shape of clip and text_length words, in float32; known: known pixels are passed.
 
         Raises: ShapeError when the tubelet does not divide the shape.
         """

@@ -4,7 +4,7 @@
     text = denoiser.encode_text(tokenizer.encode(["a red ball"]))    # once per prompt
     clean = denoiser(noisy, timestep, text)                          # [B, T, H, W, 3], in [-1, 1]
 
-Known pixels (image-to-video, extend, infill, loop) enter as `known` and `mask`; an image is a video of one frame.
+Known pixels (image-to-video, extend, infill, loop) enter as `known` and `mask`. An image is one frame.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from reelworld.core.errors import ShapeError
+from reelworld.core.types import Mask, Pixels, Timesteps
 from reelworld.models.attention import SelfAttention, key_bias
 from reelworld.models.layers import Condition, SwiGLU, modulate, rms_norm, rotary_angles, rotary_split
 from reelworld.models.patches import Grid, PatchConfig, patchify, unpatchify
@@ -45,8 +45,8 @@ class DenoiserConfig:
 class Block(nn.Module):
     """Attention to video and text, then SwiGLU, each normalised and modulated before and gated after.
 
-    x + (1 + gate) * f(rms_norm(x) * (1 + scale) + shift), where (shift, scale, gate) is the modulation shared by all
-    blocks plus the block's own bias. Source: arXiv:2310.00426 section 2.3 (adaLN-single).
+    x + (1 + gate) * f(rms_norm(x) * (1 + scale) + shift), where (shift, scale, gate) is the modulation shared
+    by all blocks plus the block's own bias. Source: arXiv:2310.00426 section 2.3 (adaLN-single).
     """
 
     def __init__(self, config: DenoiserConfig) -> None:
@@ -58,7 +58,7 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, modulation: Tensor, rotary: Rotary, mask: Tensor, text: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """Transform tokens [B, N, dim] under a modulation [B, 6, dim]; text holds this block's keys and values."""
+        """Transform tokens [B, N, dim] under a modulation [B, 6, dim]; text: this block's keys, values."""
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (
             (modulation + self.bias).unsqueeze(2).unbind(1)
         )  # each [B, 1, dim]
@@ -75,7 +75,9 @@ class Denoiser(nn.Module):
         self.config = config
         window = config.patch.window_pixels * config.channels
         self.embed_noisy = nn.Linear(window, config.dim)
-        self.embed_known = nn.Linear(config.patch.tubelet_pixels * (config.channels + 1), config.dim, bias=False)
+        self.embed_known = nn.Linear(
+            config.patch.tubelet_pixels * (config.channels + 1), config.dim, bias=False
+        )
         self.condition = Condition(config.dim)
         self.text_encoder = TextEncoder(config.text)
         self.text_keys_values = nn.Linear(config.text.dim, config.depth * 2 * config.dim, bias=False)
@@ -94,13 +96,13 @@ class Denoiser(nn.Module):
 
     def forward(
         self,
-        noisy: Tensor,
-        timestep: Tensor,
+        noisy: Pixels,
+        timestep: Timesteps,
         text: TextFeatures,
-        known: Tensor | None = None,
-        mask: Tensor | None = None,
+        known: Pixels | None = None,
+        mask: Mask | None = None,
         fps: float = REFERENCE_FPS,
-    ) -> Tensor:
+    ) -> Pixels:
         """Predict the clean video [B, T, H, W, C] of a noisy one at timesteps [B] (0 = clean, 1 = noise).
 
         known [B, T, H, W, C] counts where mask [B, T, H, W, 1] is 1. Raises: ShapeError.
@@ -118,7 +120,7 @@ class Denoiser(nn.Module):
     def forward_packed(
         self,
         noisy: Sequence[Tensor],
-        timestep: Tensor,
+        timestep: Timesteps,
         text: TextFeatures,
         known: Sequence[Tensor] | None = None,
         mask: Sequence[Tensor] | None = None,
@@ -134,7 +136,9 @@ class Denoiser(nn.Module):
         samples = [tuple(part[None] for part in sample) for sample in zip(noisy, known, mask, strict=True)]
         for index, sample in enumerate(samples):
             self._check(sample[0], timestep[index, None], text[index], *sample[1:])
-        grids = [Grid.of(*sample.shape[:3], self.config.patch) for sample in noisy]
+        grids = [
+            Grid.of(len(sample), sample.shape[1], sample.shape[2], self.config.patch) for sample in noisy
+        ]
         tokens = pad_sequence([self._embed(*sample)[0] for sample in samples], batch_first=True)
         device = tokens.device
         positions = [self.positions(g, rate, device) for g, rate in zip(grids, rates, strict=True)]
@@ -151,9 +155,9 @@ class Denoiser(nn.Module):
     def positions(self, grid: Grid, fps: float, device: torch.device) -> Tensor:
         """Return each token's time, height and width [N, 3].
 
-        Time starts at 0 and is measured in units of 4 frames at 8 fps, so that motion has one speed at every frame
-        rate. Height and width are in tubelets from the picture's centre: text keys are not rotated, so the scores
-        between a token and a word tell where in the picture the token lies, whatever the resolution.
+        Time starts at 0 and is measured in units of 4 frames at 8 fps, so that motion has one speed at every
+        frame rate. Height and width are in tubelets from the picture's centre: text keys are not rotated, so
+        the scores between a token and a word tell where in the picture the token lies, at any resolution.
         """
         unit = self.config.patch.frames / REFERENCE_FRAMES * REFERENCE_FPS / fps
         axes = [
@@ -168,13 +172,8 @@ class Denoiser(nn.Module):
         tokens = self.embed_noisy(patchify(noisy, self.config.patch))
         if known is None or mask is None:
             return tokens
-        plain = PatchConfig(
-            frames=self.config.patch.frames,
-            height=self.config.patch.height,
-            width=self.config.patch.width,
-            overlap=(0, 0, 0),
-        )
-        return tokens + self.embed_known(patchify(torch.cat([known * mask, mask], dim=-1), plain))
+        pixels = torch.cat([known * mask, mask], dim=-1)
+        return tokens + self.embed_known(patchify(pixels, self.config.patch.without_overlap()))
 
     def _angles(self, positions: Tensor) -> Rotary:
         """Return the rotation of each token's heads."""
@@ -194,7 +193,9 @@ class Denoiser(nn.Module):
         embedding, modulation = self.condition(timestep, is_image)
         mask = key_bias(torch.cat([text.mask, seen], dim=1))
         for index, block in enumerate(self.blocks):
-            tokens = block(tokens, modulation, rotary, mask, (text.keys[:, :, index], text.values[:, :, index]))
+            tokens = block(
+                tokens, modulation, rotary, mask, (text.keys[:, :, index], text.values[:, :, index])
+            )
         shift, scale = self.final_modulation(nn.functional.silu(embedding)).chunk(2, dim=-1)
         return self.final(modulate(tokens, shift, scale))
 
@@ -215,25 +216,25 @@ class Denoiser(nn.Module):
             )
         if (known is None) != (mask is None):
             raise ShapeError("known pixels and their mask come together; pass both or neither")
-        if known is not None and mask is not None:
-            if known.shape != noisy.shape or mask.shape != (*noisy.shape[:-1], 1):
-                raise ShapeError(
-                    f"known {tuple(known.shape)} and mask {tuple(mask.shape)} do not match noisy "
-                    f"{tuple(noisy.shape)}; the mask has one channel"
-                )
+        if known is None or mask is None:
+            return
+        if known.shape != noisy.shape or mask.shape != (*noisy.shape[:-1], 1):
+            raise ShapeError(
+                f"known {tuple(known.shape)} and mask {tuple(mask.shape)} do not match noisy "
+                f"{tuple(noisy.shape)}; the mask has one channel"
+            )
 
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator) -> None:
-        """Draw weights with variance 1 / inputs; what adds to the residual stream or modulates it starts at zero."""
+        """Draw weights with variance 1 / inputs; what adds to the residual stream or modulates it is zero."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 module.weight.normal_(std=module.in_features**-0.5, generator=generator)
-                if module.bias is not None:
-                    module.bias.zero_()
-            if isinstance(module, nn.Embedding):
+            elif isinstance(module, nn.Embedding):
                 module.weight.normal_(generator=generator)
-        for module in self.modules():
-            if isinstance(module, (SelfAttention, SwiGLU)):
-                module.out.weight.zero_()
-        for linear in (self.condition.modulation, self.final_modulation, self.final):
+        layers = [m.out for m in self.modules() if isinstance(m, (SelfAttention, SwiGLU))]
+        for linear in (*layers, self.condition.modulation, self.final_modulation, self.final):
             linear.weight.zero_()
+        for name, parameter in self.named_parameters():
+            if name.endswith(".bias"):
+                parameter.zero_()

@@ -58,7 +58,7 @@ def rotary_split(head_dim: int) -> tuple[int, int, int]:
 def rotary_angles(positions: Tensor, split: Sequence[int], theta: float) -> tuple[Tensor, Tensor]:
     """Return cosine and sine [..., N, 1, pairs] of the rotation of each position [..., N, axes].
 
-    Axis a with n pairs turns its i-th pair by position_a * theta^(-i / n): theta is the slowest period over 2 pi.
+    Axis a with n pairs turns its i-th pair by position_a * theta^(-i / n); theta is about its slowest period.
     Source: arXiv:2104.09864 Eq. 15, one block of pairs per axis.
     """
     angles = [
@@ -77,7 +77,7 @@ def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def sinusoidal(timestep: Tensor, dim: int) -> Tensor:
-    """Embed timesteps [B] in [0, 1] as cosines and sines [B, dim] of 1000 t at dim/2 frequencies from 1 to 1e-4.
+    """Embed timesteps [B] as cosines and sines [B, dim] of 1000 t at dim/2 frequencies from 1 down to 1e-4.
 
     Source: arXiv:1706.03762 section 3.5; scale of arXiv:2006.11239.
     """
@@ -88,9 +88,9 @@ def sinusoidal(timestep: Tensor, dim: int) -> Tensor:
 
 
 class Condition(nn.Module):
-    """Timestep and kind (video or image) -> one embedding and the modulation shared by all blocks (adaLN-single).
+    """Timestep and kind (video or image) -> an embedding and the modulation that all blocks share.
 
-    Source: arXiv:2310.00426 section 2.3 (one modulation for all blocks; each adds its own bias).
+    Source: arXiv:2310.00426 section 2.3 (adaLN-single).
     """
 
     def __init__(self, dim: int) -> None:
@@ -102,7 +102,7 @@ class Condition(nn.Module):
         self.modulation = nn.Linear(dim, 6 * dim)
 
     def forward(self, timestep: Tensor, is_image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the embedding [B, 1, dim] and the modulation [B, 6, dim] of timesteps [B], kinds [B] (0 or 1)."""
+        """Return the embedding [B, 1, dim] and modulation [B, 6, dim] of timesteps [B], kinds [B]."""
         embedding = self.out(F.silu(self.hidden(sinusoidal(timestep, self.dim)))) + self.kind[is_image]
         modulation = self.modulation(F.silu(embedding))
         return embedding.unsqueeze(1), modulation.unflatten(-1, (6, self.dim))

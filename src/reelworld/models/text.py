@@ -1,8 +1,8 @@
 """Words -> token ids -> features: a word-level tokenizer and a small bidirectional transformer.
 
-    tokenizer = Tokenizer.from_words(["a", "red", "ball"])
-    tokenizer.encode(["A red ball."])          # LongTensor [1, 32]
-    tokenizer.unknown_words("a rad ball")      # [("rad", ["red"])]
+tokenizer = Tokenizer.from_words(["a", "red", "ball"])
+tokenizer.encode(["A red ball."])          # LongTensor [1, 32]
+tokenizer.unknown_words("a rad ball")      # [("rad", ["red"])]
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ class TextConfig:
 
 
 class Tokenizer:
-    """Lower-cased words and single punctuation marks; an empty text becomes the one token [null] (no caption)."""
+    """Lower-cased words and single punctuation marks; an empty text becomes the one token [null]."""
 
     def __init__(self, words: Sequence[str], size: int = 1024) -> None:
         rows = (*SPECIALS, *PUNCTUATION, *words)
         if len(set(rows)) != len(rows) or len(rows) > size:
-            raise ConfigError(f"{len(rows)} vocabulary rows must be distinct and fit into {size}; raise `size`")
+            raise ConfigError(
+                f"{len(rows)} vocabulary rows must be distinct and fit into {size}; raise `size`"
+            )
         self.size = size
         self.words = tuple(words)
         self._model = _word_level({row: index for index, row in enumerate(rows)})
@@ -139,7 +141,7 @@ class TextBlock(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Bidirectional transformer over words; positions are rotary, so that longer texts than trained on still run."""
+    """Bidirectional transformer over words; its rotary positions have no last one."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -163,7 +165,7 @@ class TextEncoder(nn.Module):
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """What the denoiser reads of texts: keys and values [B, L, blocks, heads, head_dim], mask [B, L] (True = word).
+    """What the denoiser reads: keys and values [B, L, blocks, heads, head_dim], mask [B, L] (True = word).
 
     They do not depend on the timestep, so they are computed once per prompt and reused by every step.
     """

@@ -20,9 +20,9 @@ def nano() -> Recipe:
         name="nano",
         model=DenoiserConfig(dim=256, depth=8, num_heads=4),
         stages=(
-            Stage(name="glances", steps=1400, batch=96, buckets=glances, level=1),
-            Stage(name="clips", steps=1050, batch=32, buckets=clips, level=1),
-            Stage(name="settle", steps=1050, batch=32, buckets=clips, level=1),
+            Stage(name="glances", steps=800, batch=64, buckets=glances, level=1),
+            Stage(name="clips", steps=300, batch=32, buckets=clips, level=1),
+            Stage(name="settle", steps=450, batch=32, buckets=clips, level=1),
         ),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=50, decay_share=0.3, ema_decay=0.998),
         data=DataConfig(reuse=4),

@@ -18,9 +18,9 @@ from reelworld.train.data import DataSet, WorldData
 from reelworld.train.loop import train
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "python -m reelworld.train") -> argparse.ArgumentParser:
     """Return the options."""
-    options = argparse.ArgumentParser(prog="python -m reelworld.train", description="Train a recipe.")
+    options = argparse.ArgumentParser(prog=prog, description="Train a recipe.")
     options.add_argument("recipe", help=f"one of: {', '.join(recipes.NAMES)}")
     options.add_argument("--out", type=Path, required=True, help="folder of the run")
     options.add_argument(
@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--init", type=Path, help="start from these weights instead of from scratch")
     options.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    options.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
+    options.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, help="use torch.compile (default: on a GPU)"
+    )
     options.add_argument("--json", action="store_true", help="report progress as JSON lines")
     return options
 
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace) -> Path:
         init=arguments.init,
         minutes=arguments.minutes,
         resume=arguments.resume,
-        compile=not arguments.no_compile,
+        compile=arguments.compile,
         device=arguments.device,
         progress="json" if arguments.json else "auto",
         note=lambda line: print(line, file=sys.stderr),
@@ -68,10 +70,10 @@ def open_data(folder: Path | None) -> DataSet:
     return Footage(folder=str(folder))
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m reelworld.train") -> int:
     """Run; return 0, 2 after an error that was told in one line, or 130 when interrupted."""
     try:
-        print(run(parser().parse_args(argv)))
+        print(run(parser(prog).parse_args(argv)))
     except Interrupted as error:
         print(error, file=sys.stderr)
         return 130

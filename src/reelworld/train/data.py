@@ -1,13 +1,13 @@
 """Clips in the order of the steps: streams, data echoing, and rendering ahead in a second process.
 
     with open_feed(WorldData(), recipe, start=step, device="cpu") as feed:
-        for step, bucket, batch in feed: ...
+        for serving in feed: ...
 
-What a step sees is a function of the recipe and the step alone, so a resumed run needs no saved position: it
-seeks.
+What a step sees is a function of the recipe and the step alone: a resumed run saves no position, it seeks.
 """
 
 import queue
+import signal
 import threading
 import time
 from collections import deque
@@ -55,12 +55,10 @@ class DataSet(Protocol):
 
 
 class Echo:
-    """Show each clip in `reuse` batches, `spacing` batches apart, so that neighbours in a batch differ each
-    time.
+    """Show each clip in `reuse` batches, `spacing` batches apart, each time among other clips.
 
-    Batch k holds the groups k, k + spacing, k + 2 spacing, ... of batch / reuse clips; each batch renders one
-    new group.
-    Source: arXiv:1907.05550.
+    Batch k holds the groups k, k + spacing, k + 2 spacing, ... of batch / reuse clips, so a batch costs the
+    rendering of one new group. Source: arXiv:1907.05550 (data echoing).
     """
 
     def __init__(self, stream: Stream, group: int, reuse: int, spacing: int, start: int = 0) -> None:
@@ -159,7 +157,7 @@ def _worker(data: DataSet, recipe: Recipe, start: int) -> Iterator[Iterator[Serv
     try:
         yield _served(ready, recipe.total_steps - start)
     finally:
-        process.terminate()
+        process.kill()
         process.join()
         while thread.is_alive():  # it may be waiting for room in the queue
             with _ignore_empty():
@@ -177,6 +175,8 @@ def _ignore_empty() -> Iterator[None]:
 
 def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int) -> None:
     """Send servings until the trainer hangs up; runs in the second process."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer decides when to stop
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(recipe.data.worker_threads)
     try:
         for item in servings(data, recipe, start):
@@ -184,7 +184,7 @@ def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int) -> Non
             sender.send(
                 (item.step, item.bucket, item.seconds, pixels, item.batch.captions, item.batch.indices)
             )
-    except (BrokenPipeError, KeyboardInterrupt):
+    except BrokenPipeError:
         return
     except ReelWorldError as error:
         sender.send(error)

@@ -195,7 +195,10 @@ def _parse(sidecar: Path) -> dict[str, str]:
         data: Any = json.loads(sidecar.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{sidecar} is no JSON ({error}); mend it or use a .txt file") from error
-    captions = data.get("captions") if isinstance(data, dict) else None
-    if not isinstance(captions, dict) or not all(isinstance(text, str) for text in captions.values()):
+    found = data.get("captions") if isinstance(data, dict) else None
+    captions = (
+        {style: found[style] for style in STYLES if style in found} if isinstance(found, dict) else None
+    )
+    if captions is None or not all(isinstance(text, str) for text in captions.values()):
         raise DataError(f'{sidecar} needs {{"captions": {{"descriptive": "what the video shows"}}}}')
     return captions

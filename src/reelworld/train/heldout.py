@@ -1,5 +1,4 @@
-"""How good the average weights are on clips never trained on: loss per timestep, and samples beside the
-ground truth.
+"""How good the average weights are on clips never trained on: loss per timestep, samples beside the truth.
 
 Clips, noise and prompts are drawn once from the recipe's seed and stay the same for the whole run, so the
 curve moves only because the model does.

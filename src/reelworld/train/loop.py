@@ -11,7 +11,9 @@ resumed run ends with the same weights, bit for bit on the same machine, as one 
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -44,7 +46,7 @@ def train(
     init: str | Path | None = None,
     minutes: float | None = None,
     resume: bool = False,
-    compile: bool = True,
+    compile: bool | None = None,
     device: str = "auto",
     progress: Kind = "auto",
     note: Callable[[str], None] = print,
@@ -67,7 +69,12 @@ def train(
         snapshot.restore(run, state)
     reporter = Reporter(run, Heldout(data, recipe, objective.tokenizer, where), data, folder, note)
     loss_function = _compiled(objective.loss, where, compile, note)
-    with reporter, stop_signals() as stop, open_feed(data, recipe, run.step, where.type) as feed:
+    with (
+        reporter,
+        _repeatable(where),
+        stop_signals() as stop,
+        open_feed(data, recipe, run.step, where.type) as feed,
+    ):
         try:
             fit(run, feed, loss_function, reporter, stop=stop, minutes=minutes, progress=progress)
         finally:
@@ -86,7 +93,8 @@ def _open_folder(out: str | Path, recipe: Recipe, resume: bool) -> Path:
     with storage.storage_errors(folder):
         for part in ("state", "samples"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-    storage.write_bytes(folder / "recipe.json", json.dumps(to_json(recipe), indent=1).encode())
+    if not resume:
+        storage.write_bytes(folder / "recipe.json", json.dumps(to_json(recipe), indent=1).encode())
     return folder
 
 
@@ -101,9 +109,8 @@ def _denoising(
             raise ConfigError(
                 f"{init} holds another model than the recipe '{recipe.name}'; choose the recipe it came from"
             )
-        tokenizer = Tokenizer.from_words(
-            (*tokenizer.words, *data.words()), size=size
-        )  # the old words keep their rows
+        words = (*tokenizer.words, *data.words())  # the old words keep their rows
+        tokenizer = Tokenizer.from_words(words, size=size)
     else:
         model = Denoiser(recipe.model, runtime.generator(recipe.seed))
         tokenizer = Tokenizer.from_words(data.words(), size=size)
@@ -114,15 +121,31 @@ def _denoising(
 
 
 def _compiled(
-    loss: LossFunction, device: torch.device, wanted: bool, note: Callable[[str], None]
+    loss: LossFunction, device: torch.device, wanted: bool | None, note: Callable[[str], None]
 ) -> LossFunction:
-    """Compile the loss if that is wanted and possible; say so if it is not."""
-    if not wanted:
+    """Compile the loss if that is wanted (None: on a GPU) and possible; say so if it is not possible.
+
+    On a CPU most of a step is matrix products, which compiling leaves as they are: it gained nothing there.
+    """
+    wanted = device.type == "cuda" if wanted is None else wanted
+    if wanted and not runtime.compiler_available(device):
+        note("training without torch.compile: no C++ compiler found (install g++), or no triton for the GPU")
         return loss
-    if not runtime.compiler_available(device):
-        note("training without torch.compile (about 1.5 times slower): no C++ compiler found; install g++")
-        return loss
-    return torch.compile(loss, dynamic=False)
+    return torch.compile(loss, dynamic=False) if wanted else loss
+
+
+@contextmanager
+def _repeatable(device: torch.device) -> Iterator[None]:
+    """Use algorithms that give the same bits each time, on a CPU (compiled code would add with atomics)."""
+    fill: Any = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), fill.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(before[0] or device.type == "cpu")
+    fill.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        fill.fill_uninitialized_memory = before[1]
 
 
 def fit(

@@ -1,7 +1,7 @@
 """What is minimised: one small class per model, handed to the one loop.
 
     objective = Denoising(model, tokenizer, NoiseConfig(), seed=0, device=torch.device("cpu"))
-    loss = objective.loss(**objective.inputs(batch, text_length=64))
+    loss = objective.loss(**objective.inputs(batch, text_length=64, fps=8.0))
 
 `inputs` draws everything random from the objective's own generators, so `loss` is a plain function of tensors
 that compiles and that a resumed run repeats bit for bit.
@@ -32,7 +32,7 @@ class Objective(Protocol):
     def model(self) -> nn.Module:
         """The network whose parameters are trained."""
 
-    def inputs(self, batch: Batch, text_length: int) -> dict[str, Tensor]:
+    def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
         """Draw all that `loss` needs, on the device of the model."""
 
     def loss(self, *args: Any, **inputs: Any) -> Tensor:
@@ -51,7 +51,7 @@ class Denoising:
             name: runtime.generator(seed + 7919 * (i + 1), device) for i, name in enumerate(names)
         }
 
-    def inputs(self, batch: Batch, text_length: int) -> dict[str, Tensor]:
+    def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
         """Draw timesteps, noise, masks and the captions to drop."""
         pixels, draw = batch.pixels.to(self.device), self.generators
         kept = (
@@ -67,10 +67,11 @@ class Denoising:
             ),
             "mask": sample_masks(pixels.shape, draw["mask"], self.config.masks),
             "token_ids": torch.where(kept[:, None], token_ids, null_ids(token_ids)),
+            "fps": fps,
         }
 
     def loss(
-        self, pixels: Tensor, noise: Tensor, timestep: Tensor, mask: Tensor, token_ids: Tensor
+        self, pixels: Tensor, noise: Tensor, timestep: Tensor, mask: Tensor, token_ids: Tensor, fps: float
     ) -> Tensor:
         """Return the mean squared velocity error over the pixels that are not given.
 
@@ -79,7 +80,7 @@ class Denoising:
         clean = to_float(pixels)
         text = self.model.encode_text(token_ids)
         noisy = add_noise(clean, noise, timestep)
-        predicted = self.model(noisy, timestep, text, known=clean * mask, mask=mask)
+        predicted = self.model(noisy, timestep, text, known=clean * mask, mask=mask, fps=fps)
         pinned = pin_known(predicted.float(), clean, mask)
         return velocity_loss(pinned, clean, timestep, self.config.min_timestep).mean()
 

@@ -1,5 +1,4 @@
-"""Optimisers: Muon for the blocks' matrices, AdamW for the rest; the learning rate over a run; the moving
-average.
+"""Optimisers (Muon for the blocks' matrices, AdamW for the rest), learning rate, moving average.
 
     optimizers = build(model, OptimConfig())
     set_lr(optimizers, lr_factor(step, total, warmup=50, decay_share=0.3))

@@ -5,13 +5,15 @@ None of it changes the weights: it draws from its own noise and reads the averag
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from reelworld.core.config import to_json
-from reelworld.models import cost
-from reelworld.models.denoiser import Denoiser
+from reelworld.core.types import VideoShape
+from reelworld.models.cost import Cost
+from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.released import denoiser_to_checkpoint
 from reelworld.train import snapshot
 from reelworld.train.data import DataSet
@@ -61,11 +63,11 @@ class Reporter:
                 self.due[name] = time.monotonic() + 60 * minutes
 
     def _flops(self, record: Record) -> float:
-        """Return operations per second: a step is three forward passes, arXiv:2001.08361 section 2.1."""
+        """Return the operations per second of a step, counted as models/cost.py does."""
         stage = next(stage for stage in self.run.recipe.stages if stage.name == record["stage"])
         shape = stage.buckets[record["bucket"]].shape
-        forward = cost.flops(self.run.recipe.model, shape, stage.text_length)
-        return float(3 * forward * record["clips"] / record["seconds"])
+        operations = training_flops(self.run.recipe.model, shape, stage.text_length)
+        return round(operations * record["clips"] / record["seconds"])
 
     def measure(self) -> None:
         """Log the held-out loss of the average weights."""
@@ -111,3 +113,9 @@ class Reporter:
         model = self.run.ema
         assert isinstance(model, Denoiser)
         return model
+
+
+@lru_cache
+def training_flops(config: DenoiserConfig, shape: VideoShape, text_length: int) -> int:
+    """Return the operations of one clip in a training step."""
+    return Cost.of(config, shape, text_length).training_flops

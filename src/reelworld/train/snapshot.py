@@ -15,7 +15,7 @@ from torch import nn
 
 from reelworld.core import checkpoint
 from reelworld.core.checkpoint import State
-from reelworld.core.config import to_json
+from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import CheckpointError, ConfigError
 from reelworld.recipes import Recipe
 from reelworld.train import optim
@@ -87,7 +87,8 @@ def restore(run: Run, state: State) -> None:
 
 def _check_recipe(stored: dict[str, Any], given: dict[str, Any]) -> None:
     """Compare what decides the weights; how often a run reports may change."""
-    changed = [key for key in given if key != "report" and stored.get(key) != given[key]]
+    stored = to_json(from_json(Recipe, stored))  # settings newer than the state take their defaults
+    changed = [key for key in given if key != "report" and stored[key] != given[key]]
     if changed:
         raise ConfigError(
             f"the run was started with other settings of: {', '.join(changed)}; resume with the same recipe "

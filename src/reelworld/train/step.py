@@ -52,8 +52,9 @@ def _gradients(
     run: Run, serving: Serving, stage: Stage, loss_function: LossFunction
 ) -> tuple[Tensor, Tensor]:
     """Leave the gradients of the batch on the parameters; return the loss and the norm of the gradients."""
-    inputs = run.objective.inputs(serving.batch, stage.text_length)
-    device = next(iter(inputs.values())).device.type
+    fps = stage.buckets[serving.bucket].shape.fps
+    inputs = run.objective.inputs(serving.batch, stage.text_length, fps)
+    device = next(run.objective.model.parameters()).device.type
     run.objective.model.zero_grad(set_to_none=True)
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         loss = loss_function(**inputs)

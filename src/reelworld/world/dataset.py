@@ -28,6 +28,7 @@ from reelworld.core.types import Video
 from reelworld.core.video import write
 from reelworld.world import caption
 from reelworld.world.flow import optical_flow
+from reelworld.world.grammar import with_view_events
 from reelworld.world.render import Geometry, Rendered, render
 from reelworld.world.scene import Scene
 from reelworld.world.simulate import simulate
@@ -90,6 +91,7 @@ def replay(scene: Scene, *, width: int, height: int, fps: float = 8.0) -> tuple[
     """Simulate and film a whole scene program as it stands."""
     config = WorldConfig(width=width, height=height, num_frames=round(scene.duration * fps), fps=fps)
     (trajectory,) = simulate([scene], config.num_frames, fps)
+    trajectory = with_view_events(scene, trajectory, fps)
     text = caption.descriptive(scene, trajectory.log, np.random.default_rng(scene.seed)).text
     clip = Clip(scene, trajectory, range(config.num_frames), text)
     _, rendered, video = film_scene(clip, config)

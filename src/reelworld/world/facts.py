@@ -62,6 +62,7 @@ class Happening(NamedTuple):
 
     @property
     def parties(self) -> tuple[int, ...]:
+        """Return who takes part, as far as known."""
         return tuple(p for p in (self.agent, self.patient) if p is not None)
 
 
@@ -100,7 +101,9 @@ def relation(one: Thing, other: Thing) -> str | None:
 
 def visible_at_start(scene: Scene, events: Iterable[Happening]) -> list[int]:
     """Return the cast of the first shot, but for what enters the frame later."""
-    late = {e.agent for e in events if e.kind == "enter"}
+    late = {e.agent for e in events if e.kind == "enter"} | {
+        e.agent for e in scene.events if e.kind == "enter"
+    }
     return [i for i in scene.shots[0].cast if i not in late]
 
 

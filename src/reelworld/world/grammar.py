@@ -28,7 +28,7 @@ from reelworld.world.scene import (
     Shot,
     Thing,
 )
-from reelworld.world.simulate import Trajectory, nudged, outcome, simulate, speed_of
+from reelworld.world.simulate import LogEntry, Trajectory, nudged, outcome, simulate, speed_of
 from reelworld.world.stage import scene_camera
 from reelworld.world.things import extent
 
@@ -56,18 +56,20 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "car": ("stand", "drive", "drive", "drive"),
     "tree": ("stand",),
     "house": ("stand",),
-    "ship": ("drift", "drift", "stand"),
+    "ship": ("drift",),
     "chair": ("stand", "slide", "fall", "spin"),
     "lamp": ("stand",),
     "cup": ("stand", "slide", "spin"),
     "cookie": ("stand", "fall", "spin"),
     "domino": ("stand", "fall"),
 }
-FIXED = ("tree", "house", "lamp")
+INTERACTIONS = ("collide", "push", "knock_over", "go_behind", "enter", "leave", "bite", "switch_on")
 PATTERNS = {
     "studio": ("plain", "checker", "planks"), "meadow": ("grass",), "desert": ("plain", "grass"),
     "snow": ("plain", "grass"), "beach": ("plain", "grass"), "street": ("cobbles", "plain"),
 }  # fmt: skip
+BACK = {"house": 2.0, "tree": 2.0, "ship": 5.8}  # how far behind the stage's middle these stand; ships float
+VIEW_EVENTS = ("enter", "leave", "go_behind")
 NEEDS_DIRECTION = ("slide", "roll", "drive", "walk", "run", "drift")
 HEADINGS = {"left": pi, "right": 0.0, "toward": -pi / 2, "away": pi / 2}
 
@@ -183,23 +185,30 @@ def _spots(rng: np.random.Generator, count: int) -> list[tuple[float, float]]:
     return spots
 
 
-def _program(rng: np.random.Generator, level: int, split: str, seed: int) -> Scene:
+def _theme(level: int, rng: np.random.Generator) -> str | None:
+    """Decide whether a scene is about an interaction, and which; kept while the scene is drawn again."""
+    return pick(rng, INTERACTIONS) if level >= 2 and rng.random() < 0.5 else None
+
+
+def _program(rng: np.random.Generator, level: int, split: str, seed: int, theme: str | None) -> Scene:
     """Draw a scene program without regard to split or view."""
-    interaction = level >= 2 and rng.random() < 0.5
-    if interaction:
-        cast, events = _interaction(rng)
+    if theme is not None:
+        cast, events = _interaction(rng, theme)
     else:
         kinds = PRIMITIVES if level == 1 else tuple(ACTIONS)
         count = int(rng.choice([1, 2], p=[0.7, 0.3])) if level == 1 else int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
         cast, events = _ensemble(rng, kinds, count), ()
     if split == "extrapolate":
         cast = _beyond(rng, cast)
+    setting = _setting(rng, level)
+    if any(t.kind == "ship" for t in cast):
+        setting = replace(setting, place="beach", pattern=pick(rng, PATTERNS["beach"]))
     moves = MOVES_1 if level == 1 or events else MOVES_2
     tallest = max(extent(t)[1] for t in cast)
     camera = _camera(rng, moves, round(0.5 + 0.3 * tallest, 3))
     shot = Shot(start=0.0, duration=2.0, camera=camera, cast=tuple(range(len(cast))))
     return Scene(
-        level=level, split=split, setting=_setting(rng, level), cast=tuple(cast), shots=(shot,), events=events,
+        level=level, split=split, setting=setting, cast=tuple(cast), shots=(shot,), events=events,
         seed=seed,
     )  # type: ignore[arg-type]  # fmt: skip
 
@@ -209,13 +218,12 @@ def _ensemble(rng: np.random.Generator, kinds: Sequence[str], count: int) -> lis
     for x, y in _spots(rng, count):
         kind = pick(rng, kinds)
         thing = replace(_thing(rng, kind), motion=_motion(rng, kind))
-        cast.append(_place(rng, thing, x, y if kind not in ("house", "tree") else y + 2.0))
+        cast.append(_place(rng, thing, x, y + BACK.get(kind, 0.0)))
     return cast
 
 
-def _interaction(rng: np.random.Generator) -> tuple[list[Thing], tuple[Event, ...]]:
+def _interaction(rng: np.random.Generator, kind: str) -> tuple[list[Thing], tuple[Event, ...]]:
     """Draw two things between which something is going to happen."""
-    kind = pick(rng, ("collide", "push", "knock_over", "go_behind", "enter", "leave", "bite", "switch_on"))
     side = pick(rng, ("left", "right"))
     sign = 1.0 if side == "right" else -1.0  # the agent moves this way
     make = {
@@ -369,22 +377,39 @@ def _as_told(scene: Scene, trajectory: Trajectory, fps: float) -> bool:
     strangers = {tuple(sorted((a, p))) for _, a, p in met if p is not None} - told
     if strangers:
         return False
-    return all(_seen(scene, e, trajectory, fps) for e in scene.events if e.kind in ("enter", "leave", "go_behind"))
+    wanted = sum(e.kind in VIEW_EVENTS for e in scene.events)
+    return len(view_events(scene, trajectory, fps)) == wanted
 
 
-def _seen(scene: Scene, event: Event, trajectory: Trajectory, fps: float) -> bool:
-    """Tell whether an event of the view (enter, leave, go behind) is there on the screen."""
+def view_events(scene: Scene, trajectory: Trajectory, fps: float) -> list[LogEntry]:
+    """Return when, on the screen, things entered, left or went behind as the program promises."""
     screen = _screen(scene, trajectory, fps)[:-1]
+    found = []
+    for event in scene.events:
+        frame = _frame_of(event, screen) if event.kind in VIEW_EVENTS else None
+        if frame is not None:
+            found.append(LogEntry(event.kind, frame / fps, event.agent, event.patient))
+    return found
+
+
+def _frame_of(event: Event, screen: np.ndarray) -> int | None:
+    """Return the frame in which an event of the view happens, or None where it does not."""
     x, half = screen[:, event.agent, 0], screen[:, event.agent, 2]
-    outside = np.abs(x) - half > 1.0
-    inside = np.abs(x) + 0.5 * half < 1.0
+    outside, inside = np.abs(x) - half > 1.0, np.abs(x) + 0.5 * half < 1.0
     if event.kind == "enter":
-        return bool(outside[0] and inside[-1])
+        return int(np.argmax(~outside)) if outside[0] and inside[-1] else None
     if event.kind == "leave":
-        return bool(inside[0] and outside[-1])
+        return int(np.argmax(outside)) if inside[0] and outside[-1] else None
     assert event.patient is not None
     offset = x - screen[:, event.patient, 0]
-    return bool(offset[0] * offset[-1] < 0 and np.abs(offset[[0, -1]]).min() > half[0])
+    crosses = offset[0] * offset[-1] < 0 and np.abs(offset[[0, -1]]).min() > half[0]
+    return int(np.argmin(np.abs(offset))) if crosses else None
+
+
+def with_view_events(scene: Scene, trajectory: Trajectory, fps: float) -> Trajectory:
+    """Add the events of the view to a trajectory's log."""
+    log = sorted([*trajectory.log, *view_events(scene, trajectory, fps)], key=lambda entry: entry.time)
+    return replace(trajectory, log=tuple(log))
 
 
 def acceptable(scene: Scene, trajectory: Trajectory, fps: float) -> bool:
@@ -406,8 +431,9 @@ def _rng(seed: int, level: int, split: str, index: int, attempt: int) -> np.rand
 def _draw(seed: int, level: int, split: str, index: int, attempt: int) -> Scene:
     """Draw programs until one belongs to the split."""
     rng = _rng(seed, level, split, index, attempt)
+    theme = _theme(level, np.random.default_rng([seed, level, index]))
     while True:
-        scene = _program(rng, level, split, seed)
+        scene = _program(rng, level, split, seed, theme)
         if in_split(scene, split):
             return scene
 
@@ -431,7 +457,7 @@ def sample(
         stable = _stable([scenes[k] for k in kept], [trajectories[k] for k in kept], num_frames, fps)
         for k, good in zip(kept, stable, strict=True):
             if good:
-                done[open_[k]] = (scenes[k], trajectories[k])
+                done[open_[k]] = (scenes[k], with_view_events(scenes[k], trajectories[k], fps))
         open_ = [i for i in open_ if i not in done]
         attempt += 1
     return [done[i] for i in indices]
@@ -439,11 +465,10 @@ def sample(
 
 def _stable(scenes: list[Scene], trajectories: list[Trajectory], num_frames: int, fps: float) -> list[bool]:
     """Tell for each scene whether its outcome stays the same when its cast starts a pixel aside."""
-    stable = [True] * len(scenes)
     crowded = [k for k, s in enumerate(scenes) if len(s.cast) > 1]
-    for distance in (0.12, -0.12):
-        if crowded:
-            moved = simulate([nudged(scenes[k], distance) for k in crowded], num_frames, fps)
-            for k, trajectory in zip(crowded, moved, strict=True):
-                stable[k] &= outcome(trajectory) == outcome(trajectories[k])
+    stable = [True] * len(scenes)
+    if crowded:
+        moved = simulate([nudged(scenes[k], d) for d in (0.12, -0.12) for k in crowded], num_frames, fps)
+        for k, trajectory in zip([*crowded, *crowded], moved, strict=True):
+            stable[k] &= outcome(trajectory) == outcome(trajectories[k])
     return stable

@@ -106,6 +106,7 @@ ORDER_WORDS = {
 
 
 def sentence_tree() -> Node:
+    """Return the tree of all patterns that make up a text."""
     root = Node()
     for tag, patterns in WHOLE.items():
         for pattern in patterns:
@@ -132,6 +133,7 @@ def _add_noise(root: Node) -> None:
 
 
 def verb_tree() -> Node:
+    """Return the tree of verb phrases in their three forms."""
     root = Node()
     for pattern in phrases.MANNERS:
         for form in ("do", "does", "doing"):

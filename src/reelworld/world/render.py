@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -137,6 +138,11 @@ def _unit(a: Vector) -> Vector:
     return _scale(a, torch.rsqrt(_dot(a, a) + 1e-20))
 
 
+def _spread(a: Vector, like: Vector) -> Vector:
+    """Give a vector of scalars one value for each ray, without memory."""
+    return a[0].expand_as(like[0]), a[1].expand_as(like[0]), a[2].expand_as(like[0])
+
+
 def _take(a: Vector, index: Tensor) -> Vector:
     return a[0].index_select(0, index), a[1].index_select(0, index), a[2].index_select(0, index)
 
@@ -237,31 +243,26 @@ class _Cast:
 # ---------------------------------------------------------------- light
 
 
-def _shadow(cast: _Cast, rays: Rays) -> Tensor:
-    """1 where a ray to the light is free, 0 where a member of the cast stands in it: [M]."""
-    free = torch.ones_like(rays.direction[0])
+def _visibility(cast: _Cast, rays: Rays, normal: Vector) -> tuple[Tensor, Tensor]:
+    """What the cast leaves of the light along rays to the sun (0 or 1) and of the sky's (0 to 1): two [M].
+
+    Around a point with this normal, a sphere of radius r at distance d and angle theta hides cos(theta) (r / d)^2
+    of the hemisphere. Source: Quilez, "Sphere ambient occlusion".
+    """
+    free, hidden = torch.ones_like(rays.origin[0]), torch.zeros_like(rays.origin[0])
     for n in range(cast.num):
-        near = cast.near(n, rays, ahead=True)
+        center = cast.spheres[n].index_select(1, rays.frame)
+        squared_radius = center[3] * center[3]
+        to = _sub((center[0], center[1], center[2]), rays.origin)
+        squared = _dot(to, to).clamp_min_(1e-6)
+        facing = (_dot(to, normal) * torch.rsqrt(squared)).clamp_min_(0.0)
+        hidden += facing * (0.8 * squared_radius / squared).clamp_max_(1.0)
+        along = _dot(to, rays.direction)
+        near = torch.nonzero((squared - along * along < squared_radius) & (along > -center[3])).squeeze(1)
         if len(near):
             blocked = cast.hit(n, rays[near])[0] < FAR
             free[near[blocked]] = 0.0
-    return free
-
-
-def _occlusion(cast: _Cast, frame: Tensor, point: Vector, normal: Vector) -> Tensor:
-    """Share of the sky's light that the cast's bounding spheres leave at a point: [M].
-
-    A sphere of radius r at distance d and angle theta hides cos(theta) (r / d)^2 of the hemisphere.
-    Source: Quilez, "Sphere ambient occlusion".
-    """
-    hidden = torch.zeros_like(point[0])
-    for n in range(cast.num):
-        sphere = cast.spheres[n].index_select(1, frame)
-        to = _sub((sphere[0], sphere[1], sphere[2]), point)
-        squared = _dot(to, to).clamp_min(1e-6)
-        facing = (_dot(to, normal) * torch.rsqrt(squared)).clamp_min(0.0)
-        hidden += facing * (0.8 * sphere[3] * sphere[3] / squared).clamp_max(1.0)
-    return 1.0 - 0.7 * hidden.clamp_max(1.0)
+    return free, 1.0 - 0.7 * hidden.clamp_max_(1.0)
 
 
 @dataclass(frozen=True)
@@ -286,9 +287,8 @@ def _light(geometry: Geometry, cast: _Cast, rays: Rays, surface: _Surface) -> tu
     sun, sun_color, ambient = shades("sun"), shades("sun_color"), shades("ambient")
     facing = _dot(normal, sun).clamp_min(0.0)
     start = _add(point, _scale(normal, 2e-3))
-    toward: Vector = tuple(s.expand_as(facing) for s in sun)  # type: ignore[assignment]
-    lit = _shadow(cast, Rays(rays.frame, start, toward))
-    open_sky = _occlusion(cast, rays.frame, point, normal) * (0.75 + 0.25 * normal[2])
+    lit, open_sky = _visibility(cast, Rays(rays.frame, start, _spread(sun, start)), normal)
+    open_sky = open_sky * (0.75 + 0.25 * normal[2])
     direct = facing * lit
     light = _add(_scale(sun_color, direct), _scale(ambient, open_sky))
     if bool(geometry.lamp[:, 3:].any()):
@@ -298,7 +298,7 @@ def _light(geometry: Geometry, cast: _Cast, rays: Rays, surface: _Surface) -> tu
         half = _unit(_sub(sun, rays.direction))
         highlight = surface.gloss * _dot(normal, half).clamp_min(0.0).pow(60.0) * lit
         color = tuple(c + s * highlight for c, s in zip(color, sun_color, strict=True))
-    return color, torch.where(facing > 0, lit, 0.0)  # type: ignore[return-value]
+    return color, lit * (facing > 0)  # type: ignore[return-value]
 
 
 def _lamp_light(geometry: Geometry, frame: Tensor, point: Vector, normal: Vector) -> Vector:
@@ -391,14 +391,14 @@ def _on_ground(g: Geometry, cast: _Cast, rays: Rays, t: Tensor, hits: _Hits, cho
     point = rays.at(t)
     footprint = t / (32.0 * g.camera[:, 12][rays.frame] * rays.direction[2].abs().clamp_min(0.05))
     color = ground(g.pattern, g.backdrop, g.shades(rays.frame), point[0], point[1], footprint)
-    zero = torch.zeros_like(t)
-    return _Surface(point, (zero, zero, torch.ones_like(t)), color, 0.0, None)
+    zero, one = t.new_zeros(()), t.new_ones(())
+    return _Surface(point, (zero, zero, one), color, 0.0, None)
 
 
 def _on_wall(g: Geometry, cast: _Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
-    point, zero = rays.at(t), torch.zeros_like(t)
+    point, zero = rays.at(t), t.new_zeros(())
     color, glow = shop_front(g.shades(rays.frame), point[0], point[2])
-    return _Surface(point, (zero, -torch.ones_like(t), zero), color, glow, None)
+    return _Surface(point, (zero, -t.new_ones(()), zero), color, glow, None)
 
 
 def _on_cast(g: Geometry, cast: _Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
@@ -412,10 +412,21 @@ def _on_cast(g: Geometry, cast: _Cast, rays: Rays, t: Tensor, hits: _Hits, chose
     return _Surface(point, normal, albedo, rows[GLOW], rows[GLOSS])
 
 
-def _display(color: Vector) -> Tensor:
-    """Linear light to display values [M, 3]: a soft shoulder, then gamma 2.2."""
-    x = torch.stack(color, -1).clamp_min(0.0)
+BRIGHTEST, TABLE = 4.0, 4096
+
+
+@cache
+def _display_table(device: torch.device) -> Tensor:
+    """Display values of evenly spaced square roots of linear light: a soft shoulder, then gamma 2.2."""
+    x = torch.linspace(0.0, BRIGHTEST**0.5, TABLE, device=device).square()
     return (x * (1.0 + 0.15 * x) / (1.0 + 0.35 * x)).clamp(0.0, 1.0).pow(1.0 / 2.2)
+
+
+def _display(color: Vector) -> Tensor:
+    """Linear light to display values [M, 3], within a tenth of an 8-bit level."""
+    root = torch.stack(color, -1).clamp_(0.0, BRIGHTEST).sqrt_()
+    index = root.mul_((TABLE - 1) / BRIGHTEST**0.5).add_(0.5).to(torch.int32)
+    return _display_table(root.device).index_select(0, index.flatten()).view(index.shape)
 
 
 def _trace(geometry: Geometry, cast: _Cast, frame: Tensor, pixels: Tensor) -> _Hits:

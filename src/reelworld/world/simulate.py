@@ -29,6 +29,7 @@ PACE = {"walk": 0.8, "run": 1.6, "drift": 0.5}
 TURN = {"slow": pi / 2, "medium": pi, "fast": 1.8 * pi}  # radians a second
 JUMP = {"slow": 1.8, "medium": 2.3, "fast": 2.9}
 BOUNCE, THUD, KNOCK = 0.8, 0.1, 0.75  # restitution: bouncing, landing, between bodies
+CONTACTS = ("collide", "push", "knock_over")
 TRAVEL = ("slide", "drive", "walk", "run", "roll", "drift", "stop")
 
 
@@ -296,7 +297,7 @@ def _trajectory(scene: Scene, b: int, stacked: dict[str, Array], log: list[LogEn
 
 def outcome(trajectory: Trajectory) -> tuple[tuple[str, int, int | None], ...]:
     """Return who met whom, in order: what must not depend on a pixel."""
-    return tuple((e.kind, e.agent, e.patient) for e in trajectory.log if e.patient is not None)
+    return tuple((e.kind, e.agent, e.patient) for e in trajectory.log if e.kind in CONTACTS)
 
 
 def nudged(scene: Scene, distance: float) -> Scene:

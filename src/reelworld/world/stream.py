@@ -144,9 +144,8 @@ class WorldStream:
 
     def __next__(self) -> Batch:
         if len(self._ahead) < self.batch_size:
-            # Simulation is cheapest for many scenes at once.
-            first = self.position + len(self._ahead)
-            self._ahead += plan(self.config, range(first, first + max(64, self.batch_size)))
+            first = self.position + len(self._ahead)  # many scenes are simulated in the time of one
+            self._ahead += plan(self.config, range(first, first + max(self.batch_size, min(128, 8 * self.batch_size))))
         clips, self._ahead = self._ahead[: self.batch_size], self._ahead[self.batch_size :]
         indices = list(range(self.position, self.position + self.batch_size))
         self.position += self.batch_size

@@ -94,13 +94,14 @@ def _sea(shades: Shades, x: Tensor, y: Tensor, beach: Vector, width: Tensor) -> 
 def sky(backdrop: str, shades: Shades, direction: Vector) -> Vector:
     """Sky gradient, the sun's or moon's disc, and the far ridge of the place."""
     height = direction[2]
-    color = mix(shades("horizon"), shades("zenith"), (height * 1.8).clamp(0.0, 1.0).pow(0.7))
+    root = (height * 1.8).clamp(0.0, 1.0).sqrt_()
+    color = mix(shades("horizon"), shades("zenith"), root * root.sqrt())
     if backdrop == "plain":
         return color
     variant, _, night = shades("misc")
     sun, light = shades("sun"), shades("sun_color")
-    toward = direction[0] * sun[0] + direction[1] * sun[1] + direction[2] * sun[2]
-    disc = (toward.clamp_min(0.0).pow(350.0) * 2.0 + 0.25 * toward.clamp_min(0.0).pow(12.0)) * (1.0 - 0.6 * night)
+    away = direction[0] * sun[0] + direction[1] * sun[1] + direction[2] * sun[2] - 1.0
+    disc = (torch.exp(350.0 * away) * 2.0 + 0.25 * torch.exp(12.0 * away)) * (1.0 - 0.6 * night)
     color = tuple(c + s * disc for c, s in zip(color, light, strict=True))  # type: ignore[assignment]
     if backdrop in ("sea", "shops"):
         return color

@@ -1,0 +1,53 @@
+"""Writes one dated text file per run of a benchmark: command, versions, hardware, figures.
+
+    with record("world") as say:
+        say("level 1", f"{rate:.1f} clips/s")
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from reelworld import __version__
+from reelworld.core.runtime import hardware
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@contextmanager
+def record(name: str) -> Iterator[Callable[[str, str], None]]:
+    """Yield a function that prints a figure and keeps it; write them all at the end."""
+    lines = [f"command: python {' '.join(Path(a).name if i == 0 else a for i, a in enumerate(sys.argv))}"]
+    lines += [f"reelworld: {__version__}", *(f"{key}: {value}" for key, value in hardware().items())]
+
+    def say(what: str, figure: str) -> None:
+        lines.append(f"{what}: {figure}")
+        print(lines[-1], flush=True)
+
+    yield say
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}-{date.today().isoformat()}.txt").write_text("\n".join(lines) + "\n")
+
+
+def best(work: Callable[[], object], repeat: int = 5) -> float:
+    """Return the least seconds of several runs, after one that is not counted."""
+    work()
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def gemm_flops(size: int = 2048) -> float:
+    """Return the float32 operations per second of a matrix product: the probe that other figures stand beside."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    return 2 * size**3 / best(lambda: a @ b)

@@ -1,0 +1,158 @@
+"""The `reel` command as a person uses it, in real processes, with tiny weights made here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from reelworld.core.config import to_json
+from reelworld.core.types import VideoShape
+from reelworld.core.video import probe, read
+from reelworld.models.denoiser import Denoiser, DenoiserConfig
+from reelworld.models.released import denoiser_to_checkpoint
+from reelworld.models.text import TextConfig, Tokenizer
+from reelworld.world.caption import vocabulary
+
+
+def reel(*arguments: object, text: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reelworld.cli", *map(str, arguments)]
+    return subprocess.run(command, input=text, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a tiny untrained denoiser whose output is not zero."""
+    denoiser = Denoiser(DenoiserConfig(dim=32, depth=1, num_heads=1, text=TextConfig(dim=32, depth=1, num_heads=1)))
+    torch.nn.init.normal_(denoiser.final.weight, std=0.05, generator=torch.Generator().manual_seed(1))
+    shape = VideoShape(width=32, height=32, num_frames=8, fps=8.0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    return denoiser_to_checkpoint(path, denoiser, Tokenizer.from_words(vocabulary()), {"shape": to_json(shape)})
+
+
+def test_generate_writes_video_poster_and_preview(weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "ball.mp4"
+    done = reel("generate", "a red ball", "-o", out, "--weights", weights, "--num-inference-steps", 3, "--preview")
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in out.parent.iterdir()} == {"ball.mp4", "ball.png", "ball_preview.png"}
+    info = probe(out)
+    assert (info.width, info.height, info.num_frames) == (128, 128, 8)
+    assert info.metadata["prompt"] == "a red ball"
+
+
+def test_same_seed_same_bytes_and_json(weights: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        done = reel(
+            "generate", "-", "-o", tmp_path / f"{name}.mp4", "--weights", weights, "--num-inference-steps", 2,
+            "--num-videos", 2, "--seed", 5, "--json", text="a red ball",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [e["seed"] for e in events if e["event"] == "result"] == [5, 6]
+        assert sum(e["event"] == "advance" for e in events) == 4
+    assert (tmp_path / "a_000.mp4").read_bytes() == (tmp_path / "b_000.mp4").read_bytes()
+    assert (tmp_path / "a_000.mp4").read_bytes() != (tmp_path / "a_001.mp4").read_bytes()
+
+
+def test_unknown_words_are_named(weights: Path, tmp_path: Path) -> None:
+    done = reel("generate", "a purpel ball", "-o", tmp_path / "x.mp4", "--weights", weights, "--num-inference-steps", 1)
+    assert done.returncode == 0
+    assert "'purpel'" in done.stderr
+    assert "purple" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([""], "prompt"),
+        (["x" * 100_000], "prompt"),
+        (["qwertz asdfgh"], "none of these words"),
+        (["a red ball", "--width", "30"], "width"),
+        (["a red ball", "--num-frames", "0"], "frames"),
+        (["a red ball", "--num-inference-steps", "0"], "steps"),
+        (["a red ball", "--weights", "missing.safetensors"], "missing.safetensors"),
+        (["a red ball", "--sampler", "magic"], "sampler"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    weights: Path, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    given = arguments if "--weights" in arguments else [*arguments, "--weights", str(weights)]
+    done = reel("generate", *given, "-o", tmp_path / "x.mp4", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_foreign_weights_and_bad_outputs(weights: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_bytes(b"not weights at all")
+    full = [("--weights", foreign, "-o", tmp_path / "x.mp4"), ("--weights", weights, "-o", tmp_path / "x.avi")]
+    full.append(("--weights", weights, "-o", "/proc/nowhere/x.mp4"))
+    for options in full:
+        done = reel("generate", "a red ball", "--num-inference-steps", 1, *options)
+        assert done.returncode == 2, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["foreign.safetensors"]
+
+
+def test_full_disk_leaves_nothing(weights: Path, tmp_path: Path) -> None:
+    """A file-size limit of 4 kB stands for the full disk: the same OSError, in the same place."""
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from reelworld.cli import app; app()"
+    )
+    command = [sys.executable, "-B", "-c", code, "generate", "a red ball", "-o", str(tmp_path / "x.mp4")]
+    options = ["--weights", str(weights), "--num-inference-steps", "1"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_folder(weights: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    done = reel("generate", "a red ball", "-o", tmp_path / "x.mp4", "--weights", weights)
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr
+
+
+def test_world_sample_show_and_words(tmp_path: Path) -> None:
+    out = tmp_path / "clips"
+    done = reel("world", "sample", "--count", 2, "--level", 2, "--seed", 7, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.suffix for p in out.glob("clip_*")) == [".json", ".json", ".mp4", ".mp4"]
+    done = reel("world", "show", out / "clip_000000.json", "--size", 64)
+    assert done.returncode == 0, done.stderr
+    assert "descriptive:" in done.stdout
+    assert len(read(out / "clip_000000_shown.mp4").frames) == 16
+    assert "sphere" in reel("world", "words").stdout.split()
+
+
+def test_world_errors(tmp_path: Path) -> None:
+    done = reel("world", "sample", "--out", tmp_path / "a", "--level", 9)
+    assert done.returncode == 2
+    assert "level" in done.stderr
+    done = reel("world", "show", tmp_path / "missing.json")
+    assert done.returncode == 2
+    assert "no scene" in done.stderr
+
+
+def test_train_speaks_one_line(tmp_path: Path) -> None:
+    done = reel("train", "nanno", "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "nano" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_version_and_help() -> None:
+    assert reel("--version").stdout.strip() == "0.1.0"
+    assert "generate" in reel("--help").stdout
+    assert "--resume" in reel("train", "--help").stdout

@@ -1,0 +1,115 @@
+"""Batches: exact restart, independence of the batch size, captions that are true."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reelworld.core.errors import ConfigError, DataError
+from reelworld.core.video import read
+from reelworld.world import caption
+from reelworld.world.dataset import read_scene, replay, write_clips
+from reelworld.world.stream import WorldConfig, WorldStream, film, plan
+
+SMALL = WorldConfig(level=1, width=32, height=32, num_frames=4, seed=3)
+
+
+def test_seek_restarts_exactly() -> None:
+    stream = WorldStream(SMALL, 3)
+    batches = [next(stream) for _ in range(3)]
+    assert stream.position == 9
+    stream.seek(3)
+    again = next(stream)
+    assert torch.equal(again.pixels, batches[1].pixels)
+    assert again.captions == batches[1].captions
+    assert again.indices == [3, 4, 5]
+
+
+def test_clips_do_not_depend_on_the_batch_size() -> None:
+    one, four = WorldStream(SMALL, 1), WorldStream(SMALL, 4)
+    singles = [next(one) for _ in range(4)]
+    batch = next(four)
+    assert torch.equal(torch.cat([b.pixels for b in singles]), batch.pixels)
+    assert [b.captions[0] for b in singles] == batch.captions
+
+
+def test_shapes_and_types() -> None:
+    config = WorldConfig(level=2, width=48, height=32, num_frames=1, seed=1)
+    batch = next(WorldStream(config, 2))
+    assert batch.pixels.shape == (2, 1, 32, 48, 3)
+    assert batch.pixels.dtype == torch.uint8
+    assert len(set(batch.captions)) == 2
+
+
+def test_another_process_makes_the_same_bytes() -> None:
+    code = (
+        "import hashlib; from reelworld.world.stream import *;"
+        "b = next(WorldStream(WorldConfig(level=2, width=32, height=32, num_frames=4, seed=3), 3));"
+        "print(hashlib.sha256(b.pixels.numpy().tobytes()).hexdigest())"
+    )
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    here = next(WorldStream(WorldConfig(level=2, width=32, height=32, num_frames=4, seed=3), 3))
+    assert hashlib.sha256(here.pixels.numpy().tobytes()).hexdigest() == there
+
+
+def test_captions_of_sampled_scenes_use_known_words_only() -> None:
+    known = set(caption.vocabulary())
+    for level in (1, 2):
+        for clip in plan(WorldConfig(level=level, seed=2, caption_mix=(1.0, 1.0, 1.0)), range(60)):
+            assert set(caption.tokens(clip.caption)) <= known
+
+
+@pytest.mark.parametrize("values", [{"num_frames": 0}, {"width": -1}, {"num_frames": 32}, {"fps": 0.0}])
+def test_impossible_clips_are_told(values: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        WorldConfig(**values)  # type: ignore[arg-type]
+
+
+def test_written_clips_read_back(tmp_path: Path) -> None:
+    config = WorldConfig(level=2, width=64, height=64, seed=7)
+    paths = write_clips(tmp_path / "clips", config, 3, arrays=True)
+    pixels = film(plan(config, range(3)), config)
+    for path, wanted in zip(paths, pixels, strict=True):
+        about = json.loads(path.with_suffix(".json").read_text())
+        assert {"raw", "short", "descriptive"} <= set(about["captions"])
+        video = read(path)
+        assert np.abs(video.frames.astype(int) - wanted.numpy().astype(int)).mean() < 6  # the codec's loss
+        arrays = np.load(path.with_suffix(".npz"))
+        assert arrays["flow"].shape == (15, 64, 64, 2)
+        for n, member in enumerate(about["truth"]["cast"]):
+            assert member["pixels"] == (arrays["thing"] == n + 1).sum((1, 2)).tolist()
+            assert len(member["box"]) == 16
+
+
+def test_writing_continues_and_refuses_other_settings(tmp_path: Path) -> None:
+    first = write_clips(tmp_path, SMALL, 2)
+    stamps = [p.stat().st_mtime_ns for p in first]
+    both = write_clips(tmp_path, SMALL, 4)
+    assert [p.stat().st_mtime_ns for p in both[:2]] == stamps
+    assert len(list(tmp_path.glob("*.mp4"))) == 4
+    with pytest.raises(DataError, match="other settings"):
+        write_clips(tmp_path, WorldConfig(level=2, seed=9), 1)
+
+
+def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_clips(tmp_path / name, SMALL, 2, arrays=True)
+    for path in sorted((tmp_path / "a").iterdir()):
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_a_sampled_scene_can_be_shown_again(tmp_path: Path) -> None:
+    (path,) = write_clips(tmp_path, WorldConfig(level=2, width=64, height=64, seed=7), 1)
+    scene = read_scene(path.with_suffix(".json"))
+    _, rendered, video = replay(scene, width=64, height=64)
+    assert np.abs(read(path).frames.astype(int) - video.frames.astype(int)).mean() < 6
+    assert rendered.thing.max() >= 1
+    with pytest.raises(DataError, match="no scene"):
+        read_scene(path)
