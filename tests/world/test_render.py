@@ -12,8 +12,8 @@ from torch import Tensor
 from reelworld.world import render as r
 from reelworld.world.flow import optical_flow, project, world_points
 from reelworld.world.grammar import sample
-from reelworld.world.stage import build, camera_path
 from reelworld.world.scene import Camera
+from reelworld.world.stage import build, camera_path
 
 EYE = (0.0, -6.0, 1.0)
 
@@ -97,7 +97,7 @@ def test_a_bite_is_a_hole() -> None:
     bitten = r.render(_geometry([row], [], [(0.0, 0.0, 1.0, 1.5)]), 65, 65)
     assert whole.thing[0, 32, 32] == 1
     assert bitten.thing[0, 32, 32] != 1
-    assert bitten.thing[0, 32, 45] == 1
+    assert bitten.thing[0, 32, 38] == 1
 
 
 def _clip(level: int, index: int, size: int = 64) -> tuple[r.Geometry, r.Rendered]:
@@ -122,9 +122,15 @@ def test_flow_depth_and_ids_agree(level: int, index: int) -> None:
     kept = (same & things).sum() / (inside & things).sum()
     assert kept > 0.8  # the rest is at outlines or turns away
     solid = same & things
-    foretold = _depth_after(geometry, out)[solid]
-    found = out.depth[frame + 1, ty, tx][solid]
-    assert float(((foretold - found).abs() < 0.12).float().mean()) > 0.9
+    foretold, (nearest, farthest) = _depth_after(geometry, out)[solid], _depth_around(out)
+    low, high = nearest[frame + 1, ty, tx][solid], farthest[frame + 1, ty, tx][solid]
+    assert float(((foretold > low - 0.02) & (foretold < high + 0.02)).float().mean()) > 0.97
+
+
+def _depth_around(out: r.Rendered) -> tuple[Tensor, Tensor]:
+    """Least and greatest depth in the 3 x 3 pixels around each: a slope's depth changes within a pixel."""
+    farthest = torch.nn.functional.max_pool2d(out.depth, 3, stride=1, padding=1)
+    return -torch.nn.functional.max_pool2d(-out.depth, 3, stride=1, padding=1), farthest
 
 
 def _depth_after(geometry: r.Geometry, out: r.Rendered) -> Tensor:

@@ -62,7 +62,7 @@ def test_energy_never_rises_in_flight(level: int) -> None:
 
 def _balls(distance: float) -> Scene:
     left = Thing(kind="ball", color="red", size="small", position=(-1.6, 0.0, 0.0), motion=Motion(action="roll", direction="right"))
-    right = Thing(kind="ball", color="blue", size="large", position=(distance, 0.0, 0.0))
+    right = Thing(kind="ball", color="blue", size="small", position=(distance, 0.0, 0.0))
     return _scene(left, right, events=(Event(kind="collide", agent=0, patient=1),))
 
 

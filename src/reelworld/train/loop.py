@@ -67,8 +67,8 @@ def train(
     run = Run(objective, recipe)
     if state is not None:
         snapshot.restore(run, state)
-    reporter = Reporter(run, Heldout(data, recipe, objective.tokenizer, where), data, folder, note)
     loss_function = _compiled(objective.loss, where, compile, note)
+    reporter = Reporter(run, Heldout(data, recipe, objective.tokenizer, where), data, folder, note)
     with (
         reporter,
         _repeatable(where),

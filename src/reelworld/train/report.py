@@ -28,9 +28,9 @@ class RunLog:
 
     def __init__(self, folder: Path, *, start: int = 0, tensorboard: bool = False) -> None:
         self.path = folder / "log.jsonl"
+        self._events = _event_writer(folder) if tensorboard else None
         _forget_after(self.path, start)
         self._file = self.path.open("a", encoding="utf-8")
-        self._events = _event_writer(folder) if tensorboard else None
 
     def write(self, record: Record) -> None:
         """Append a record; numbers become TensorBoard scalars at the record's step."""

@@ -42,7 +42,7 @@ HELDOUT_COLORS = {
 }  # fmt: skip
 HELDOUT_MOTIONS = {("cone", "slide"), ("cube", "jump"), ("cylinder", "fall"), ("ball", "spin"), ("dog", "run")}
 HELDOUT_CAMERA = {("dolly_in", "bounce"), ("pan_left", "slide"), ("orbit_left", "walk"), ("zoom_in", "drive")}
-HELDOUT_CAMERA_EVENTS = {("pan_right", "knock_over"), ("zoom_out", "collide")}
+HELDOUT_CAMERA_EVENTS = {("pan_right", "knock_over"), ("dolly_out", "collide")}
 
 MOVES_1 = ("still", "pan_left", "pan_right", "dolly_in", "dolly_out")
 MOVES_2 = (*MOVES_1, "tilt_up", "tilt_down", "orbit_left", "orbit_right", "zoom_in", "zoom_out", "aerial")
