@@ -1,6 +1,6 @@
-"""Generating: cold start to a finished mp4, and the denoiser's forward pass beside diffusers' Wan transformer.
+"""Generating: cold start to a finished mp4, and the denoiser's forward pass beside diffusers' Wan.
 
-    python benchmarks/generate.py
+python benchmarks/generate.py
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from record import best, gemm_flops, record
 
+from record import best, gemm_flops, record
 from reelworld.core.types import VideoShape
 from reelworld.models.cost import Cost
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
@@ -27,7 +27,15 @@ PROMPT = "a large red ball bounces in a meadow. the camera stays still."
 def cold_start() -> float:
     """Return the seconds from the shell to the finished file, for the default clip."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "reelworld.cli", "generate", PROMPT, "-o", str(Path(folder) / "ball.mp4")]
+        command = [
+            sys.executable,
+            "-m",
+            "reelworld.cli",
+            "generate",
+            PROMPT,
+            "-o",
+            str(Path(folder) / "ball.mp4"),
+        ]
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         return time.perf_counter() - start
@@ -48,7 +56,8 @@ def wan(batch: int) -> Callable[[], torch.Tensor]:
     config = DenoiserConfig()
     ffn = swiglu_width(config.dim, config.mlp_ratio) * 3 // 2
     model = WanTransformer3DModel(
-        patch_size=(4, 8, 8), num_attention_heads=config.num_heads, attention_head_dim=config.dim // config.num_heads,
+        patch_size=(4, 8, 8), num_attention_heads=config.num_heads, 
+        attention_head_dim=config.dim // config.num_heads,
         in_channels=3, out_channels=3, text_dim=config.text.dim, ffn_dim=ffn, num_layers=config.depth,
     ).eval()  # fmt: skip
     frames, height, width = SHAPE.size

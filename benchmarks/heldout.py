@@ -2,8 +2,8 @@
 
     python benchmarks/heldout.py [--weights FILE] [--count 24] [--out docs/pictures/heldout.png]
 
-Scenes of one thing from the world's held-out split (combinations that training never saw), in the order of the
-seed; nothing is chosen. Also writes the captions as a numbered list, for a person to judge by.
+Scenes of one thing from the world's held-out split (combinations that training never saw), in the order of
+the seed; nothing is chosen. Also writes the captions as a numbered list, for a person to judge by.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def main() -> None:
     pipeline = Pipeline.load(given.weights)
     truth = [Video(pixels.numpy(), config.fps) for pixels in film(clips, config)]
     made = [
-        pipeline(c.caption, seed=number, num_inference_steps=given.steps, guidance_scale=given.guidance_scale)[0]
+        pipeline(
+            c.caption, seed=number, num_inference_steps=given.steps, guidance_scale=given.guidance_scale
+        )[0]
         for number, c in enumerate(clips)
     ]
     labels = [f"{number + 1}. {clip.caption}" for number, clip in enumerate(clips)]

@@ -1,7 +1,7 @@
 """Writes one dated text file per run of a benchmark: command, versions, hardware, figures.
 
-    with record("world") as say:
-        say("level 1", f"{rate:.1f} clips/s")
+with record("world") as say:
+    say("level 1", f"{rate:.1f} clips/s")
 """
 
 from __future__ import annotations
@@ -48,6 +48,6 @@ def best(work: Callable[[], object], repeat: int = 5) -> float:
 
 
 def gemm_flops(size: int = 2048) -> float:
-    """Return the float32 operations per second of a matrix product: the probe that other figures stand beside."""
+    """Return the float32 operations per second of a matrix product, the probe beside other figures."""
     a, b = torch.randn(size, size), torch.randn(size, size)
     return 2 * size**3 / best(lambda: a @ b)

@@ -1,6 +1,6 @@
 """The world: clips a second, true captions, clean splits, energy.
 
-    python benchmarks/world.py [--quick]
+python benchmarks/world.py [--quick]
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
-from record import gemm_flops, record
 
+from record import gemm_flops, record
 from reelworld.core.runtime import num_cores
-from reelworld.world import caption, grammar
+from reelworld.world import caption, grammar, splits
 from reelworld.world.simulate import GRAVITY
 from reelworld.world.stream import WorldConfig, WorldStream
 from reelworld.world.things import mass
@@ -65,15 +65,15 @@ def _check_split(job: tuple[int, int, int]) -> tuple[int, set[tuple[str, str, st
     wrong, seen = 0, set()
     for index in range(first, first + count):
         scene = grammar._draw(2, level, "train", index, 0)
-        wrong += grammar.is_heldout(scene)
-        seen |= grammar.combinations_of(scene)
+        wrong += splits.is_heldout(scene)
+        seen |= splits.combinations_of(scene)
     return wrong, seen
 
 
 def _missing_atoms(seen: set[tuple[str, str, str]]) -> list[str]:
     """Name the atoms of held-out combinations that train does not have."""
     there = {(kind, place, atom) for kind, *atoms in seen for place, atom in enumerate(atoms)}
-    wanted = {(kind, place, atom) for kind, *atoms in grammar.HELDOUT for place, atom in enumerate(atoms)}
+    wanted = {(kind, place, atom) for kind, *atoms in splits.HELDOUT for place, atom in enumerate(atoms)}
     return [str(atom) for atom in sorted(wanted - there)]
 
 
@@ -111,13 +111,18 @@ def main() -> None:
         total, together = Counter(), set()
         for level in (1, 2):
             share = 50_000 // part
-            for wrong, seen in pool.map(_check_split, [(level, k * share // cores, share // cores) for k in range(cores)]):
+            for wrong, seen in pool.map(
+                _check_split, [(level, k * share // cores, share // cores) for k in range(cores)]
+            ):
                 total[level] += wrong
                 together |= seen
             say(f"train programs of level {level} with a held-out combination", f"{total[level]} of {share}")
         say("atoms of held-out combinations that train lacks", ", ".join(_missing_atoms(together)) or "none")
         checked, worst = _energy_rise(1000 // part)
-        say("energy in flights and bounces", f"{checked} checked, largest rise {max(worst, 0.0):.1e} of the whole")
+        say(
+            "energy in flights and bounces",
+            f"{checked} checked, largest rise {max(worst, 0.0):.1e} of the whole",
+        )
 
 
 if __name__ == "__main__":

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from reelworld.generate.pipeline import Pipeline, Previews
 
 app = typer.Typer(
-    help="ReelWorld: text to video, open from end to end.", no_args_is_help=True, pretty_exceptions_enable=False,
-    add_completion=False,
+    help="ReelWorld: text to video, open from end to end.", no_args_is_help=True,
+    pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
-world = typer.Typer(help="The simulated world: footage with exact captions and ground truth.", no_args_is_help=True)
+world = typer.Typer(
+    help="The simulated world: footage with exact captions and ground truth.", no_args_is_help=True
+)
 app.add_typer(world, name="world")
 
 Json = Annotated[bool, typer.Option("--json", help="Report progress and results as JSON lines.")]
@@ -81,9 +83,9 @@ def main(
 @_told
 def generate(
     prompt: Annotated[str, typer.Argument(help="What the video shows; - reads it from standard input.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help=".mp4, .gif, .png, or a folder of frames.")] = Path(
-        "out/video.mp4"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help=".mp4, .gif, .png, or a folder of frames.")
+    ] = Path("out/video.mp4"),
     num_frames: Annotated[int | None, typer.Option(help="Frames; 1 makes an image.")] = None,
     width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
@@ -111,8 +113,9 @@ def generate(
     previews = Previews() if preview else None
     videos = pipeline(
         text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed,
-        num_inference_steps=num_inference_steps, guidance_scale=guidance_scale, negative_prompt=negative_prompt,
-        num_videos=num_videos, sampler=sampler, progress=_kind(as_json), callback=previews,
+        num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
+        negative_prompt=negative_prompt, num_videos=num_videos, sampler=sampler, progress=_kind(as_json),
+        callback=previews,
     )  # fmt: skip
     for number, video in enumerate(videos):
         _save(video, _numbered(output, number, num_videos), scale, as_json)
@@ -122,10 +125,16 @@ def generate(
 
 def _check_output(output: Path, num_videos: int) -> None:
     """Find out before the work, not after it, that the result could not be written."""
-    from reelworld.core.storage import check_target
+    from reelworld.core.errors import StorageError
+    from reelworld.core.storage import check_target, make_folder
 
+    if output.suffix.lower() not in (".mp4", ".gif", ".png", ""):
+        raise StorageError(
+            f"cannot write {output}: {output.suffix} is unknown; use .mp4, .gif, .png or a folder"
+        )
+    make_folder(output.parent)
     for number in range(max(1, num_videos)):
-        check_target(_numbered(output, number, num_videos), (".mp4", ".gif", ".png", ""))
+        check_target(_numbered(output, number, num_videos))
 
 
 def _numbered(output: Path, number: int, count: int) -> Path:
@@ -138,7 +147,9 @@ def _warn_unknown(pipeline: Pipeline, prompt: str, as_json: bool) -> None:
     known = sum(word.isalnum() for word in prompt.split())
     if unknown and known and len(unknown) >= len(set(prompt.lower().split())):
         words = ", ".join(word for word, _ in unknown)
-        raise PromptError(f"the model knows none of these words: {words}; `reel world words` lists what it knows")
+        raise PromptError(
+            f"the model knows none of these words: {words}; `reel world words` lists what it knows"
+        )
     for word, near in unknown:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         if as_json:
@@ -151,12 +162,13 @@ def _save(video: Video, path: Path, scale: int, as_json: bool) -> None:
     """Write a video and its poster."""
     from reelworld.core.video import write
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     write(video, path, scale=scale, enlarge="lanczos")
     files = [path]
     if path.suffix in (".mp4", ".gif"):
         files.append(write(video, path.with_suffix(".png"), scale=scale, enlarge="lanczos"))
-    _say(as_json, str(path), files=[str(f) for f in files], seed=video.metadata["seed"], shape=str(video.shape))
+    _say(
+        as_json, str(path), files=[str(f) for f in files], seed=video.metadata["seed"], shape=str(video.shape)
+    )
 
 
 def _save_preview(previews: Previews, output: Path, num_steps: int, as_json: bool) -> None:
@@ -172,7 +184,9 @@ def _save_preview(previews: Previews, output: Path, num_steps: int, as_json: boo
     _say(as_json, str(path), preview=str(path))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
 def train(context: typer.Context) -> None:
     """Train a recipe on the world or on footage; `reel train --help` lists the options."""
     from reelworld.train.__main__ import main as train_main
@@ -192,7 +206,9 @@ def world_sample(
     height: Annotated[int, typer.Option(help="Pixels.")] = 64,
     num_frames: Annotated[int, typer.Option(help="Frames.")] = 16,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 8.0,
-    arrays: Annotated[bool, typer.Option(help="Also write ids, depth and flow of every pixel (.npz).")] = False,
+    arrays: Annotated[
+        bool, typer.Option(help="Also write ids, depth and flow of every pixel (.npz).")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write clips with captions, scene programs and ground truth; `reel train --data` reads the folder."""
@@ -210,7 +226,9 @@ def world_sample(
 @_told
 def world_show(
     scene: Annotated[Path, typer.Argument(help="A scene program, or the JSON of a sampled clip.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write the film; default: beside the scene.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the film; default: beside the scene.")
+    ] = None,
     size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels of each side.")] = 256,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 8.0,
 ) -> None:

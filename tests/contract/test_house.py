@@ -1,4 +1,4 @@
-"""The house keeps its own rules: layers, light imports, no stray environment reads, an honest tree in the README."""
+"""The house keeps its own rules: layers, light imports, no stray environment reads, an honest README."""
 
 from __future__ import annotations
 

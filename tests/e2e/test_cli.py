@@ -28,16 +28,22 @@ def reel(*arguments: object, text: str = "", cwd: Path | None = None) -> subproc
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of a tiny untrained denoiser whose output is not zero."""
-    denoiser = Denoiser(DenoiserConfig(dim=32, depth=1, num_heads=1, text=TextConfig(dim=32, depth=1, num_heads=1)))
+    denoiser = Denoiser(
+        DenoiserConfig(dim=32, depth=1, num_heads=1, text=TextConfig(dim=32, depth=1, num_heads=1))
+    )
     torch.nn.init.normal_(denoiser.final.weight, std=0.05, generator=torch.Generator().manual_seed(1))
     shape = VideoShape(width=32, height=32, num_frames=8, fps=8.0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    return denoiser_to_checkpoint(path, denoiser, Tokenizer.from_words(vocabulary()), {"shape": to_json(shape)})
+    return denoiser_to_checkpoint(
+        path, denoiser, Tokenizer.from_words(vocabulary()), {"shape": to_json(shape)}
+    )
 
 
 def test_generate_writes_video_poster_and_preview(weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "ball.mp4"
-    done = reel("generate", "a red ball", "-o", out, "--weights", weights, "--num-inference-steps", 3, "--preview")
+    done = reel(
+        "generate", "a red ball", "-o", out, "--weights", weights, "--num-inference-steps", 3, "--preview"
+    )
     assert done.returncode == 0, done.stderr
     assert {p.name for p in out.parent.iterdir()} == {"ball.mp4", "ball.png", "ball_preview.png"}
     info = probe(out)
@@ -60,7 +66,16 @@ def test_same_seed_same_bytes_and_json(weights: Path, tmp_path: Path) -> None:
 
 
 def test_unknown_words_are_named(weights: Path, tmp_path: Path) -> None:
-    done = reel("generate", "a purpel ball", "-o", tmp_path / "x.mp4", "--weights", weights, "--num-inference-steps", 1)
+    done = reel(
+        "generate",
+        "a purpel ball",
+        "-o",
+        tmp_path / "x.mp4",
+        "--weights",
+        weights,
+        "--num-inference-steps",
+        1,
+    )
     assert done.returncode == 0
     assert "'purpel'" in done.stderr
     assert "purple" in done.stderr
@@ -93,7 +108,10 @@ def test_bad_input_is_one_line_and_exit_code_2(
 def test_foreign_weights_and_bad_outputs(weights: Path, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.safetensors"
     foreign.write_bytes(b"not weights at all")
-    full = [("--weights", foreign, "-o", tmp_path / "x.mp4"), ("--weights", weights, "-o", tmp_path / "x.avi")]
+    full = [
+        ("--weights", foreign, "-o", tmp_path / "x.mp4"),
+        ("--weights", weights, "-o", tmp_path / "x.avi"),
+    ]
     full.append(("--weights", weights, "-o", "/proc/nowhere/x.mp4"))
     for options in full:
         done = reel("generate", "a red ball", "--num-inference-steps", 1, *options)

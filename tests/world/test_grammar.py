@@ -10,9 +10,10 @@ import pytest
 
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.world import grammar
-from reelworld.world.grammar import HELDOUT, combinations_of, in_split, is_heldout, nudged, outcome, sample
+from reelworld.world.grammar import sample
 from reelworld.world.scene import COLORS, PRIMITIVES, Scene
-from reelworld.world.simulate import simulate
+from reelworld.world.simulate import nudged, outcome, simulate
+from reelworld.world.splits import HELDOUT, combinations_of, in_split, is_heldout
 
 
 def test_no_heldout_combination_in_train_and_every_atom_present() -> None:

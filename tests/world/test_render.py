@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from reelworld.world import intersect as i
 from reelworld.world import render as r
 from reelworld.world.flow import optical_flow, project, world_points
 from reelworld.world.grammar import sample
@@ -18,38 +19,54 @@ from reelworld.world.stage import build, camera_path
 EYE = (0.0, -6.0, 1.0)
 
 
-def _row(shape: tuple[float, float, float], center: tuple[float, ...], radius: float, *, box: bool = False) -> Tensor:
-    row = torch.zeros(r.NUM_COLUMNS)
+def _row(
+    shape: tuple[float, float, float], center: tuple[float, ...], radius: float, *, box: bool = False
+) -> Tensor:
+    row = torch.zeros(i.NUM_COLUMNS)
     frame = torch.zeros(3, 4)
     frame[:, :3] = torch.eye(3) / radius
     frame[:, 3] = -torch.tensor(center) / radius
-    row[r.FRAME], row[r.SHAPE], row[r.COLOR], row[r.IS_BOX] = frame.flatten(), torch.tensor(shape), 0.5, float(box)
+    row[i.FRAME], row[i.SHAPE], row[i.COLOR], row[i.IS_BOX] = (
+        frame.flatten(),
+        torch.tensor(shape),
+        0.5,
+        float(box),
+    )
     return row
 
 
 def _geometry(quadrics: list[Tensor], boxes: list[Tensor], bounds: list[tuple[float, ...]]) -> r.Geometry:
     """One frame; every primitive is a member of the cast of its own."""
     num = len(quadrics) + len(boxes)
-    quadric_table, box_table = torch.zeros(1, num, 1, r.NUM_COLUMNS), torch.zeros(1, num, 1, r.NUM_COLUMNS)
+    quadric_table, box_table = torch.zeros(1, num, 1, i.NUM_COLUMNS), torch.zeros(1, num, 1, i.NUM_COLUMNS)
     for n, row in enumerate(quadrics):
         quadric_table[0, n, 0] = row
     for n, row in enumerate(boxes):
         box_table[0, len(quadrics) + n, 0] = row
-    camera = torch.from_numpy(camera_path(Camera(position=EYE, target=(0.0, 0.0, 1.0), focal=1.5), np.zeros(1), 1.0))
+    camera = torch.from_numpy(
+        camera_path(Camera(position=EYE, target=(0.0, 0.0, 1.0), focal=1.5), np.zeros(1), 1.0)
+    )
     setting = torch.full((1, 27), 0.3)
     setting[0, r.SETTING["sun"]] = torch.tensor([0.0, 0.0, 1.0])
     setting[0, r.SETTING["misc"]] = 0.0
     return r.Geometry(
-        quadric_table, box_table, torch.tensor(bounds)[None], torch.zeros(1, 6), camera.float(), setting, "plain", "plain"
+        quadric_table,
+        box_table,
+        torch.tensor(bounds)[None],
+        torch.zeros(1, 6),
+        camera.float(),
+        setting,
+        "plain",
+        "plain",
     )
 
 
 @pytest.mark.parametrize(
     ("shape", "depth"),
     [
-        (r.SPHERE, 5.0),  # the front of a unit sphere at the origin of x, y
-        (r.CYLINDER, 5.0),
-        (r.CONE, 5.5),  # half way up, a cone's radius is half
+        (i.SPHERE, 5.0),  # the front of a unit sphere at the origin of x, y
+        (i.CYLINDER, 5.0),
+        (i.CONE, 5.5),  # half way up, a cone's radius is half
     ],
 )
 def test_depth_of_primitives(shape: tuple[float, float, float], depth: float) -> None:
@@ -71,18 +88,22 @@ def test_depth_of_box_and_ground() -> None:
 
 def test_area_of_a_sphere() -> None:
     """A sphere of radius 1 at distance 6 has the apparent radius f r / sqrt(d^2 - r^2)."""
-    geometry = _geometry([_row(r.SPHERE, (0.0, 0.0, 1.0), 1.0)], [], [(0.0, 0.0, 1.0, 1.01)])
+    geometry = _geometry([_row(i.SPHERE, (0.0, 0.0, 1.0), 1.0)], [], [(0.0, 0.0, 1.0, 1.01)])
     seen = float((r.render(geometry, 256, 256).thing == 1).sum())
     assert seen == pytest.approx(math.pi * (1.5 / math.sqrt(35.0) * 128) ** 2, rel=0.01)
 
 
 def test_shadow_falls_below() -> None:
     """With the sun overhead, the ground under a ball is dark and the ground beside it is not."""
-    lit = r.render(_geometry([_row(r.SPHERE, (0.0, 0.0, 2.5), 0.5)], [], [(0.0, 0.0, 2.5, 0.51)]), 128, 128)
-    empty = r.render(_geometry([torch.zeros(r.NUM_COLUMNS)], [], [(0.0, 0.0, -1e3, 0.0)]), 128, 128)
+    lit = r.render(_geometry([_row(i.SPHERE, (0.0, 0.0, 2.5), 0.5)], [], [(0.0, 0.0, 2.5, 0.51)]), 128, 128)
+    empty = r.render(_geometry([torch.zeros(i.NUM_COLUMNS)], [], [(0.0, 0.0, -1e3, 0.0)]), 128, 128)
     darker = (empty.color - lit.color).sum(-1)[0] > 0.05
-    points = world_points(_geometry([], [torch.zeros(r.NUM_COLUMNS)], [(0.0, 0.0, -1e3, 0.0)]), empty)[0]
-    under = (points[..., :2].square().sum(-1) < 0.4**2) & (empty.thing[0] == r.GROUND) & (lit.thing[0] == r.GROUND)
+    points = world_points(_geometry([], [torch.zeros(i.NUM_COLUMNS)], [(0.0, 0.0, -1e3, 0.0)]), empty)[0]
+    under = (
+        (points[..., :2].square().sum(-1) < 0.4**2)
+        & (empty.thing[0] == r.GROUND)
+        & (lit.thing[0] == r.GROUND)
+    )
     beside = (points[..., 0] > 1.5) & (points[..., 0] < 2.5) & (empty.thing[0] == r.GROUND)
     assert bool(darker[under].all())
     assert int(under.sum()) > 20
@@ -90,10 +111,12 @@ def test_shadow_falls_below() -> None:
 
 
 def test_a_bite_is_a_hole() -> None:
-    row = _row(r.CYLINDER, (0.0, 0.0, 1.0), 1.0)
-    row[r.FRAME] = torch.tensor([[1.0, 0, 0, 0], [0, 0, 1, -1], [0, 5, 0, 0]]).flatten()  # a disc that faces us
+    row = _row(i.CYLINDER, (0.0, 0.0, 1.0), 1.0)
+    row[i.FRAME] = torch.tensor(
+        [[1.0, 0, 0, 0], [0, 0, 1, -1], [0, 5, 0, 0]]
+    ).flatten()  # a disc that faces us
     whole = r.render(_geometry([row], [], [(0.0, 0.0, 1.0, 1.5)]), 65, 65)
-    row[r.BITE] = torch.tensor([0.0, 0.0, 0.25])
+    row[i.BITE] = torch.tensor([0.0, 0.0, 0.25])
     bitten = r.render(_geometry([row], [], [(0.0, 0.0, 1.0, 1.5)]), 65, 65)
     assert whole.thing[0, 32, 32] == 1
     assert bitten.thing[0, 32, 32] != 1
@@ -108,7 +131,7 @@ def _clip(level: int, index: int, size: int = 64) -> tuple[r.Geometry, r.Rendere
 
 @pytest.mark.parametrize(("level", "index"), [(1, 0), (1, 3), (2, 1), (2, 4), (2, 8)])
 def test_flow_depth_and_ids_agree(level: int, index: int) -> None:
-    """Follow each pixel's flow: where the same part is seen, its depth there is the depth that was foretold."""
+    """Follow each pixel's flow: where the same part is seen, its depth there is the one foretold."""
     geometry, out = _clip(level, index)
     flow = optical_flow(geometry, out)
     height, width = out.thing.shape[1:]
@@ -117,7 +140,11 @@ def test_flow_depth_and_ids_agree(level: int, index: int) -> None:
     inside = ((there >= 0) & (there < torch.tensor([width, height]))).all(-1)
     frame = torch.arange(15)[:, None, None].expand_as(inside)
     tx, ty = there[..., 0].clamp(0, width - 1), there[..., 1].clamp(0, height - 1)
-    same = inside & (out.thing[frame + 1, ty, tx] == out.thing[:-1]) & (out.part[frame + 1, ty, tx] == out.part[:-1])
+    same = (
+        inside
+        & (out.thing[frame + 1, ty, tx] == out.thing[:-1])
+        & (out.part[frame + 1, ty, tx] == out.part[:-1])
+    )
     things = out.thing[:-1] >= 1
     kept = (same & things).sum() / (inside & things).sum()
     assert kept > 0.8  # the rest is at outlines or turns away
@@ -143,8 +170,9 @@ def _depth_after(geometry: r.Geometry, out: r.Rendered) -> Tensor:
 
 def test_still_scene_has_no_flow() -> None:
     geometry, out = _clip(1, 0)
+    moving = (geometry.quadrics, geometry.boxes, geometry.spheres, geometry.lamp, geometry.camera)
     still = r.Geometry(
-        *(t[:1].expand(3, *t.shape[1:]).contiguous() for t in (geometry.quadrics, geometry.boxes, geometry.spheres, geometry.lamp, geometry.camera)),
+        *(t[:1].expand(3, *t.shape[1:]).contiguous() for t in moving),
         geometry.setting, geometry.pattern, geometry.backdrop,
     )  # fmt: skip
     out = r.render(still, 64, 64)
@@ -153,18 +181,19 @@ def test_still_scene_has_no_flow() -> None:
 
 def test_projection_undoes_world_points() -> None:
     geometry, out = _clip(1, 1)
-    pixels = project(geometry.camera, world_points(geometry, out), at_infinity=out.thing == r.SKY, width=64, height=64)
+    pixels = project(
+        geometry.camera, world_points(geometry, out), at_infinity=out.thing == r.SKY, width=64, height=64
+    )
     y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
     assert float((pixels - torch.stack([x, y], -1)).abs().max()) < 5e-3
 
 
 def test_clips_rendered_together_equal_clips_alone() -> None:
-    scenes = [sample(1, "train", 11, [i])[0] for i in range(12)]
+    scenes = [sample(1, "train", 11, [k])[0] for k in range(12)]
     looks = [(s.setting.pattern, s.setting.place) for s, _ in scenes]
-    pair = [i for i, look in enumerate(looks) if looks.count(look) > 1 and look == looks[i]][:2]
-    first = looks[pair[0]]
-    pair = [i for i, look in enumerate(looks) if look == first][:2]
-    tables = [build([scenes[i][0]], [scenes[i][1]], range(16), 8.0) for i in pair]
+    first = next(look for look in looks if looks.count(look) > 1)
+    pair = [k for k, look in enumerate(looks) if look == first][:2]
+    tables = [build([scenes[k][0]], [scenes[k][1]], range(16), 8.0) for k in pair]
     together = r.render(tables[0].join(tables[1:]), 64, 64).color
     alone = torch.cat([r.render(t, 64, 64).color for t in tables])
     assert float((together - alone).abs().max()) < 1e-3

@@ -48,7 +48,7 @@ def _energy(scene: Scene, path: Trajectory) -> np.ndarray:
 
 @pytest.mark.parametrize("level", [1, 2])
 def test_energy_never_rises_in_flight(level: int) -> None:
-    """Of things that only fall or bounce, the energy after each frame is at most that before (tolerance 1e-9)."""
+    """Of things that only fall or bounce, energy after each frame is at most that before (to 1e-9)."""
     checked = 0
     for scene, path in sample(level, "train", 5, range(150)):
         if all(t.motion.action in ("fall", "bounce", "stand") for t in scene.cast) and not scene.events:
@@ -61,7 +61,13 @@ def test_energy_never_rises_in_flight(level: int) -> None:
 
 
 def _balls(distance: float) -> Scene:
-    left = Thing(kind="ball", color="red", size="small", position=(-1.6, 0.0, 0.0), motion=Motion(action="roll", direction="right"))
+    left = Thing(
+        kind="ball",
+        color="red",
+        size="small",
+        position=(-1.6, 0.0, 0.0),
+        motion=Motion(action="roll", direction="right"),
+    )
     right = Thing(kind="ball", color="blue", size="small", position=(distance, 0.0, 0.0))
     return _scene(left, right, events=(Event(kind="collide", agent=0, patient=1),))
 
@@ -73,7 +79,9 @@ def test_collision_conserves_momentum_and_gains_no_energy() -> None:
     step = round(meeting.time * 240)
     masses = np.array([mass(t) for t in scene.cast])
     before, after = path.velocity[step], path.velocity[step + 1]
-    assert (masses[:, None] * after).sum(0)[:2] == pytest.approx((masses[:, None] * before).sum(0)[:2], abs=1e-9)
+    assert (masses[:, None] * after).sum(0)[:2] == pytest.approx(
+        (masses[:, None] * before).sum(0)[:2], abs=1e-9
+    )
     assert _energy(scene, path)[step + 1] <= _energy(scene, path)[step] + 1e-9
     closing = (before[0] - before[1])[0]
     assert (after[1] - after[0])[0] == pytest.approx(KNOCK * closing, rel=0.05)
@@ -85,7 +93,9 @@ def test_no_contact_no_log_entry() -> None:
 
 
 def test_pushing_keeps_the_pusher_going() -> None:
-    cube = Thing(kind="cube", color="red", position=(-1.8, 0.0, 0.0), motion=Motion(action="slide", direction="right"))
+    cube = Thing(
+        kind="cube", color="red", position=(-1.8, 0.0, 0.0), motion=Motion(action="slide", direction="right")
+    )
     cup = Thing(kind="cup", color="blue", size="small", position=(0.2, 0.0, 0.0))
     scene = _scene(cube, cup, events=(Event(kind="push", agent=0, patient=1),))
     path = _run(scene)
@@ -96,7 +106,12 @@ def test_pushing_keeps_the_pusher_going() -> None:
 
 
 def test_domino_falls_over_and_stays() -> None:
-    ball = Thing(kind="ball", color="red", position=(-2.0, 0.0, 0.0), motion=Motion(action="roll", direction="right", speed="fast"))
+    ball = Thing(
+        kind="ball",
+        color="red",
+        position=(-2.0, 0.0, 0.0),
+        motion=Motion(action="roll", direction="right", speed="fast"),
+    )
     domino = Thing(kind="domino", color="blue", position=(0.2, 0.0, 0.0))
     scene = _scene(ball, domino, events=(Event(kind="knock_over", agent=0, patient=1),))
     path = _run(scene)

@@ -54,7 +54,9 @@ def test_another_process_makes_the_same_bytes() -> None:
         "b = next(WorldStream(WorldConfig(level=2, width=32, height=32, num_frames=4, seed=3), 3));"
         "print(hashlib.sha256(b.pixels.numpy().tobytes()).hexdigest())"
     )
-    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    there = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
     here = next(WorldStream(WorldConfig(level=2, width=32, height=32, num_frames=4, seed=3), 3))
     assert hashlib.sha256(here.pixels.numpy().tobytes()).hexdigest() == there
 

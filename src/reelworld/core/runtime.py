@@ -63,12 +63,12 @@ def set_threads(num_threads: int | None = None) -> int:
 def keep_memory() -> bool:
     """Let the C allocator keep large freed buffers for the next ones; False where it is not glibc's.
 
-    By default glibc hands each of them back to the kernel, and fetching fresh pages costs up to a quarter of an
-    eager training step. Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
+    By default glibc hands each of them back to the kernel, and fetching fresh pages costs up to a quarter of
+    an eager training step. Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
     """
-    library = ctypes.CDLL(None) if platform.system() == "Linux" else None
-    if not hasattr(library, "mallopt"):
+    if platform.libc_ver()[0] != "glibc":
         return False
+    library = ctypes.CDLL(None)
     trim_threshold, mmap_threshold = -1, -3
     return bool(library.mallopt(mmap_threshold, 1 << 30) and library.mallopt(trim_threshold, (1 << 31) - 1))
 

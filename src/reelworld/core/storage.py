@@ -87,6 +87,16 @@ def check_target(path: str | Path) -> None:
             raise PermissionError(errno.EACCES, str(path))
 
 
+def make_folder(path: str | Path) -> Path:
+    """Make a folder with its parents, if it is not there.
+
+    Raises: StorageError, in one line, where it cannot be made.
+    """
+    with storage_errors(path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
 def _checked_target(path: str | Path) -> Path:
     """Return the real path to replace; a missing path, a plain file or an empty folder."""
     target = Path(os.path.realpath(path))

@@ -1,11 +1,11 @@
-"""Writes clips of the world to a folder: NAME.mp4 beside NAME.json, the layout in which training reads footage.
+"""Writes clips of the world to a folder: NAME.mp4 beside NAME.json, as training reads footage.
 
     write_clips("footage", WorldConfig(level=2, seed=7), count=16)
 
-The JSON holds the three captions, the scene program and the ground truth: for each frame the camera and, for each
-member of the cast, its place, its screen box and how many of its pixels are seen; the event log; and with
-`arrays` a NAME.npz with thing and part ids, depth and flow of every pixel. The folder's `world.json` says how
-it was made; the same call continues an interrupted one, and the same seed writes the same bytes.
+The JSON holds the three captions, the scene program and the ground truth: for each frame the camera and, for
+each member of the cast, its place, its screen box and how many of its pixels are seen; the event log; and
+with `arrays` a NAME.npz with thing and part ids, depth and flow of every pixel. The folder's `world.json`
+says how it was made; the same call continues an interrupted one, and the same seed writes the same bytes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from reelworld.core.config import to_json
 from reelworld.core.errors import DataError
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
-from reelworld.core.storage import write_bytes
+from reelworld.core.storage import make_folder, write_bytes
 from reelworld.core.types import Video
 from reelworld.core.video import write
 from reelworld.world import caption
+from reelworld.world.acceptance import with_view_events
 from reelworld.world.flow import optical_flow
-from reelworld.world.grammar import with_view_events
 from reelworld.world.render import Geometry, Rendered, render
 from reelworld.world.scene import Scene
 from reelworld.world.simulate import simulate
@@ -75,7 +75,7 @@ def _claim(folder: Path, config: WorldConfig) -> None:
         if there != wanted:
             raise DataError(f"{folder} holds clips of other settings ({there}); choose another folder")
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_bytes(path, (json.dumps(wanted, indent=1) + "\n").encode())
 
 
@@ -106,7 +106,9 @@ def read_scene(path: str | Path) -> Scene:
     try:
         values = json.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path} is no scene ({error}); give the JSON that `reel world sample` writes") from error
+        raise DataError(
+            f"{path} is no scene ({error}); give the JSON that `reel world sample` writes"
+        ) from error
     return Scene.from_json(json.dumps(values.get("scene", values) if isinstance(values, dict) else values))
 
 
@@ -142,10 +144,14 @@ def truth(clip: Clip, geometry: Geometry, rendered: Rendered, fps: float) -> dic
     return {
         "seconds": [round(frame / fps, 4) for frame in clip.frames],
         "camera": [
-            {"position": row[:3].tolist(), "forward": row[9:12].tolist(), "focal": float(row[12])} for row in camera
+            {"position": row[:3].tolist(), "forward": row[9:12].tolist(), "focal": float(row[12])}
+            for row in camera
         ],
         "cast": [_track(clip, rendered, n) for n in range(len(clip.scene.cast))],
-        "events": [{**entry._asdict(), "seconds_in_clip": round(entry.time - first, 4)} for entry in clip.trajectory.log],
+        "events": [
+            {**entry._asdict(), "seconds_in_clip": round(entry.time - first, 4)}
+            for entry in clip.trajectory.log
+        ],
     }
 
 

@@ -2,8 +2,8 @@
 
     flow = optical_flow(geometry, rendered)                    # [F - 1, H, W, 2], pixels, x right and y down
 
-A point of a thing keeps its place in its primitive's frame, P' = A' (A^-1 P); ground and walls stay; the sky is
-infinitely far, so only the camera's turning moves it. Exact up to float32.
+A point of a thing keeps its place in its primitive's frame, P' = A' (A^-1 P); ground and walls stay; the sky
+is infinitely far, so only the camera's turning moves it. Exact up to float32.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from reelworld.world.render import FRAME, SKY, Geometry, Rendered, pixel_grid
+from reelworld.world.intersect import FRAME
+from reelworld.world.render import SKY, Geometry, Rendered, pixel_grid
 
 
 def world_points(geometry: Geometry, rendered: Rendered) -> Tensor:
@@ -30,7 +31,7 @@ def world_points(geometry: Geometry, rendered: Rendered) -> Tensor:
 
 
 def project(camera: Tensor, points: Tensor, *, at_infinity: Tensor, width: int, height: int) -> Tensor:
-    """Project points [F, H, W, 3] through cameras [F, 13] to pixel coordinates [F, H, W, 2] (x right, y down)."""
+    """Project points [F, H, W, 3] through cameras [F, 13] to pixels [F, H, W, 2] (x right, y down)."""
     right, up, forward = (camera[:, None, None, i : i + 3] for i in (3, 6, 9))
     position = torch.where(at_infinity[..., None], 0.0, camera[:, None, None, :3])
     to = points - position

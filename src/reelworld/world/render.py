@@ -1,15 +1,11 @@
 """A batched analytic ray tracer in plain torch: colour, ids, depth and flow from one nearest hit.
 
-Everything that is not ground, sky or a house front is one of two primitives, seen in its own frame:
-
-    quadric  x^2 + y^2 + a z^2 + b z + c = 0,  |z| <= 1, capped    (a, b, c) = SPHERE, CYLINDER, CONE ...
-    box      |x|, |y|, |z| <= 1
-
-An affine map takes world to frame, so scale and shear are free and the ray parameter is the same in both.
+Everything that is not ground, sky or a house front is made of two primitives (see `intersect`).
 Rays are flat lists: each stage (a member of the cast, its shadow, the ground, the sky, the edges that need
 anti-aliasing) picks the rays that concern it and works on these alone. That is several times faster than
-fixed shapes with masks, needs no compiler, and gives the same bytes everywhere (docs/design/0001-renderer.md).
-Vectors are tuples of three tensors. Axes: F frames (clip-major), N cast, P primitives, M rays.
+fixed shapes with masks, needs no compiler, and gives the same bytes everywhere
+(docs/design/0001-renderer.md). Vectors are tuples of three tensors. Axes: F frames (clip-major), N cast, P
+primitives, M rays.
 """
 
 from __future__ import annotations
@@ -17,10 +13,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from reelworld.world.intersect import (
+    COLOR,
+    FAR,
+    GLOSS,
+    GLOW,
+    IS_BOX,
+    PART,
+    SHAPE,
+    STRIPE,
+    STRIPES,
+    Cast,
+    Rays,
+    add,
+    affine,
+    dot,
+    put,
+    scale,
+    spread,
+    sub,
+    unit,
+)
 from reelworld.world.textures import (
     WALL_DISTANCE,
     Shades,
@@ -33,14 +51,8 @@ from reelworld.world.textures import (
     sky,
 )
 
-SPHERE, CYLINDER, CONE = (1.0, 0.0, -1.0), (0.0, 0.0, -1.0), (-0.25, 0.5, -0.25)
-FAR = 1e4
 GROUND, SKY, WALL = 0, -1, -2  # ids; the cast counts from 1
 
-# Columns of the primitive table: world to frame [3, 4], quadric, bite (a hole along z: x, y, r^2), colours, material, part.
-FRAME, SHAPE, BITE = slice(0, 12), slice(12, 15), slice(15, 18)
-COLOR, STRIPE, GLOSS, GLOW, STRIPES, PART, IS_BOX = slice(18, 21), slice(21, 24), 24, 25, 26, 27, 28
-NUM_COLUMNS = 29
 # Columns of the setting table; misc is (variant, fog, night).
 SETTING = {
     name: slice(3 * i, 3 * i + 3)
@@ -55,8 +67,8 @@ class Geometry:
     """What the frames of some clips with one look are made of; tensors are float32.
 
     quadrics, boxes [F, N, P, NUM_COLUMNS] (an unused primitive is all zeros); spheres [F, N, 4], bounds of
-    the cast (radius 0: absent); lamp [F, 6], position and colour; camera [F, 13], position, right, up, forward
-    and focal length (of the half height); setting [clips, 27]; pattern and backdrop as in `textures`.
+    the cast (radius 0: absent); lamp [F, 6], position and colour; camera [F, 13], position, right, up,
+    forward and focal length (of the half height); setting [clips, 27]; pattern and backdrop as in `textures`.
     """
 
     quadrics: Tensor
@@ -70,7 +82,7 @@ class Geometry:
 
     def to(self, device: torch.device | str) -> Geometry:
         """Move to a device."""
-        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
         return replace(self, **moved)
 
     def join(self, others: Sequence[Geometry]) -> Geometry:
@@ -79,16 +91,17 @@ class Geometry:
             return self
         tables = [vars(g) for g in (self, *others)]
         names = ("quadrics", "boxes", "spheres", "lamp", "camera", "setting")
-        return replace(self, **{name: _stack([t[name] for t in tables]) for name in names})
+        joined: dict[str, Any] = {name: _stack([t[name] for t in tables]) for name in names}
+        return replace(self, **joined)
 
     def shades(self, frame: Tensor) -> Shades:
         """Return a reader of setting columns for rays of these frames (scalars if there is but one clip)."""
         if len(self.setting) == 1:
             row = self.setting[0]
-            return lambda name: tuple(row[SETTING[name]])  # type: ignore[return-value]
+            return lambda name: tuple(row[SETTING[name]])
         clip = frame // (len(self.camera) // len(self.setting))
         columns = self.setting.T.contiguous()
-        return lambda name: tuple(columns[SETTING[name]][:, clip])  # type: ignore[return-value]
+        return lambda name: tuple(columns[SETTING[name]][:, clip])
 
 
 def _stack(tables: Sequence[Tensor]) -> Tensor:
@@ -97,167 +110,26 @@ def _stack(tables: Sequence[Tensor]) -> Tensor:
     out = tables[0].new_zeros((sum(len(t) for t in tables), *size))
     first = 0
     for table in tables:
-        out[tuple([slice(first, first + len(table)), *(slice(s) for s in table.shape[1:])])] = table
+        out[(slice(first, first + len(table)), *(slice(s) for s in table.shape[1:]))] = table
         first += len(table)
     return out
 
 
-@dataclass(frozen=True)
-class Rays:
-    """A flat list of rays: the frame each belongs to [M], origin and unit direction."""
-
-    frame: Tensor
-    origin: Vector
-    direction: Vector
-
-    def __getitem__(self, index: Tensor) -> Rays:
-        return Rays(self.frame.index_select(0, index), _take(self.origin, index), _take(self.direction, index))
-
-    def at(self, t: Tensor) -> Vector:
-        """Return the points at ray parameter t."""
-        return _add(self.origin, _scale(self.direction, t))
-
-
-def _dot(a: Vector, b: Vector) -> Tensor:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-def _scale(a: Vector, s: Tensor | float) -> Vector:
-    return a[0] * s, a[1] * s, a[2] * s
-
-
-def _add(a: Vector, b: Vector) -> Vector:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-def _sub(a: Vector, b: Vector) -> Vector:
-    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
-
-
-def _unit(a: Vector) -> Vector:
-    return _scale(a, torch.rsqrt(_dot(a, a) + 1e-20))
-
-
-def _spread(a: Vector, like: Vector) -> Vector:
-    """Give a vector of scalars one value for each ray, without memory."""
-    return a[0].expand_as(like[0]), a[1].expand_as(like[0]), a[2].expand_as(like[0])
-
-
-def _take(a: Vector, index: Tensor) -> Vector:
-    return a[0].index_select(0, index), a[1].index_select(0, index), a[2].index_select(0, index)
-
-
-def _put(a: Vector, index: Tensor, values: Vector) -> None:
-    for target, value in zip(a, values, strict=True):
-        target[index] = value
-
-
-def _affine(m: Tensor, p: Vector, *, point: bool) -> Vector:
-    """Apply maps m [12, M] (rows of [3, 4]) to points or directions."""
-    x, y, z = (m[i] * p[0] + m[i + 1] * p[1] + m[i + 2] * p[2] for i in (0, 4, 8))
-    return (x + m[3], y + m[7], z + m[11]) if point else (x, y, z)
-
-
-# ---------------------------------------------------------------- intersections
-
-
-def _quadric_hit(rows: Tensor, origin: Vector, direction: Vector, *, bitten: bool) -> Tensor:
-    """Nearest hit of each ray [M] with its own capped quadric, rows [18, M]; FAR where none.
-
-    On the ray p = o + t d the surface is A t^2 + 2 B t + C = 0; the caps are the planes z = -1, 1 inside it.
-    """
-    a, b, c = rows[SHAPE]
-    o, d = _affine(rows, origin, point=True), _affine(rows, direction, point=False)
-    aa = d[0] * d[0] + d[1] * d[1] + a * d[2] * d[2]
-    bb = o[0] * d[0] + o[1] * d[1] + (a * o[2] + 0.5 * b) * d[2]
-    cc = o[0] * o[0] + o[1] * o[1] + (a * o[2] + b) * o[2] + c
-    disc = bb * bb - aa * cc
-    root, inverse = torch.sqrt(disc.clamp_min(0.0)), 1.0 / (aa + 1e-12)
-    best = torch.full_like(disc, FAR)
-
-    def nearer(t: Tensor, valid: Tensor) -> Tensor:
-        valid = valid & (t > 1e-4) & (t < best)
-        if bitten:
-            x, y = (o[i] + t * d[i] - rows[BITE][i] for i in (0, 1))
-            valid = valid & (x * x + y * y >= rows[BITE][2])
-        return torch.where(valid, t, best)
-
-    for t in ((-bb - root) * inverse, (-bb + root) * inverse):
-        best = nearer(t, (disc > 0) & ((o[2] + t * d[2]).abs() <= 1.0))
-    inverse = 1.0 / (d[2] + 1e-12)
-    for side in (-1.0, 1.0):
-        t = (side - o[2]) * inverse
-        x, y = o[0] + t * d[0], o[1] + t * d[1]
-        best = nearer(t, x * x + y * y < -(a + b * side + c))
-    return best
-
-
-def _box_hit(rows: Tensor, origin: Vector, direction: Vector) -> Tensor:
-    """Nearest hit of each ray [M] with its own box, rows [12, M]; the slab test (Kay and Kajiya 1986)."""
-    o, d = _affine(rows, origin, point=True), _affine(rows, direction, point=False)
-    near, far = torch.full_like(o[0], -FAR), torch.full_like(o[0], FAR)
-    for i in range(3):
-        inverse = 1.0 / (d[i] + 1e-12)
-        t1, t2 = (-1.0 - o[i]) * inverse, (1.0 - o[i]) * inverse
-        near, far = torch.maximum(near, torch.minimum(t1, t2)), torch.minimum(far, torch.maximum(t1, t2))
-    return torch.where((near <= far) & (near > 1e-4), near, FAR)
-
-
-class _Cast:
-    """The primitives of a geometry, laid out for gathering by (frame, member of the cast)."""
-
-    def __init__(self, geometry: Geometry) -> None:
-        self.num = geometry.spheres.shape[1]
-        self.spheres = geometry.spheres.permute(1, 2, 0).contiguous()  # [N, 4, F]
-        self.quadrics = geometry.quadrics.permute(1, 2, 3, 0).contiguous()  # [N, P, C, F]
-        self.boxes = geometry.boxes.permute(1, 2, 3, 0).contiguous()
-        self.tables = torch.cat([self.quadrics, self.boxes], 1)
-        self.used = [self.tables[n, :, FRAME].abs().sum((1, 2)).gt(0).tolist() for n in range(self.num)]
-        bites = self.quadrics[:, :, 17].sum(-1) if self.quadrics.shape[1] else torch.zeros(self.num, 0)
-        self.bitten = bites.gt(0).tolist()
-
-    def near(self, n: int, rays: Rays, *, ahead: bool) -> Tensor:
-        """Indices of the rays that pass through member n's bounding sphere."""
-        sphere = self.spheres[n].index_select(1, rays.frame)
-        to = _sub((sphere[0], sphere[1], sphere[2]), rays.origin)
-        along = _dot(to, rays.direction)
-        inside = _dot(to, to) - along * along < sphere[3] * sphere[3]
-        return torch.nonzero(inside & (along > -sphere[3]) if ahead else inside).squeeze(1)
-
-    def hit(self, n: int, rays: Rays) -> tuple[Tensor, Tensor]:
-        """Nearest hit of rays with member n: parameter (FAR where none) and primitive, each [M]."""
-        best = torch.full_like(rays.direction[0], FAR)
-        which = torch.zeros_like(rays.frame)
-        num_quadrics = self.quadrics.shape[1]
-        for p in (p for p, used in enumerate(self.used[n]) if used):
-            if p < num_quadrics:
-                rows = self.tables[n, p, :18].index_select(1, rays.frame)
-                t = _quadric_hit(rows, rays.origin, rays.direction, bitten=self.bitten[n][p])
-            else:
-                t = _box_hit(self.tables[n, p, FRAME].index_select(1, rays.frame), rays.origin, rays.direction)
-            closer = t < best
-            best, which = torch.where(closer, t, best), torch.where(closer, p, which)
-        return best, which
-
-
-# ---------------------------------------------------------------- light
-
-
-def _visibility(cast: _Cast, rays: Rays, normal: Vector) -> tuple[Tensor, Tensor]:
+def _visibility(cast: Cast, rays: Rays, normal: Vector) -> tuple[Tensor, Tensor]:
     """What the cast leaves of the light along rays to the sun (0 or 1) and of the sky's (0 to 1): two [M].
 
-    Around a point with this normal, a sphere of radius r at distance d and angle theta hides cos(theta) (r / d)^2
-    of the hemisphere. Source: Quilez, "Sphere ambient occlusion".
+    Around a point with this normal, a sphere of radius r at distance d and angle theta hides cos(theta) (r /
+    d)^2 of the hemisphere. Source: Quilez, "Sphere ambient occlusion".
     """
     free, hidden = torch.ones_like(rays.origin[0]), torch.zeros_like(rays.origin[0])
     for n in range(cast.num):
         center = cast.spheres[n].index_select(1, rays.frame)
         squared_radius = center[3] * center[3]
-        to = _sub((center[0], center[1], center[2]), rays.origin)
-        squared = _dot(to, to).clamp_min_(1e-6)
-        facing = (_dot(to, normal) * torch.rsqrt(squared)).clamp_min_(0.0)
+        to = sub((center[0], center[1], center[2]), rays.origin)
+        squared = dot(to, to).clamp_min_(1e-6)
+        facing = (dot(to, normal) * torch.rsqrt(squared)).clamp_min_(0.0)
         hidden += facing * (0.8 * squared_radius / squared).clamp_max_(1.0)
-        along = _dot(to, rays.direction)
+        along = dot(to, rays.direction)
         near = torch.nonzero((squared - along * along < squared_radius) & (along > -center[3])).squeeze(1)
         if len(near):
             blocked = cast.hit(n, rays[near])[0] < FAR
@@ -276,7 +148,7 @@ class _Surface:
     gloss: Tensor | None
 
 
-def _light(geometry: Geometry, cast: _Cast, rays: Rays, surface: _Surface) -> tuple[Vector, Tensor]:
+def _light(geometry: Geometry, cast: Cast, rays: Rays, surface: _Surface) -> tuple[Vector, Tensor]:
     """Colour of lit surfaces (linear), and 1 where the sun reaches them.
 
     Lambert's law for the sun, the sky and one lamp; Blinn's half vector for highlights,
@@ -285,18 +157,18 @@ def _light(geometry: Geometry, cast: _Cast, rays: Rays, surface: _Surface) -> tu
     shades = geometry.shades(rays.frame)
     point, normal = surface.point, surface.normal
     sun, sun_color, ambient = shades("sun"), shades("sun_color"), shades("ambient")
-    facing = _dot(normal, sun).clamp_min(0.0)
-    start = _add(point, _scale(normal, 2e-3))
-    lit, open_sky = _visibility(cast, Rays(rays.frame, start, _spread(sun, start)), normal)
+    facing = dot(normal, sun).clamp_min(0.0)
+    start = add(point, scale(normal, 2e-3))
+    lit, open_sky = _visibility(cast, Rays(rays.frame, start, spread(sun, start)), normal)
     open_sky = open_sky * (0.75 + 0.25 * normal[2])
     direct = facing * lit
-    light = _add(_scale(sun_color, direct), _scale(ambient, open_sky))
+    light = add(scale(sun_color, direct), scale(ambient, open_sky))
     if bool(geometry.lamp[:, 3:].any()):
-        light = _add(light, _lamp_light(geometry, rays.frame, point, normal))
+        light = add(light, _lamp_light(geometry, rays.frame, point, normal))
     color = tuple(a * (s + surface.glow) for a, s in zip(surface.albedo, light, strict=True))
     if surface.gloss is not None:
-        half = _unit(_sub(sun, rays.direction))
-        highlight = surface.gloss * _dot(normal, half).clamp_min(0.0).pow(60.0) * lit
+        half = unit(sub(sun, rays.direction))
+        highlight = surface.gloss * dot(normal, half).clamp_min(0.0).pow(60.0) * lit
         color = tuple(c + s * highlight for c, s in zip(color, sun_color, strict=True))
     return color, lit * (facing > 0)  # type: ignore[return-value]
 
@@ -304,9 +176,9 @@ def _light(geometry: Geometry, cast: _Cast, rays: Rays, surface: _Surface) -> tu
 def _lamp_light(geometry: Geometry, frame: Tensor, point: Vector, normal: Vector) -> Vector:
     """Light of the scene's lamp: Lambert with the inverse square, softened near the lamp."""
     lamp = geometry.lamp.T.contiguous().index_select(1, frame)
-    to = _sub((lamp[0], lamp[1], lamp[2]), point)
-    squared = _dot(to, to).clamp_min(0.05)
-    strength = (_dot(to, normal) * torch.rsqrt(squared) * 0.8 + 0.2).clamp_min(0.0) / (0.6 + squared)
+    to = sub((lamp[0], lamp[1], lamp[2]), point)
+    squared = dot(to, to).clamp_min(0.05)
+    strength = (dot(to, normal) * torch.rsqrt(squared) * 0.8 + 0.2).clamp_min(0.0) / (0.6 + squared)
     return lamp[3] * strength, lamp[4] * strength, lamp[5] * strength
 
 
@@ -315,11 +187,15 @@ def _lamp_light(geometry: Geometry, frame: Tensor, point: Vector, normal: Vector
 
 def _normal(rows: Tensor, point: Vector) -> tuple[Vector, Vector]:
     """World normal and local position on the primitives rows [C, M] that were hit."""
-    p = _affine(rows, point, point=True)
+    p = affine(rows, point, point=True)
     a, b, c = rows[SHAPE]
     side = torch.sign(p[2])
     cap = (p[2].abs() > 0.9995) & (a + b * side + c < -1e-6)
-    round_ = (torch.where(cap, 0.0, p[0]), torch.where(cap, 0.0, p[1]), torch.where(cap, side, a * p[2] + 0.5 * b))
+    round_ = (
+        torch.where(cap, 0.0, p[0]),
+        torch.where(cap, 0.0, p[1]),
+        torch.where(cap, side, a * p[2] + 0.5 * b),
+    )
     ax, ay, az = p[0].abs(), p[1].abs(), p[2].abs()
     flat = (
         torch.where((ax >= ay) & (ax >= az), torch.sign(p[0]), 0.0),
@@ -327,7 +203,7 @@ def _normal(rows: Tensor, point: Vector) -> tuple[Vector, Vector]:
         torch.where((az > ax) & (az > ay), side, 0.0),
     )
     n = choose(rows[IS_BOX] > 0, flat, round_)
-    return _unit(tuple(rows[i] * n[0] + rows[i + 4] * n[1] + rows[i + 8] * n[2] for i in range(3))), p  # type: ignore[arg-type]
+    return unit(tuple(rows[i] * n[0] + rows[i + 4] * n[1] + rows[i + 8] * n[2] for i in range(3))), p  # type: ignore[arg-type]
 
 
 def _haze(geometry: Geometry, frame: Tensor, color: Vector, t: Tensor, strength: float) -> Vector:
@@ -349,7 +225,7 @@ class _Hits:
         self.key = torch.zeros_like(like)  # differs between neighbours where anti-aliasing is due
 
 
-def _nearest(geometry: Geometry, cast: _Cast, rays: Rays, hits: _Hits) -> None:
+def _nearest(geometry: Geometry, cast: Cast, rays: Rays, hits: _Hits) -> None:
     """Find what each ray meets first: ground, wall, then the members of the cast."""
     down = torch.nonzero(rays.direction[2] < -2e-3).squeeze(1)
     hits.t[down] = -rays.origin[2][down] / rays.direction[2][down]
@@ -370,11 +246,11 @@ def _nearest(geometry: Geometry, cast: _Cast, rays: Rays, hits: _Hits) -> None:
         hits.t[near], hits.primitive[near], hits.thing[near] = t[closer], primitive[closer], n + 1
 
 
-def _shade(geometry: Geometry, cast: _Cast, rays: Rays, hits: _Hits) -> None:
+def _shade(geometry: Geometry, cast: Cast, rays: Rays, hits: _Hits) -> None:
     """Give every ray its colour, stage by stage."""
     far = torch.nonzero(hits.thing == SKY).squeeze(1)
     sky_rays = rays[far]
-    _put(hits.color, far, sky(geometry.backdrop, geometry.shades(sky_rays.frame), sky_rays.direction))
+    put(hits.color, far, sky(geometry.backdrop, geometry.shades(sky_rays.frame), sky_rays.direction))
     for stage, surface in ((GROUND, _on_ground), (WALL, _on_wall), (1, _on_cast)):
         chosen = torch.nonzero(hits.thing >= 1 if stage == 1 else hits.thing == stage).squeeze(1)
         if not len(chosen):
@@ -382,12 +258,12 @@ def _shade(geometry: Geometry, cast: _Cast, rays: Rays, hits: _Hits) -> None:
         some, t = rays[chosen], hits.t[chosen]
         met = surface(geometry, cast, some, t, hits, chosen)
         color, lit = _light(geometry, cast, some, met)
-        _put(hits.color, chosen, _haze(geometry, some.frame, color, t, 0.4 if stage == 1 else 1.0))
+        put(hits.color, chosen, _haze(geometry, some.frame, color, t, 0.4 if stage == 1 else 1.0))
         hits.key[chosen] += lit
     hits.key += 8.0 * hits.thing + 512.0 * hits.part
 
 
-def _on_ground(g: Geometry, cast: _Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
+def _on_ground(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
     point = rays.at(t)
     footprint = t / (32.0 * g.camera[:, 12][rays.frame] * rays.direction[2].abs().clamp_min(0.05))
     color = ground(g.pattern, g.backdrop, g.shades(rays.frame), point[0], point[1], footprint)
@@ -395,18 +271,18 @@ def _on_ground(g: Geometry, cast: _Cast, rays: Rays, t: Tensor, hits: _Hits, cho
     return _Surface(point, (zero, zero, one), color, 0.0, None)
 
 
-def _on_wall(g: Geometry, cast: _Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
+def _on_wall(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
     point, zero = rays.at(t), t.new_zeros(())
     color, glow = shop_front(g.shades(rays.frame), point[0], point[2])
     return _Surface(point, (zero, -t.new_ones(()), zero), color, glow, None)
 
 
-def _on_cast(g: Geometry, cast: _Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
+def _on_cast(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
     point = rays.at(t)
     rows = cast.tables[hits.thing[chosen] - 1, hits.primitive[chosen], :, rays.frame].T.contiguous()
     normal, local = _normal(rows, point)
     stripe = torch.sin(local[2] * 9.0) * rows[STRIPES] > 0
-    albedo = choose(stripe, tuple(rows[STRIPE]), tuple(rows[COLOR]))  # type: ignore[arg-type]
+    albedo = choose(stripe, tuple(rows[STRIPE]), tuple(rows[COLOR]))
     hits.part[chosen] = rows[PART]
     hits.key[chosen] += 2.0 * stripe
     return _Surface(point, normal, albedo, rows[GLOW], rows[GLOSS])
@@ -429,12 +305,12 @@ def _display(color: Vector) -> Tensor:
     return _display_table(root.device).index_select(0, index.flatten()).view(index.shape)
 
 
-def _trace(geometry: Geometry, cast: _Cast, frame: Tensor, pixels: Tensor) -> _Hits:
+def _trace(geometry: Geometry, cast: Cast, frame: Tensor, pixels: Tensor) -> _Hits:
     """Trace one ray of each frame index [M] through pixels [M, 2], x right and y up, half height = 1."""
     camera = geometry.camera.T.contiguous().index_select(1, frame)
     x, y = pixels.unbind(-1)
     direction = tuple(camera[3 + i] * x + camera[6 + i] * y + camera[9 + i] * camera[12] for i in range(3))
-    rays = Rays(frame, tuple(camera[:3]), _unit(direction))  # type: ignore[arg-type]
+    rays = Rays(frame, tuple(camera[:3]), unit(direction))  # type: ignore[arg-type]
     hits = _Hits(rays)
     _nearest(geometry, cast, rays, hits)
     _shade(geometry, cast, rays, hits)
@@ -459,7 +335,7 @@ def _edges(key: Tensor) -> Tensor:
     return edge
 
 
-def _antialias(geometry: Geometry, cast: _Cast, color: Tensor, key: Tensor) -> None:
+def _antialias(geometry: Geometry, cast: Cast, color: Tensor, key: Tensor) -> None:
     """Replace the colour [F, H, W, 3] of edge pixels by the mean of 2 x 2 rays, in place."""
     _, height, width = key.shape
     frame, row, column = torch.nonzero(_edges(key), as_tuple=True)
@@ -475,8 +351,8 @@ def _antialias(geometry: Geometry, cast: _Cast, color: Tensor, key: Tensor) -> N
 class Rendered:
     """Frames with their ground truth.
 
-    color float [F, H, W, 3] in [0, 1]; thing, part int64 / float [F, H, W] (GROUND, SKY, WALL, or 1 + index in
-    the cast); depth [F, H, W], metres along the view axis (FAR for sky); primitive [F, H, W], -1 for none.
+    color float [F, H, W, 3] in [0, 1]; thing, part int64 / float [F, H, W] (GROUND, SKY, WALL, or 1 + index
+    in the cast); depth [F, H, W], metres along the view axis (FAR for sky); primitive [F, H, W], -1 for none.
     """
 
     color: Tensor
@@ -492,7 +368,7 @@ def render(geometry: Geometry, width: int, height: int, *, antialias: bool = Tru
     device, num_frames = geometry.camera.device, len(geometry.camera)
     grid = pixel_grid(width, height).to(device)
     frame = torch.arange(num_frames, device=device).repeat_interleave(len(grid))
-    cast = _Cast(geometry)
+    cast = Cast(geometry.quadrics, geometry.boxes, geometry.spheres)
     hits = _trace(geometry, cast, frame, grid.repeat(num_frames, 1))
     size = (num_frames, height, width)
     color = _display(hits.color).view(*size, 3)

@@ -35,9 +35,7 @@ Action = Literal[
 ]
 Direction = Literal["left", "right", "toward", "away"]
 Speed = Literal["slow", "medium", "fast"]
-EventKind = Literal[
-    "collide", "push", "knock_over", "go_behind", "enter", "leave", "bite", "switch_on"
-]
+EventKind = Literal["collide", "push", "knock_over", "go_behind", "enter", "leave", "bite", "switch_on"]
 CameraMove = Literal[
     "still", "pan_left", "pan_right", "dolly_in", "dolly_out",
     "tilt_up", "tilt_down", "orbit_left", "orbit_right", "zoom_in", "zoom_out", "aerial",
@@ -154,7 +152,9 @@ class Scene:
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise DataError(f"not a scene: {error}; expected the JSON that `reel world sample` writes") from error
+            raise DataError(
+                f"not a scene: {error}; expected the JSON that `reel world sample` writes"
+            ) from error
         return from_json(Scene, values)
 
     def shot_at(self, time: float) -> Shot:

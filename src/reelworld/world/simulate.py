@@ -2,8 +2,8 @@
 
 240 steps a second, semi-implicit Euler (v' = v + a dt, x' = x + v' dt); free flight loses g^2 dt^2 / 2 of
 energy a step and never gains any. Bodies collide as upright cylinders, balls among themselves as spheres;
-the impulse along the contact normal is j = -(1 + e) v_n / (1 / m_a + 1 / m_b). Driven things (walking, driving,
-sliding with a will) keep their speed until something stands in their way.
+the impulse along the contact normal is j = -(1 + e) v_n / (1 / m_a + 1 / m_b). Driven things (walking,
+driving, sliding with a will) keep their speed until something stands in their way.
 Arrays: B scenes, N cast (padded with absent bodies of zero radius), T frames.
 """
 
@@ -47,8 +47,8 @@ class LogEntry(NamedTuple):
 class Trajectory:
     """Where one scene's cast is in each frame (one frame more than is shown, for flow).
 
-    position [T, N, 3], the point below the middle; yaw, travel (metres along the ground), tilt and roll angles
-    [T, N]; course [T, N], the direction of travel and of tilting; velocity [T, N, 3].
+    position [T, N, 3], the point below the middle; yaw, travel (metres along the ground), tilt and roll
+    angles [T, N]; course [T, N], the direction of travel and of tilting; velocity [T, N, 3].
     """
 
     position: Array
@@ -148,7 +148,8 @@ def _set_up(scenes: Sequence[Scene]) -> tuple[_Constants, _State]:
     zeros = lambda: np.zeros(shape)  # noqa: E731
     course = pad(lambda t: atan2(_target(t)[1], _target(t)[0]))
     state = _State(
-        position=pad(lambda t: t.position, 0.0, 3), velocity=np.zeros((*shape, 3)), yaw=pad(lambda t: t.heading),
+        position=pad(lambda t: t.position, 0.0, 3), velocity=np.zeros((*shape, 3)),
+        yaw=pad(lambda t: t.heading),
         travel=zeros(), tilt=zeros(), tilt_rate=zeros(), course=course,
         driven=np.ones(shape, dtype=bool), log=[[] for _ in scenes],
     )  # fmt: skip
@@ -258,7 +259,7 @@ def _resolve(c: _Constants, s: _State, time: float, b: int, i: int, j: int) -> N
 
 
 def _push(c: _Constants, s: _State, time: float, b: int, agent: int, patient: int, normal: Array) -> None:
-    """The patient takes the agent's speed along the contact: e = 0, and the agent's will supplies the rest."""
+    """The patient takes the agent's speed along the contact: e = 0; the agent's will supplies the rest."""
     slip = float((s.velocity[b, agent] - s.velocity[b, patient]) @ normal)
     s.velocity[b, patient] += slip * normal
     s.driven[b, patient] = False

@@ -8,6 +8,7 @@ from math import cos, sin
 import numpy as np
 import torch
 
+from reelworld.world import intersect as i
 from reelworld.world import render as r
 from reelworld.world.scene import Camera, Scene, Setting, Thing
 from reelworld.world.simulate import Trajectory
@@ -85,7 +86,9 @@ def scene_camera(scene: Scene, times: Array) -> Array:
     """Return the camera table [T, 13] of a whole clip, shot by shot."""
     rows = np.zeros((len(times), 13))
     for shot in scene.shots:
-        during = (times >= shot.start - 1e-9) & ((times < shot.start + shot.duration - 1e-9) | (shot is scene.shots[-1]))
+        during = (times >= shot.start - 1e-9) & (
+            (times < shot.start + shot.duration - 1e-9) | (shot is scene.shots[-1])
+        )
         if during.any():
             rows[during] = camera_path(shot.camera, times[during] - shot.start, shot.duration)
     return rows
@@ -118,7 +121,7 @@ def setting_row(setting: Setting) -> Array:
 
 
 def _orientation(thing: Thing, trajectory: Trajectory, n: int) -> tuple[Array, Array]:
-    """Rotation [T, 3, 3] and origin [T, 3] of a thing: heading, then rolling, then toppling about its edge."""
+    """Rotation [T, 3, 3] and origin [T, 3] of a thing: heading, then rolling or toppling about an edge."""
     radius, _ = extent(thing)
     position = trajectory.position[:, n].copy()
     turn = rotation(2, trajectory.yaw[:, n])
@@ -146,20 +149,20 @@ def _phase(thing: Thing, trajectory: Trajectory, n: int) -> Array:
 def _attributes(thing: Thing) -> Array:
     """Columns that do not change with time: [P, NUM_COLUMNS], hidden parts (no hat) all zeros."""
     parts = body(thing.kind).parts
-    rows = np.zeros((len(parts), r.NUM_COLUMNS))
+    rows = np.zeros((len(parts), i.NUM_COLUMNS))
     stripe = PALETTE["black" if thing.color == "white" else "white"]
-    for i, part in enumerate(parts):
-        rows[i, r.SHAPE], rows[i, r.IS_BOX] = part.shape, part.shape == BOX
-        rows[i, r.COLOR], rows[i, r.STRIPE] = role_color(thing, part.role), stripe
-        rows[i, r.GLOSS], rows[i, r.GLOW], rows[i, r.PART] = GLOSS[thing.material], part.glow, i
-        rows[i, r.STRIPES] = thing.material == "striped" and part.role == "main"
+    for p, part in enumerate(parts):
+        rows[p, i.SHAPE], rows[p, i.IS_BOX] = part.shape, part.shape == BOX
+        rows[p, i.COLOR], rows[p, i.STRIPE] = role_color(thing, part.role), stripe
+        rows[p, i.GLOSS], rows[p, i.GLOW], rows[p, i.PART] = GLOSS[thing.material], part.glow, p
+        rows[p, i.STRIPES] = thing.material == "striped" and part.role == "main"
     return rows
 
 
 def _member(scene: Scene, trajectory: Trajectory, n: int, times: Array) -> tuple[Array, Array]:
     """Primitive rows [T, P, C] and bounding sphere [T, 4] of one member of the cast."""
     thing = scene.cast[n]
-    scale, (radius, height) = scale_of(thing), extent(thing)
+    scale, (radius, _) = scale_of(thing), extent(thing)
     axes, centers = pose(thing.kind, _phase(thing, trajectory, n))
     turn, origin = _orientation(thing, trajectory, n)
     axes = scale * turn[:, None] @ axes
@@ -167,7 +170,7 @@ def _member(scene: Scene, trajectory: Trajectory, n: int, times: Array) -> tuple
     inverse = np.linalg.inv(axes)
     rows = np.broadcast_to(_attributes(thing), (len(times), *_attributes(thing).shape)).copy()
     shift = -np.einsum("tpij,tpj->tpi", inverse, centers)
-    rows[..., r.FRAME] = np.concatenate([inverse, shift[..., None]], -1).reshape(*rows.shape[:2], 12)
+    rows[..., i.FRAME] = np.concatenate([inverse, shift[..., None]], -1).reshape(*rows.shape[:2], 12)
     if thing.hat is None:
         rows[:, [p.role == "hat" for p in body(thing.kind).parts]] = 0.0
     _apply_events(scene, n, times, rows)
@@ -191,22 +194,22 @@ def _apply_events(scene: Scene, n: int, times: Array, rows: Array) -> None:
                 rows[after, p] = _bitten(rows[after, p], part)
         if event.kind == "switch_on" and event.patient == n:
             lit = np.array([part.role in ("bulb", "main") for part in parts])
-            rows[np.ix_(after, lit, [r.GLOW])] = BULB_GLOW
+            rows[after[:, None] & lit, i.GLOW] = BULB_GLOW
 
 
 def _bitten(rows: Array, part: Part) -> Array:
     """Take the bite out of one part of a cookie: a hole through discs, and the chips in it are gone."""
-    x, z = (BITE_MIDDLE[i] - part.center[i] for i in (0, 2))
+    x, z = (BITE_MIDDLE[axis] - part.center[axis] for axis in (0, 2))
     rows = rows.copy()
-    if part.shape == r.CYLINDER:
-        rows[:, r.BITE] = (x / part.half[0], z / part.half[1], (BITE_RADIUS / part.half[0]) ** 2)
+    if part.shape == i.CYLINDER:
+        rows[:, i.BITE] = (x / part.half[0], z / part.half[1], (BITE_RADIUS / part.half[0]) ** 2)
     elif np.hypot(x, z) < BITE_RADIUS + 0.05:
         rows[:] = 0.0
     return rows
 
 
 def _lamp(scene: Scene, trajectory: Trajectory, times: Array) -> Array:
-    """Position and colour [T, 6] of the scene's lamp; dark until it is switched on (or always lit at night)."""
+    """Position and colour [T, 6] of the scene's lamp; dark until it is switched on."""
     out = np.zeros((len(times), 6))
     for event in scene.events:
         if event.kind == "switch_on" and event.patient is not None:
@@ -224,7 +227,8 @@ def build(
     most = max(len(s.cast) for s in scenes)
     trajectories = [_at(t, frames) for t in trajectories]
     members = [
-        [_member(s, t, n, times) for n in range(len(s.cast))] for s, t in zip(scenes, trajectories, strict=True)
+        [_member(s, t, n, times) for n in range(len(s.cast))]
+        for s, t in zip(scenes, trajectories, strict=True)
     ]
     quadrics = _table([[_of_type(rows, 0.0) for rows, _ in scene] for scene in members], most, num_frames)
     boxes = _table([[_of_type(rows, 1.0) for rows, _ in scene] for scene in members], most, num_frames)
@@ -256,7 +260,7 @@ def _at(t: Trajectory, frames: Sequence[int]) -> Trajectory:
 
 def _of_type(rows: Array, is_box: float) -> Array:
     """Rows of one primitive type: a part's type does not change with time."""
-    kinds = rows[:, :, r.IS_BOX].max(0)
+    kinds = rows[:, :, i.IS_BOX].max(0)
     shaped = np.abs(rows).max((0, 2)) > 0
     return rows[:, shaped & (kinds == is_box)]
 
@@ -264,8 +268,8 @@ def _of_type(rows: Array, is_box: float) -> Array:
 def _table(parts: list[list[Array]], most: int, num_frames: int) -> Array:
     """Pad to [B * T, N, P, C]."""
     width = max((p.shape[1] for scene in parts for p in scene), default=0)
-    out = np.zeros((len(parts), num_frames, most, width, r.NUM_COLUMNS))
+    out = np.zeros((len(parts), num_frames, most, width, i.NUM_COLUMNS))
     for b, scene in enumerate(parts):
         for n, rows in enumerate(scene):
             out[b, :, n, : rows.shape[1]] = rows
-    return out.reshape(len(parts) * num_frames, most, width, r.NUM_COLUMNS)
+    return out.reshape(len(parts) * num_frames, most, width, i.NUM_COLUMNS)

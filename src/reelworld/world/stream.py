@@ -46,7 +46,7 @@ class WorldConfig:
             raise ConfigError("width, height, num_frames and fps of a world clip must be positive")
         if self.num_frames > self.scene_frames:
             raise ConfigError(
-                f"{self.num_frames} frames at {self.fps:g} fps are longer than a scene of {SCENE_SECONDS:g} s; "
+                f"{self.num_frames} frames at {self.fps:g} fps exceed a scene of {SCENE_SECONDS:g} s; "
                 f"take at most {self.scene_frames} frames or more frames a second"
             )
 
@@ -145,7 +145,9 @@ class WorldStream:
     def __next__(self) -> Batch:
         if len(self._ahead) < self.batch_size:
             first = self.position + len(self._ahead)  # many scenes are simulated in the time of one
-            self._ahead += plan(self.config, range(first, first + max(self.batch_size, min(128, 8 * self.batch_size))))
+            self._ahead += plan(
+                self.config, range(first, first + max(self.batch_size, min(128, 8 * self.batch_size)))
+            )
         clips, self._ahead = self._ahead[: self.batch_size], self._ahead[self.batch_size :]
         indices = list(range(self.position, self.position + self.batch_size))
         self.position += self.batch_size

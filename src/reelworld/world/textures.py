@@ -47,7 +47,7 @@ def _noise(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _square_wave(x: Tensor, width: Tensor) -> Tensor:
-    """A +-1 square wave of period 2, averaged over a width. Source: Quilez, "Filtering procedural textures"."""
+    """A +-1 square wave of period 2, averaged over a width. Source: Quilez, "Box-filtered checkers"."""
 
     def triangle(u: Tensor) -> Tensor:
         return torch.abs(u * 0.5 - torch.floor(u * 0.5) - 0.5) * 2.0
@@ -112,7 +112,9 @@ def sky(backdrop: str, shades: Shades, direction: Vector) -> Vector:
 def _ridge(backdrop: str, azimuth: Tensor, phase: Tensor) -> Tensor:
     """Height of the far ridge (sine of the elevation) by azimuth."""
     if backdrop == "hills":
-        return 0.05 + 0.035 * torch.sin(azimuth * 5.0 + phase) + 0.02 * torch.sin(azimuth * 11.0 + 2.0 * phase)
+        return (
+            0.05 + 0.035 * torch.sin(azimuth * 5.0 + phase) + 0.02 * torch.sin(azimuth * 11.0 + 2.0 * phase)
+        )
     if backdrop == "dunes":
         return 0.03 + 0.03 * torch.sin(azimuth * 3.0 + phase).abs()
     saw = (azimuth * 4.0 + phase) / 3.0
@@ -121,7 +123,7 @@ def _ridge(backdrop: str, azimuth: Tensor, phase: Tensor) -> Tensor:
 
 def roof_height(x: Tensor, variant: Tensor) -> Tensor:
     """Height of the house fronts (metres) at x along the street."""
-    return 3.4 + 1.5 * _hash(torch.floor(x / 3.0), variant + 1.0)  # type: ignore[arg-type]
+    return 3.4 + 1.5 * _hash(torch.floor(x / 3.0), variant + 1.0)
 
 
 def shop_front(shades: Shades, x: Tensor, z: Tensor) -> tuple[Vector, Tensor]:

@@ -1,9 +1,9 @@
 """What a thing is made of: primitives in its own frame, and how its parts move.
 
 A thing's own frame has x forward, y to its left, z up and the origin on the ground below its middle; sizes
-are those of a large thing, in metres of this miniature world. Joints form chains (a knee hangs on a hip), swing
-about the left-right axis, and their angle is a function of the distance walked, so feet do not slide much and
-the left leg is never the right one.
+are those of a large thing, in metres of this miniature world. Joints form chains (a knee hangs on a hip),
+swing about the left-right axis, and their angle is a function of the distance walked, so feet do not slide
+much and the left leg is never the right one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from math import pi
 
 import numpy as np
 
-from reelworld.world.render import CONE, CYLINDER, SPHERE
+from reelworld.world.intersect import CONE, CYLINDER, SPHERE
 from reelworld.world.scene import Thing
 
 Array = np.ndarray
@@ -70,7 +70,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Body:
-    """A kind of thing: parts and joints, footprint radius and height (metres, large), density, gait length."""
+    """A kind of thing: parts, joints, footprint radius and height (metres, large), density, gait length."""
 
     parts: tuple[Part, ...]
     radius: float
@@ -95,7 +95,8 @@ def _wheel(phase: Array) -> Array:
 
 
 def _person() -> Body:
-    joints, parts = [], []
+    joints: list[Joint] = []
+    parts: list[Part] = []
     for side, offset in ((0.13, 0.0), (-0.13, 0.5)):  # left, right
         hip, knee = len(joints), len(joints) + 1
         joints += [Joint((0, side, 1.05), _swing(-0.6, offset)), Joint((0, side, 0.56), _knee(offset), hip)]
@@ -121,7 +122,8 @@ def _person() -> Body:
 
 
 def _dog() -> Body:
-    joints, parts = [], []
+    joints: list[Joint] = []
+    parts: list[Part] = []
     for x, side, offset in ((0.5, 0.17, 0.0), (0.5, -0.17, 0.5), (-0.5, 0.17, 0.5), (-0.5, -0.17, 0.0)):
         joints.append(Joint((x, side, 0.6), _swing(-0.6, offset)))
         parts.append(Part(CYLINDER, (x, side, 0.3), (0.10, 0.10, 0.3), "main", len(joints) - 1))
@@ -138,7 +140,8 @@ def _dog() -> Body:
 
 
 def _car() -> Body:
-    joints, parts = [], []
+    joints: list[Joint] = []
+    parts: list[Part] = []
     for x in (0.85, -0.85):
         for side in (0.55, -0.55):
             joints.append(Joint((x, side, 0.32), _wheel))

@@ -1,0 +1,164 @@
+"""Rays and the two primitives they can meet.
+
+    quadric  x^2 + y^2 + a z^2 + b z + c = 0,  |z| <= 1, capped    (a, b, c) = SPHERE, CYLINDER, CONE ...
+    box      |x|, |y|, |z| <= 1
+
+Each is seen in its own frame: an affine map takes world to frame, so scale and shear are free and the ray
+parameter is the same in both. Vectors are tuples of three tensors, which keeps every loop flat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reelworld.world.textures import Vector
+
+SPHERE, CYLINDER, CONE = (1.0, 0.0, -1.0), (0.0, 0.0, -1.0), (-0.25, 0.5, -0.25)
+FAR = 1e4
+
+# Columns of the primitive table: world to frame [3, 4], quadric, bite (a hole along z: x, y, r^2), colours,
+# material, part.
+FRAME, SHAPE, BITE = slice(0, 12), slice(12, 15), slice(15, 18)
+COLOR, STRIPE, GLOSS, GLOW, STRIPES, PART, IS_BOX = slice(18, 21), slice(21, 24), 24, 25, 26, 27, 28
+NUM_COLUMNS = 29
+
+
+@dataclass(frozen=True)
+class Rays:
+    """A flat list of rays: the frame each belongs to [M], origin and unit direction."""
+
+    frame: Tensor
+    origin: Vector
+    direction: Vector
+
+    def __getitem__(self, index: Tensor) -> Rays:
+        return Rays(self.frame.index_select(0, index), take(self.origin, index), take(self.direction, index))
+
+    def at(self, t: Tensor) -> Vector:
+        """Return the points at ray parameter t."""
+        return add(self.origin, scale(self.direction, t))
+
+
+def dot(a: Vector, b: Vector) -> Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def scale(a: Vector, s: Tensor | float) -> Vector:
+    return a[0] * s, a[1] * s, a[2] * s
+
+
+def add(a: Vector, b: Vector) -> Vector:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+def sub(a: Vector, b: Vector) -> Vector:
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+def unit(a: Vector) -> Vector:
+    return scale(a, torch.rsqrt(dot(a, a) + 1e-20))
+
+
+def spread(a: Vector, like: Vector) -> Vector:
+    """Give a vector of scalars one value for each ray, without memory."""
+    return a[0].expand_as(like[0]), a[1].expand_as(like[0]), a[2].expand_as(like[0])
+
+
+def take(a: Vector, index: Tensor) -> Vector:
+    return a[0].index_select(0, index), a[1].index_select(0, index), a[2].index_select(0, index)
+
+
+def put(a: Vector, index: Tensor, values: Vector) -> None:
+    for target, value in zip(a, values, strict=True):
+        target[index] = value
+
+
+def affine(m: Tensor, p: Vector, *, point: bool) -> Vector:
+    """Apply maps m [12, M] (rows of [3, 4]) to points or directions."""
+    x, y, z = (m[i] * p[0] + m[i + 1] * p[1] + m[i + 2] * p[2] for i in (0, 4, 8))
+    return (x + m[3], y + m[7], z + m[11]) if point else (x, y, z)
+
+
+def _quadric_hit(rows: Tensor, origin: Vector, direction: Vector, *, bitten: bool) -> Tensor:
+    """Nearest hit of each ray [M] with its own capped quadric, rows [18, M]; FAR where none.
+
+    On the ray p = o + t d the surface is A t^2 + 2 B t + C = 0; the caps are the planes z = -1, 1 inside it.
+    """
+    a, b, c = rows[SHAPE]
+    o, d = affine(rows, origin, point=True), affine(rows, direction, point=False)
+    aa = d[0] * d[0] + d[1] * d[1] + a * d[2] * d[2]
+    bb = o[0] * d[0] + o[1] * d[1] + (a * o[2] + 0.5 * b) * d[2]
+    cc = o[0] * o[0] + o[1] * o[1] + (a * o[2] + b) * o[2] + c
+    disc = bb * bb - aa * cc
+    root, inverse = torch.sqrt(disc.clamp_min(0.0)), 1.0 / (aa + 1e-12)
+    best = torch.full_like(disc, FAR)
+
+    def nearer(t: Tensor, valid: Tensor) -> Tensor:
+        valid = valid & (t > 1e-4) & (t < best)
+        if bitten:
+            x, y = (o[i] + t * d[i] - rows[BITE][i] for i in (0, 1))
+            valid = valid & (x * x + y * y >= rows[BITE][2])
+        return torch.where(valid, t, best)
+
+    for t in ((-bb - root) * inverse, (-bb + root) * inverse):
+        best = nearer(t, (disc > 0) & ((o[2] + t * d[2]).abs() <= 1.0))
+    inverse = 1.0 / (d[2] + 1e-12)
+    for side in (-1.0, 1.0):
+        t = (side - o[2]) * inverse
+        x, y = o[0] + t * d[0], o[1] + t * d[1]
+        best = nearer(t, x * x + y * y < -(a + b * side + c))
+    return best
+
+
+def _box_hit(rows: Tensor, origin: Vector, direction: Vector) -> Tensor:
+    """Nearest hit of each ray [M] with its own box, rows [12, M]; the slab test (Kay and Kajiya 1986)."""
+    o, d = affine(rows, origin, point=True), affine(rows, direction, point=False)
+    near, far = torch.full_like(o[0], -FAR), torch.full_like(o[0], FAR)
+    for i in range(3):
+        inverse = 1.0 / (d[i] + 1e-12)
+        t1, t2 = (-1.0 - o[i]) * inverse, (1.0 - o[i]) * inverse
+        near, far = torch.maximum(near, torch.minimum(t1, t2)), torch.minimum(far, torch.maximum(t1, t2))
+    return torch.where((near <= far) & (near > 1e-4), near, FAR)
+
+
+class Cast:
+    """The primitives of some frames, laid out for gathering by (frame, member of the cast)."""
+
+    def __init__(self, quadrics: Tensor, boxes: Tensor, spheres: Tensor) -> None:
+        """Take quadrics, boxes [F, N, P, NUM_COLUMNS] and bounding spheres [F, N, 4]."""
+        self.num = spheres.shape[1]
+        self.spheres = spheres.permute(1, 2, 0).contiguous()  # [N, 4, F]
+        self.quadrics = quadrics.permute(1, 2, 3, 0).contiguous()  # [N, P, C, F]
+        self.boxes = boxes.permute(1, 2, 3, 0).contiguous()
+        self.tables = torch.cat([self.quadrics, self.boxes], 1)
+        self.used = [self.tables[n, :, FRAME].abs().sum((1, 2)).gt(0).tolist() for n in range(self.num)]
+        bites = self.quadrics[:, :, 17].sum(-1) if self.quadrics.shape[1] else torch.zeros(self.num, 0)
+        self.bitten = bites.gt(0).tolist()
+
+    def near(self, n: int, rays: Rays, *, ahead: bool) -> Tensor:
+        """Indices of the rays that pass through member n's bounding sphere."""
+        sphere = self.spheres[n].index_select(1, rays.frame)
+        to = sub((sphere[0], sphere[1], sphere[2]), rays.origin)
+        along = dot(to, rays.direction)
+        inside = dot(to, to) - along * along < sphere[3] * sphere[3]
+        return torch.nonzero(inside & (along > -sphere[3]) if ahead else inside).squeeze(1)
+
+    def hit(self, n: int, rays: Rays) -> tuple[Tensor, Tensor]:
+        """Nearest hit of rays with member n: parameter (FAR where none) and primitive, each [M]."""
+        best = torch.full_like(rays.direction[0], FAR)
+        which = torch.zeros_like(rays.frame)
+        num_quadrics = self.quadrics.shape[1]
+        for p in (p for p, used in enumerate(self.used[n]) if used):
+            if p < num_quadrics:
+                rows = self.tables[n, p, :18].index_select(1, rays.frame)
+                t = _quadric_hit(rows, rays.origin, rays.direction, bitten=self.bitten[n][p])
+            else:
+                t = _box_hit(
+                    self.tables[n, p, FRAME].index_select(1, rays.frame), rays.origin, rays.direction
+                )
+            closer = t < best
+            best, which = torch.where(closer, t, best), torch.where(closer, p, which)
+        return best, which
