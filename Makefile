@@ -37,7 +37,7 @@ bench: $(VENV)/dev    ## measure speed; results go to benchmarks/results/
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 docs: $(VENV)/dev     ## write the generated parts of docs/
-	$(BIN)/python docs/build.py
+	COLUMNS=100 $(BIN)/python docs/build.py
 
 train: $(BIN)/reel    ## train the nano model from nothing (about two hours on two cores)
 	$(BIN)/reel train nano --out runs/nano

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -51,3 +52,23 @@ def test_readme_tree_names_every_file() -> None:
     tree = (ROOT / "README.md").read_text()
     missing = [str(p.relative_to(SOURCE)) for p in FILES if p.name != "__init__.py" and p.name not in tree]
     assert not missing
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="signatures print differently")
+def test_reference_is_up_to_date() -> None:
+    """The reference is generated: `make docs` writes it."""
+    environment = {**os.environ, "COLUMNS": "100"}
+    command = [sys.executable, "docs/build.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("example", "options", "written"),
+    [("gallery.py", ["--count", "2", "--size", "32", "-o"], "gallery.png")],
+)
+def test_examples_run(example: str, options: list[str], written: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "examples" / example), *options, str(tmp_path / written)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / written).stat().st_size > 1000

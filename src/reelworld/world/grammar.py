@@ -56,6 +56,7 @@ PATTERNS = {
     "studio": ("plain", "checker", "planks"), "meadow": ("grass",), "desert": ("plain", "grass"),
     "snow": ("plain", "grass"), "beach": ("plain", "grass"), "street": ("cobbles", "plain"),
 }  # fmt: skip
+FACING = {"cookie": 0.0, "ship": 0.0}  # what a thing at rest shows the camera; others look at it
 BACK = {"house": 2.0, "tree": 2.0, "ship": 5.8}  # how far behind the stage's middle these stand; ships float
 NEEDS_DIRECTION = ("slide", "roll", "drive", "walk", "run", "drift")
 HEADINGS = {"left": pi, "right": 0.0, "toward": -pi / 2, "away": pi / 2}
@@ -74,7 +75,7 @@ def _thing(rng: np.random.Generator, kind: Any) -> Thing:
     return Thing(
         kind=kind, color=pick(rng, COLORS), size=pick(rng, ("small", "large")), material=material,
         second_color=pick(rng, COLORS) if dressed else None, hat=hat, skin=int(rng.integers(3)),
-        heading=float(rng.uniform(-pi, pi)) if kind in ("cube", "tree") else -pi / 2,
+        heading=float(rng.uniform(-pi, pi)) if kind in ("cube", "tree") else FACING.get(kind, -pi / 2),
     )  # fmt: skip
 
 

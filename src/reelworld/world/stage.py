@@ -30,7 +30,7 @@ PLACES: dict[str, tuple[Vec, Vec, Vec, str]] = {
 TIMES: dict[str, tuple[float, Vec, Vec, Vec, Vec, float]] = {
     "day": (0.85, (1.05, 0.98, 0.88), (0.34, 0.40, 0.50), (0.12, 0.30, 0.72), (0.62, 0.74, 0.86), 0.0),
     "sunset": (0.30, (1.15, 0.52, 0.20), (0.26, 0.20, 0.26), (0.16, 0.12, 0.36), (0.95, 0.42, 0.16), 0.35),
-    "night": (0.80, (0.13, 0.16, 0.26), (0.05, 0.06, 0.11), (0.004, 0.006, 0.02), (0.02, 0.03, 0.07), 1.0),
+    "night": (0.80, (0.26, 0.31, 0.46), (0.10, 0.12, 0.20), (0.006, 0.009, 0.03), (0.03, 0.045, 0.10), 1.0),
 }
 STUDIO_SKY: dict[str, tuple[Vec, Vec]] = {
     "day": ((0.50, 0.52, 0.56), (0.72, 0.73, 0.75)),
@@ -106,7 +106,7 @@ def setting_row(setting: Setting) -> Array:
     if setting.time == "sunset":  # the sun itself is in the picture
         sun = (cos(height) * sin(azimuth), cos(height) * cos(azimuth), sin(height))
         sun_color = tuple(0.9 * v for v in sun_color)  # type: ignore[assignment]
-    dim = {"day": 1.0, "sunset": 0.55, "night": 0.10}[setting.time] if backdrop != "plain" else 1.0
+    dim = {"day": 1.0, "sunset": 0.55, "night": 0.16}[setting.time] if backdrop != "plain" else 1.0
     ridge = tuple(dim * (0.7 * a + 0.3 * h) for a, h in zip(ridge, horizon, strict=True))  # type: ignore[assignment]
     hue = rng.uniform(0.92, 1.08, 3)
     values = {
