@@ -10,6 +10,7 @@ Bad input ends with one clear line on standard error and exit code 2; Ctrl-C wit
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -144,12 +145,9 @@ def _numbered(output: Path, number: int, count: int) -> Path:
 def _warn_unknown(pipeline: Pipeline, prompt: str, as_json: bool) -> None:
     """Name the words that the model has never seen, with the nearest that it has."""
     unknown = pipeline.unknown_words(prompt)
-    known = sum(word.isalnum() for word in prompt.split())
-    if unknown and known and len(unknown) >= len(set(prompt.lower().split())):
-        words = ", ".join(word for word, _ in unknown)
-        raise PromptError(
-            f"the model knows none of these words: {words}; `reel world words` lists what it knows"
-        )
+    if unknown and {word for word, _ in unknown} >= set(re.findall(r"\w+", prompt.lower())):
+        words = ", ".join(word for word, _ in unknown[:8])
+        raise PromptError(f"the model knows none of these words: {words}; `reel words` lists what it knows")
     for word, near in unknown:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         if as_json:
@@ -192,6 +190,17 @@ def train(context: typer.Context) -> None:
     from reelworld.train.__main__ import main as train_main
 
     raise typer.Exit(train_main(context.args, prog="reel train"))
+
+
+@app.command()
+@_told
+def words(
+    weights: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
+) -> None:
+    """List the words that the model has learnt."""
+    from reelworld.generate.pipeline import Pipeline
+
+    print(" ".join(sorted(word for word in Pipeline.load(weights).tokenizer.known_words() if word.isalpha())))
 
 
 @world.command("sample")
@@ -245,15 +254,6 @@ def world_show(
     for entry in clip.trajectory.log:
         print(f"{entry.time:5.2f} s  {entry.kind}  {entry.agent} -> {entry.patient}")
     print(target)
-
-
-@world.command("words")
-@_told
-def world_words() -> None:
-    """List every word that the world's captions can contain."""
-    from reelworld.world.caption import vocabulary
-
-    print(" ".join(word for word in vocabulary() if word.isalpha()))
 
 
 if __name__ == "__main__":

@@ -151,7 +151,10 @@ def test_world_sample_show_and_words(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "descriptive:" in done.stdout
     assert len(read(out / "clip_000000_shown.mp4").frames) == 16
-    assert "sphere" in reel("world", "words").stdout.split()
+
+
+def test_words_lists_what_was_learnt(weights: Path) -> None:
+    assert "sphere" in reel("words", "--weights", weights).stdout.split()
 
 
 def test_world_errors(tmp_path: Path) -> None:

@@ -99,3 +99,11 @@ def test_features_join_select_and_repeat(generator):
     assert torch.equal(joined[-1].values, two.values[1:])
     assert len(joined[1:]) == 2
     assert torch.equal(one.expand(4)[[3]].keys, one.keys)
+
+
+def test_words_that_training_never_saw_are_unknown(tokenizer):
+    again = Tokenizer.from_json(tokenizer.to_json())
+    again.learn(again.encode(["a red ball."]))
+    assert [word for word, _ in again.unknown_words("a red cube, a red ball.")] == ["cube"]
+    assert set(again.known_words()) == {"a", "red", "ball"}
+    assert Tokenizer.from_json(again.to_json()).known_words() == again.known_words()

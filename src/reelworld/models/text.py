@@ -41,16 +41,19 @@ class TextConfig:
 
 
 class Tokenizer:
-    """Lower-cased words and single punctuation marks; an empty text becomes the one token [null]."""
+    """Lower-cased words and single punctuation marks; an empty text becomes the one token [null].
 
-    def __init__(self, words: Sequence[str], size: int = 1024) -> None:
+    `learnt` are the words that training has really seen: a row of the vocabulary alone teaches nothing.
+    """
+
+    def __init__(self, words: Sequence[str], size: int = 1024, learnt: Iterable[str] = ()) -> None:
         rows = (*SPECIALS, *PUNCTUATION, *words)
         if len(set(rows)) != len(rows) or len(rows) > size:
             raise ConfigError(
                 f"{len(rows)} vocabulary rows must be distinct and fit into {size}; raise `size`"
             )
         self.size = size
-        self.words = tuple(words)
+        self.words, self.learnt = tuple(words), set(learnt)
         self._model = _word_level({row: index for index, row in enumerate(rows)})
 
     @classmethod
@@ -88,20 +91,29 @@ class Tokenizer:
         """Join the words of ids, padding left out."""
         return " ".join(str(self._model.id_to_token(int(i))) for i in ids if int(i) != PAD)
 
+    def learn(self, ids: Tensor) -> None:
+        """Note that a model was trained on these ids."""
+        first = len(SPECIALS) + len(PUNCTUATION)
+        self.learnt.update(self.words[i - first] for i in ids.unique().tolist() if i >= first)
+
+    def known_words(self) -> list[str]:
+        """Return the words that training has seen (all of them if nothing was trained), in their order."""
+        return [word for word in self.words if word in self.learnt] or list(self.words)
+
     def unknown_words(self, text: str) -> list[tuple[str, list[str]]]:
-        """List each word the vocabulary lacks, with up to three known words spelt most alike."""
-        words = dict.fromkeys(_split(text))
-        unknown = [word for word in words if self._model.token_to_id(word) is None]
-        return [(word, difflib.get_close_matches(word, self.words, n=3)) for word in unknown]
+        """List each word that was never learnt, with up to three learnt words spelt most alike."""
+        known = self.known_words()
+        strange = [w for w in dict.fromkeys(_split(text)) if w not in {*known, *PUNCTUATION}]
+        return [(word, difflib.get_close_matches(word, known, n=3)) for word in strange]
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` needs."""
-        return {"size": self.size, "words": list(self.words)}
+        return {"size": self.size, "words": list(self.words), "learnt": sorted(self.learnt)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Tokenizer:
         """Rebuild the tokenizer that `to_json` described."""
-        return cls(data["words"], data["size"])
+        return cls(data["words"], data["size"], data.get("learnt", ()))
 
     def _ids(self, text: str) -> list[int]:
         return self._model.encode(text).ids or [NULL]

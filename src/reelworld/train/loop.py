@@ -104,13 +104,13 @@ def _denoising(
     """Build the denoiser: as the state to resume says, from released weights, or fresh from the seed."""
     size = recipe.model.text.vocabulary_size
     if init is not None and state is None:
-        model, tokenizer, _ = checkpoint_to_denoiser(init)
+        model, old, _ = checkpoint_to_denoiser(init)
         if model.config != recipe.model:
             raise ConfigError(
                 f"{init} holds another model than the recipe '{recipe.name}'; choose the recipe it came from"
             )
-        words = (*tokenizer.words, *data.words())  # the old words keep their rows
-        tokenizer = Tokenizer.from_words(words, size=size)
+        tokenizer = Tokenizer.from_words((*old.words, *data.words()), size=size)  # old words keep their rows
+        tokenizer.learnt = old.learnt
     else:
         model = Denoiser(recipe.model, runtime.generator(recipe.seed))
         tokenizer = Tokenizer.from_words(data.words(), size=size)

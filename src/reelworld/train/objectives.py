@@ -58,7 +58,9 @@ class Denoising:
             torch.rand(len(pixels), generator=draw["dropout"], device=self.device)
             >= self.config.caption_dropout
         )
-        token_ids = encode(self.tokenizer, batch.captions, text_length).to(self.device)
+        token_ids = encode(self.tokenizer, batch.captions, text_length)
+        self.tokenizer.learn(token_ids)
+        token_ids = token_ids.to(self.device)
         return {
             "pixels": pixels,
             "noise": torch.randn(pixels.shape, generator=draw["noise"], device=self.device),
