@@ -1,4 +1,4 @@
-"""Several prompts as one moving picture: python examples/grid.py -o grid.gif "a red ball ..." "a blue cube ..." """
+"""Several prompts as one moving picture: python examples/grid.py -o grid.gif PROMPT PROMPT ..."""
 
 from __future__ import annotations
 
