@@ -12,6 +12,7 @@ help:            ## list the targets
 $(BIN)/reel: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "ReelWorld needs Python 3.11 or newer; run: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "this Python has no venv: apt install python3-venv"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable .
 	@touch $@
@@ -34,12 +35,13 @@ check: $(VENV)/dev    ## lint, types, layers
 
 bench: $(VENV)/dev    ## measure speed; results go to benchmarks/results/
 	$(BIN)/pip install --quiet --editable '.[bench]'
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for name in world train generate; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docs: $(VENV)/dev     ## write the generated parts of docs/
-	COLUMNS=100 $(BIN)/python docs/build.py
+	$(BIN)/python docs/build.py
 
 train: $(BIN)/reel    ## train the nano model from nothing (about two hours on two cores)
+	$(BIN)/pip install --quiet --editable '.[plot]'
 	$(BIN)/reel train nano --out runs/nano
 
 clean:           ## remove what was built; keeps runs/

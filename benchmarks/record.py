@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -33,7 +33,7 @@ def record(name: str) -> Iterator[Callable[[str, str], None]]:
 
     yield say
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}-{date.today().isoformat()}.txt").write_text("\n".join(lines) + "\n")
+    (RESULTS / f"{name}-{datetime.now():%Y-%m-%d-%H%M}.txt").write_text("\n".join(lines) + "\n")
 
 
 def best(work: Callable[[], object], repeat: int = 5) -> float:

@@ -40,14 +40,21 @@ def option_rows(command: Any) -> list[str]:
     return rows
 
 
+def train_rows() -> list[str]:
+    """Return the same for the training command, which argparse reads."""
+    rows = []
+    for action in parser("reel train")._actions[1:]:
+        names = ", ".join(action.option_strings) or action.dest
+        rows.append(f"| `{names}` | {action.help or ''} | {'' if not action.default else action.default} |")
+    return rows
+
+
 def command_page() -> str:
     """Return the page of the command line."""
     lines = ["# The `reel` command", ""]
     for name, command in commands(typer.main.get_command(app), "reel"):
         lines += [f"## {name}", "", inspect.cleandoc(command.help or ""), ""]
-        if name == "reel train":
-            lines += ["```", parser("reel train").format_help().rstrip(), "```", ""]
-        elif rows := option_rows(command):
+        if rows := train_rows() if name == "reel train" else option_rows(command):
             lines += ["| option | what | default |", "|---|---|---|", *rows, ""]
     return "\n".join(lines)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="ReelWorld: text to video, open from end to end.", no_args_is_help=True,
-    pretty_exceptions_enable=False, add_completion=False,
+    pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False,
 )  # fmt: skip
 world = typer.Typer(
     help="The simulated world: footage with exact captions and ground truth.", no_args_is_help=True
@@ -95,47 +95,63 @@ def generate(
     num_inference_steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
     guidance_scale: Annotated[float, typer.Option(help="How strongly the text counts.")] = 3.0,
     negative_prompt: Annotated[str | None, typer.Option(help="What it should not show.")] = None,
-    num_videos: Annotated[int, typer.Option(help="Videos, of seeds SEED, SEED + 1, ...")] = 1,
+    num_videos: Annotated[
+        int, typer.Option(min=1, max=1000, help="Videos, of seeds SEED, SEED + 1, ...")
+    ] = 1,
     sampler: Annotated[str, typer.Option(help="euler, heun or multistep.")] = "multistep",
     weights: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
-    scale: Annotated[int, typer.Option(help="Enlarge the picture this many times for viewing.")] = 4,
+    scale: Annotated[
+        int, typer.Option(min=1, max=32, help="Enlarge the picture this many times for viewing.")
+    ] = 4,
     preview: Annotated[bool, typer.Option(help="Also write the way from noise to video as a strip.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make a video from a sentence or a paragraph."""
-    text = sys.stdin.read() if prompt == "-" else prompt
-    _check_output(output, num_videos)
     from reelworld.core import runtime
     from reelworld.generate.pipeline import Pipeline, Previews
+    from reelworld.generate.request import MAX_PROMPT_BYTES
 
+    text = _read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
+    _check_outputs(output, num_videos, preview)
     runtime.set_threads()
     pipeline = Pipeline.load(weights)
     _warn_unknown(pipeline, text, as_json)
-    previews = Previews() if preview else None
-    videos = pipeline(
-        text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed,
-        num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
-        negative_prompt=negative_prompt, num_videos=num_videos, sampler=sampler, progress=_kind(as_json),
-        callback=previews,
-    )  # fmt: skip
-    for number, video in enumerate(videos):
+    for number in range(num_videos):
+        previews = Previews() if preview and number == 0 else None
+        (video,) = pipeline(
+            text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed + number,
+            num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
+            negative_prompt=negative_prompt, sampler=sampler, progress=_kind(as_json), callback=previews,
+        )  # fmt: skip
         _save(video, _numbered(output, number, num_videos), scale, as_json)
-    if previews is not None:
-        _save_preview(previews, output, num_inference_steps, as_json)
+        if previews is not None:
+            _save_preview(previews, output, as_json)
 
 
-def _check_output(output: Path, num_videos: int) -> None:
-    """Find out before the work, not after it, that the result could not be written."""
+def _read_prompt(most: int) -> str:
+    """Read a prompt of at most `most` bytes, and one more so that a longer one is noticed."""
+    return sys.stdin.buffer.read(most + 1).decode("utf-8", "replace")
+
+
+def _check_outputs(output: Path, num_videos: int, preview: bool) -> None:
+    """Find out before the work, not after it, that a result could not be written."""
     from reelworld.core.errors import StorageError
-    from reelworld.core.storage import check_target, make_folder
+    from reelworld.core.storage import check_target
 
-    if output.suffix.lower() not in (".mp4", ".gif", ".png", ""):
-        raise StorageError(
-            f"cannot write {output}: {output.suffix} is unknown; use .mp4, .gif, .png or a folder"
-        )
-    make_folder(output.parent)
-    for number in range(max(1, num_videos)):
-        check_target(_numbered(output, number, num_videos))
+    if not output.name or output.suffix.lower() not in (".mp4", ".gif", ".png", ""):
+        raise StorageError(f"cannot write {output}: give a file that ends in .mp4, .gif or .png, or a folder")
+    targets = [_numbered(output, number, num_videos) for number in range(num_videos)]
+    targets += [_beside(target, "poster") for target in targets if _has_poster(target)]
+    for target in [*targets, *([_beside(output, "preview")] if preview else [])]:
+        check_target(target)
+
+
+def _has_poster(target: Path) -> bool:
+    return target.suffix.lower() in (".mp4", ".gif")
+
+
+def _beside(output: Path, what: str) -> Path:
+    return output.with_name(f"{output.stem}_{what}.png")
 
 
 def _numbered(output: Path, number: int, count: int) -> Path:
@@ -158,27 +174,27 @@ def _warn_unknown(pipeline: Pipeline, prompt: str, as_json: bool) -> None:
 
 def _save(video: Video, path: Path, scale: int, as_json: bool) -> None:
     """Write a video and its poster."""
+    from reelworld.core.storage import make_folder
     from reelworld.core.video import write
 
-    write(video, path, scale=scale, enlarge="lanczos")
-    files = [path]
-    if path.suffix in (".mp4", ".gif"):
-        files.append(write(video, path.with_suffix(".png"), scale=scale, enlarge="lanczos"))
+    make_folder(path.parent)
+    files = [write(video, path, scale=scale, enlarge="lanczos")]
+    if _has_poster(path):
+        files.append(write(video, _beside(path, "poster"), scale=scale, enlarge="lanczos"))
     _say(
         as_json, str(path), files=[str(f) for f in files], seed=video.metadata["seed"], shape=str(video.shape)
     )
 
 
-def _save_preview(previews: Previews, output: Path, num_steps: int, as_json: bool) -> None:
+def _save_preview(previews: Previews, output: Path, as_json: bool) -> None:
     """Write one picture: the first video's middle frame on its way from static noise."""
     import numpy as np
 
     from reelworld.core.types import Video
     from reelworld.core.video import strip, write
 
-    first = type(previews)(previews.noisy[:num_steps], previews.clean[:num_steps])
-    picture = strip(first.film(len(first.noisy[0]) // 2), 9, height=128)
-    path = write(Video(np.asarray(picture)[None]), output.with_name(f"{output.stem}_preview.png"))
+    picture = strip(previews.film(len(previews.noisy[0]) // 2), 9, height=128)
+    path = write(Video(np.asarray(picture)[None]), _beside(output, "preview"))
     _say(as_json, str(path), preview=str(path))
 
 
@@ -235,19 +251,19 @@ def world_sample(
 @_told
 def world_show(
     scene: Annotated[Path, typer.Argument(help="A scene program, or the JSON of a sampled clip.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write the film; default: beside the scene.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the film; default: out/.")] = None,
     size: Annotated[int, typer.Option(min=16, max=1024, help="Pixels of each side.")] = 256,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 8.0,
 ) -> None:
     """Film a scene program and print its captions and events."""
+    from reelworld.core.storage import make_folder
     from reelworld.core.video import write
     from reelworld.world.dataset import captions, read_scene, replay
 
     program = read_scene(scene)
     clip, _, video = replay(program, width=size, height=size, fps=fps)
-    target = out or scene.with_name(f"{scene.stem}_shown.mp4")
+    target = out or Path("out") / f"{scene.stem}.mp4"
+    make_folder(target.parent)
     write(video, target)
     for name, text in captions(clip, 0):
         print(f"{name}: {text}")

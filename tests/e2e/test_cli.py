@@ -17,6 +17,7 @@ from reelworld.core.video import probe, read
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.released import denoiser_to_checkpoint
 from reelworld.models.text import TextConfig, Tokenizer
+from reelworld.train.footage import find_clips
 from reelworld.world.caption import vocabulary
 
 
@@ -45,7 +46,7 @@ def test_generate_writes_video_poster_and_preview(weights: Path, tmp_path: Path)
         "generate", "a red ball", "-o", out, "--weights", weights, "--num-inference-steps", 3, "--preview"
     )
     assert done.returncode == 0, done.stderr
-    assert {p.name for p in out.parent.iterdir()} == {"ball.mp4", "ball.png", "ball_preview.png"}
+    assert {p.name for p in out.parent.iterdir()} == {"ball.mp4", "ball_poster.png", "ball_preview.png"}
     info = probe(out)
     assert (info.width, info.height, info.num_frames) == (128, 128, 8)
     assert info.metadata["prompt"] == "a red ball"
@@ -113,6 +114,8 @@ def test_foreign_weights_and_bad_outputs(weights: Path, tmp_path: Path) -> None:
         ("--weights", weights, "-o", tmp_path / "x.avi"),
     ]
     full.append(("--weights", weights, "-o", "/proc/nowhere/x.mp4"))
+    full.append(("--weights", weights, "-o", "/"))
+    full.append(("--weights", tmp_path / "none.safetensors", "-o", tmp_path / "new" / "x.mp4"))
     for options in full:
         done = reel("generate", "a red ball", "--num-inference-steps", 1, *options)
         assert done.returncode == 2, done.stderr
@@ -147,10 +150,11 @@ def test_world_sample_show_and_words(tmp_path: Path) -> None:
     done = reel("world", "sample", "--count", 2, "--level", 2, "--seed", 7, "--out", out, "--json")
     assert done.returncode == 0, done.stderr
     assert sorted(p.suffix for p in out.glob("clip_*")) == [".json", ".json", ".mp4", ".mp4"]
-    done = reel("world", "show", out / "clip_000000.json", "--size", 64)
+    done = reel("world", "show", out / "clip_000000.json", "--size", 64, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "descriptive:" in done.stdout
-    assert len(read(out / "clip_000000_shown.mp4").frames) == 16
+    assert len(read(tmp_path / "out" / "clip_000000.mp4").frames) == 16
+    assert len(list(find_clips(out))) == 2  # the folder is still one that training reads
 
 
 def test_words_lists_what_was_learnt(weights: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from reelworld.world import intersect as i
 from reelworld.world import render as r
 from reelworld.world.flow import optical_flow, project, world_points
 from reelworld.world.grammar import sample
-from reelworld.world.scene import Camera
+from reelworld.world.scene import Camera, Motion, Scene, Setting, Shot, Thing
+from reelworld.world.simulate import simulate
 from reelworld.world.stage import build, camera_path
 
 EYE = (0.0, -6.0, 1.0)
@@ -197,3 +199,32 @@ def test_clips_rendered_together_equal_clips_alone() -> None:
     together = r.render(tables[0].join(tables[1:]), 64, 64).color
     alone = torch.cat([r.render(t, 64, 64).color for t in tables])
     assert float((together - alone).abs().max()) < 1e-3
+
+
+def test_flow_of_what_is_bitten_off() -> None:
+    """A chip that is gone in the next frame keeps its place instead of a flow to nowhere."""
+    bites = [
+        (scene, path)
+        for scene, path in sample(2, "train", 11, range(48))
+        if any(e.kind == "bite" for e in scene.events)
+    ]
+    assert bites
+    for scene, trajectory in bites:
+        geometry = build([scene], [trajectory], range(16), 8.0)
+        flow = optical_flow(geometry, r.render(geometry, 64, 64, antialias=False))
+        assert bool(flow.isfinite().all())
+
+
+@pytest.mark.parametrize(
+    "kind", ["person", "dog", "car", "cube", "cup", "ship", "lamp", "house", "tree", "chair"]
+)
+def test_bounds_cut_nothing_off(kind: str) -> None:
+    """Pictures with the bounding spheres of the stage equal those with spheres three times as large."""
+    thing = Thing(kind=kind, color="red", position=(0.3, 0.0, 0.0), heading=0.7, motion=Motion())  # type: ignore[arg-type]
+    shot = Shot(start=0.0, duration=2.0, camera=Camera(focal=1.6), cast=(0,))
+    scene = Scene(level=2, split="train", setting=Setting(), cast=(thing,), shots=(shot,))
+    (trajectory,) = simulate([scene], 1, 8.0)
+    geometry = build([scene], [trajectory], range(1), 8.0)
+    wide = replace(geometry, spheres=geometry.spheres * torch.tensor([1.0, 1.0, 1.0, 3.0]))
+    seen, whole = r.render(geometry, 96, 96, antialias=False), r.render(wide, 96, 96, antialias=False)
+    assert torch.equal(seen.thing, whole.thing)

@@ -68,7 +68,9 @@ def test_captions_of_sampled_scenes_use_known_words_only() -> None:
             assert set(caption.tokens(clip.caption)) <= known
 
 
-@pytest.mark.parametrize("values", [{"num_frames": 0}, {"width": -1}, {"num_frames": 32}, {"fps": 0.0}])
+@pytest.mark.parametrize(
+    "values", [{"num_frames": 0}, {"width": -1}, {"num_frames": 32}, {"fps": 0.0}, {"seed": -1}, {"level": 9}]
+)
 def test_impossible_clips_are_told(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         WorldConfig(**values)  # type: ignore[arg-type]

@@ -82,9 +82,15 @@ def check_target(path: str | Path) -> None:
     Raises: StorageError, in one line, where it could not.
     """
     with storage_errors(path):
-        folder = _checked_target(path).parent
+        folder = Path(path).absolute().parent
+        while not folder.exists():  # `make_folder` will make what is missing
+            folder = folder.parent
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, str(path))
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, str(path))
+        if Path(path).exists():
+            _checked_target(path)
 
 
 def make_folder(path: str | Path) -> Path:

@@ -2,11 +2,11 @@
 
 python -m reelworld.train nano --out runs/nano
 python -m reelworld.train nano --out runs/nano --resume
-python -m reelworld.train nano --out runs/mine --data footage/ --init weights.safetensors --set
-stages.0.steps=200
+python -m reelworld.train nano --out runs/mine --data footage/ --init weights.safetensors
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -73,9 +73,11 @@ def open_data(folder: Path | None) -> DataSet:
 def main(argv: list[str] | None = None, prog: str = "python -m reelworld.train") -> int:
     """Run; return 0, 2 after an error that was told in one line, or 130 when interrupted."""
     try:
-        print(run(parser(prog).parse_args(argv)))
-    except Interrupted as error:
-        print(error, file=sys.stderr)
+        arguments = parser(prog).parse_args(argv)
+        weights = str(run(arguments))
+        print(json.dumps({"event": "result", "weights": weights}) if arguments.json else weights)
+    except (Interrupted, KeyboardInterrupt) as error:
+        print(str(error) or "interrupted", file=sys.stderr)
         return 130
     except ReelWorldError as error:
         print(f"error: {error}", file=sys.stderr)

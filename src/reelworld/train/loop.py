@@ -17,10 +17,10 @@ from typing import Any
 
 import torch
 
-from reelworld.core import runtime, storage
+from reelworld.core import checkpoint, runtime, storage
 from reelworld.core.checkpoint import State
 from reelworld.core.config import to_json
-from reelworld.core.errors import ConfigError, Interrupted, StorageError
+from reelworld.core.errors import ConfigError, DataError, Interrupted, StorageError
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
 from reelworld.models.denoiser import Denoiser
@@ -77,8 +77,13 @@ def train(
     ):
         try:
             fit(run, feed, loss_function, reporter, stop=stop, minutes=minutes, progress=progress)
-        finally:
+        except (
+            Interrupted,
+            DataError,
+        ):  # raised between two steps; in mid-step the last state is the right one
             reporter.save()
+            raise
+        reporter.save()
         reporter.finish()
     return reporter.weights
 
@@ -86,7 +91,7 @@ def train(
 def _open_folder(out: str | Path, recipe: Recipe, resume: bool) -> Path:
     """Make the run's folder; a folder that holds a run is only touched to resume it."""
     folder = Path(out)
-    if not resume and (folder / "log.jsonl").exists():
+    if not resume and checkpoint.states(folder / "state"):
         raise StorageError(
             f"{folder} holds a run already; continue it with --resume or choose another folder"
         )
@@ -171,7 +176,7 @@ def fit(
             record = timed_step(run, feed, loss_function)
             reporter.step(record)
             bar.advance(1, loss=record["loss"], clips_per_second=record["clips_per_second"])
-            if stop.requested:
+            if stop.requested and run.step < total:
                 raise Interrupted(
                     f"{stop.requested}: stopped after step {run.step} and saved; go on with --resume"
                 )

@@ -54,7 +54,8 @@ def write_clips(
     folder = Path(folder)
     _claim(folder, config)
     names = {index: folder / f"clip_{index:06d}" for index in range(first, first + count)}
-    missing = [index for index, name in names.items() if not name.with_suffix(".json").is_file()]
+    ends = (".mp4", ".json", ".npz") if arrays else (".mp4", ".json")
+    missing = [k for k, name in names.items() if not all(name.with_suffix(end).is_file() for end in ends)]
     with open_progress(progress, len(missing), "filming") as bar:
         for start in range(0, len(missing), BLOCK):
             block = missing[start : start + BLOCK]

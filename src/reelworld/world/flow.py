@@ -48,6 +48,8 @@ def moved_points(geometry: Geometry, rendered: Rendered) -> Tensor:
     member = rendered.thing[frame, row, column] - 1
     primitive = rendered.primitive[frame, row, column]
     now, after = (tables[f, member, primitive].double() for f in (frame, frame + 1))
+    gone = after[..., :3].abs().sum((-1, -2)) == 0  # bitten off or cut away: it keeps its place
+    after = torch.where(gone[:, None, None], now, after)
     local = (now[..., :3] @ points[frame, row, column].double()[..., None]).squeeze(-1) + now[..., 3]
     there = torch.linalg.solve(after[..., :3], (local - after[..., 3])[..., None]).squeeze(-1)
     moved = points.clone()

@@ -307,6 +307,14 @@ def _draw(seed: int, level: int, split: str, index: int, attempt: int) -> Scene:
             return scene
 
 
+def check(level: int, split: str) -> None:
+    """Raise ConfigError for a level or split that cannot be sampled."""
+    if level not in (1, 2) or split not in SPLITS:
+        raise ConfigError(
+            f"no scenes of level {level}, split {split!r}; levels are 1 and 2, splits {', '.join(SPLITS)}"
+        )
+
+
 def sample(
     level: int, split: str, seed: int, indices: Sequence[int], *, num_frames: int = 16, fps: float = 8.0
 ) -> list[tuple[Scene, Trajectory]]:
@@ -315,10 +323,7 @@ def sample(
     Rejects what is badly seen, what does not go as told, and what ends otherwise when everything starts a
     pixel (0.12 m) aside, and draws again. Raises ConfigError for an unknown level or split.
     """
-    if level not in (1, 2) or split not in SPLITS:
-        raise ConfigError(
-            f"no scenes of level {level}, split {split!r}; levels are 1 and 2, splits {', '.join(SPLITS)}"
-        )
+    check(level, split)
     done: dict[int, tuple[Scene, Trajectory]] = {}
     attempt, open_ = 0, list(indices)
     while open_:

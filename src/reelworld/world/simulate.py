@@ -252,6 +252,7 @@ def _resolve(c: _Constants, s: _State, time: float, b: int, i: int, j: int) -> N
     if (b, agent, patient) in c.knocks:
         kind = "knock_over"
         s.velocity[b, patient, :2] *= 0.2
+        s.velocity[b, agent, :2] = 0.0  # it stops before what falls, and does not pass through it
         s.tilt_rate[b, patient] = 1.0
         away = normal if agent == i else -normal
         s.course[b, patient] = atan2(away[1], away[0])

@@ -12,7 +12,18 @@ from reelworld.world import intersect as i
 from reelworld.world import render as r
 from reelworld.world.scene import Camera, Scene, Setting, Thing
 from reelworld.world.simulate import Trajectory
-from reelworld.world.things import BOX, PALETTE, Part, body, extent, pose, role_color, rotation, scale_of
+from reelworld.world.things import (
+    BOX,
+    PALETTE,
+    Part,
+    body,
+    extent,
+    pose,
+    reach,
+    role_color,
+    rotation,
+    scale_of,
+)
 
 Array = np.ndarray
 Vec = tuple[float, float, float]
@@ -39,7 +50,7 @@ STUDIO_SKY: dict[str, tuple[Vec, Vec]] = {
 }
 GLOSS = {"matte": 0.0, "shiny": 0.9, "striped": 0.1}
 BULB_GLOW = 2.5
-BITE_MIDDLE, BITE_RADIUS = (0.55, 0.0, 1.45), 0.5  # on a cookie, in its own frame
+BITE_MIDDLE, BITE_RADIUS = (0.55, 1.45), 0.5  # towards the eater and up, on a cookie in its own frame
 
 
 def camera_path(camera: Camera, times: Array, duration: float) -> Array:
@@ -162,7 +173,7 @@ def _attributes(thing: Thing) -> Array:
 def _member(scene: Scene, trajectory: Trajectory, n: int, times: Array) -> tuple[Array, Array]:
     """Primitive rows [T, P, C] and bounding sphere [T, 4] of one member of the cast."""
     thing = scene.cast[n]
-    scale, (radius, _) = scale_of(thing), extent(thing)
+    scale = scale_of(thing)
     axes, centers = pose(thing.kind, _phase(thing, trajectory, n))
     turn, origin = _orientation(thing, trajectory, n)
     axes = scale * turn[:, None] @ axes
@@ -175,12 +186,10 @@ def _member(scene: Scene, trajectory: Trajectory, n: int, times: Array) -> tuple
         rows[:, [p.role == "hat" for p in body(thing.kind).parts]] = 0.0
     _apply_events(scene, n, times, rows)
     middle = origin + scale * turn @ np.array([0.0, 0.0, body(thing.kind).height / 2])
-    reach = np.hypot(body(thing.kind).radius, body(thing.kind).height / 2) * scale * 1.12
-    if body(thing.kind).round:
-        reach = radius * 1.01
+    bounding = scale * reach(thing.kind)
     present = np.array([n in scene.shot_at(t).cast for t in times])
     rows[~present] = 0.0
-    bound = np.concatenate([middle, np.where(present, reach, 0.0)[:, None]], -1)
+    bound = np.concatenate([middle, np.where(present, bounding, 0.0)[:, None]], -1)
     return rows, bound
 
 
@@ -190,16 +199,17 @@ def _apply_events(scene: Scene, n: int, times: Array, rows: Array) -> None:
     for event in scene.events:
         after = times >= event.time
         if event.kind == "bite" and event.patient == n:
+            side = np.sign(scene.cast[event.agent].position[0] - scene.cast[n].position[0])
             for p, part in enumerate(parts):
-                rows[after, p] = _bitten(rows[after, p], part)
+                rows[after, p] = _bitten(rows[after, p], part, side)
         if event.kind == "switch_on" and event.patient == n:
             lit = np.array([part.role in ("bulb", "main") for part in parts])
             rows[after[:, None] & lit, i.GLOW] = BULB_GLOW
 
 
-def _bitten(rows: Array, part: Part) -> Array:
+def _bitten(rows: Array, part: Part, side: float) -> Array:
     """Take the bite out of one part of a cookie: a hole through discs, and the chips in it are gone."""
-    x, z = (BITE_MIDDLE[axis] - part.center[axis] for axis in (0, 2))
+    x, z = side * BITE_MIDDLE[0] - part.center[0], BITE_MIDDLE[1] - part.center[2]
     rows = rows.copy()
     if part.shape == i.CYLINDER:
         rows[:, i.BITE] = (x / part.half[0], z / part.half[1], (BITE_RADIUS / part.half[0]) ** 2)

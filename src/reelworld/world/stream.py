@@ -44,6 +44,9 @@ class WorldConfig:
     def __post_init__(self) -> None:
         if min(self.width, self.height, self.num_frames) < 1 or self.fps <= 0:
             raise ConfigError("width, height, num_frames and fps of a world clip must be positive")
+        if self.seed < 0 or min(self.caption_mix) < 0 or sum(self.caption_mix) <= 0:
+            raise ConfigError("seed and the shares of captions must not be negative, nor all shares zero")
+        grammar.check(self.level, self.split)
         if self.num_frames > self.scene_frames:
             raise ConfigError(
                 f"{self.num_frames} frames at {self.fps:g} fps exceed a scene of {SCENE_SECONDS:g} s; "

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from math import pi
 
 import numpy as np
@@ -284,6 +285,19 @@ def mass(thing: Thing) -> float:
     """Return a mass: density times the volume of the bounding cylinder."""
     radius, height = extent(thing)
     return body(thing.kind).density * pi * radius**2 * height
+
+
+@cache
+def reach(kind: str) -> float:
+    """Return the radius of a sphere around the middle that holds every part through a turn of the gait."""
+    shape = body(kind)
+    if shape.round:
+        return 1.01 * shape.radius
+    axes, centers = pose(kind, np.linspace(0.0, 1.0, 24))
+    corners = np.array(list(product((-1.0, 1.0), repeat=3)))
+    points = np.einsum("tpij,kj->tpki", axes, corners) + centers[:, :, None]
+    middle = np.array([0.0, 0.0, shape.height / 2])
+    return float(np.linalg.norm(points - middle, axis=-1).max())
 
 
 def role_color(thing: Thing, role: str) -> Vec:
