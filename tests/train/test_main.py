@@ -32,7 +32,7 @@ def test_the_nano_recipe_trains_small_on_the_world(tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["nano", "--out", str(out), "--json", "--threads", "1", *options(*SMALL)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == str(out / "weights.safetensors")
+    assert json.loads(lines[-1]) == {"event": "result", "weights": str(out / "weights.safetensors")}
     assert json.loads(lines[-2])["event"] == "finish"
     assert main(["nano", "--out", str(out), "--threads", "1", "--resume", *options(*SMALL)]) == 0
 
