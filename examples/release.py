@@ -26,9 +26,8 @@ def main() -> None:
         clips = plan(WorldConfig(level=given.level, caption_mix=(0.0, 0.05, 0.95)), range(1000))
         tokenizer.learn(tokenizer.encode([clip.caption for clip in clips]))
     denoiser_to_checkpoint(given.out, denoiser, tokenizer, card, dtype=torch.bfloat16)
-    print(
-        f"{given.out}: {given.out.stat().st_size / 2**20:.1f} MiB, {len(tokenizer.learnt)} words, {card['trained']}"
-    )
+    size = given.out.stat().st_size / 2**20
+    print(f"{given.out}: {size:.1f} MiB, {len(tokenizer.learnt)} words, {card['trained']}")
 
 
 if __name__ == "__main__":
