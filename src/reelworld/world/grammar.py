@@ -56,7 +56,7 @@ PATTERNS = {
     "studio": ("plain", "checker", "planks"), "meadow": ("grass",), "desert": ("plain", "grass"),
     "snow": ("plain", "grass"), "beach": ("plain", "grass"), "street": ("cobbles", "plain"),
 }  # fmt: skip
-FACING = {"cookie": 0.0, "ship": 0.0}  # what a thing at rest shows the camera; others look at it
+FACING = {"cookie": 0.0}  # what a thing at rest shows the camera; others look at it
 BACK = {"house": 2.0, "tree": 2.0, "ship": 5.8}  # how far behind the stage's middle these stand; ships float
 NEEDS_DIRECTION = ("slide", "roll", "drive", "walk", "run", "drift")
 HEADINGS = {"left": pi, "right": 0.0, "toward": -pi / 2, "away": pi / 2}
@@ -103,9 +103,7 @@ def _place(rng: np.random.Generator, thing: Thing, x: float, y: float) -> Thing:
     if motion.action in NEEDS_DIRECTION and thing.kind not in PRIMITIVES and motion.direction:
         heading = HEADINGS[motion.direction]
     elif thing.kind == "car":
-        heading = (pick(rng, ("left", "right")) == "left" and pi) or 0.0
-    elif thing.kind == "ship":
-        heading = 0.0
+        heading = HEADINGS[pick(rng, ("left", "right"))]
     return replace(thing, position=(round(x + dx, 4), round(y + dy, 4), round(float(z), 4)), heading=heading)
 
 

@@ -138,13 +138,13 @@ class Cast:
         bites = self.quadrics[:, :, 17].sum(-1) if self.quadrics.shape[1] else torch.zeros(self.num, 0)
         self.bitten = bites.gt(0).tolist()
 
-    def near(self, n: int, rays: Rays, *, ahead: bool) -> Tensor:
+    def near(self, n: int, rays: Rays) -> Tensor:
         """Indices of the rays that pass through member n's bounding sphere."""
         sphere = self.spheres[n].index_select(1, rays.frame)
         to = sub((sphere[0], sphere[1], sphere[2]), rays.origin)
         along = dot(to, rays.direction)
         inside = dot(to, to) - along * along < sphere[3] * sphere[3]
-        return torch.nonzero(inside & (along > -sphere[3]) if ahead else inside).squeeze(1)
+        return torch.nonzero(inside & (along > -sphere[3])).squeeze(1)
 
     def hit(self, n: int, rays: Rays) -> tuple[Tensor, Tensor]:
         """Nearest hit of rays with member n: parameter (FAR where none) and primitive, each [M]."""

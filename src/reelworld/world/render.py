@@ -237,7 +237,7 @@ def _nearest(geometry: Geometry, cast: Cast, rays: Rays, hits: _Hits) -> None:
         wall = (t > 0) & (t < hits.t) & (z > 0) & (z < roof)
         hits.t, hits.thing = torch.where(wall, t, hits.t), torch.where(wall, WALL, hits.thing)
     for n in range(cast.num):
-        near = cast.near(n, rays, ahead=True)
+        near = cast.near(n, rays)
         if not len(near):
             continue
         t, primitive = cast.hit(n, rays[near])

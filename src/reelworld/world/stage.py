@@ -179,7 +179,7 @@ def _member(scene: Scene, trajectory: Trajectory, n: int, times: Array) -> tuple
     axes = scale * turn[:, None] @ axes
     centers = scale * np.einsum("tij,tpj->tpi", turn, centers) + origin[:, None]
     inverse = np.linalg.inv(axes)
-    rows = np.broadcast_to(_attributes(thing), (len(times), *_attributes(thing).shape)).copy()
+    rows = np.repeat(_attributes(thing)[None], len(times), axis=0)
     shift = -np.einsum("tpij,tpj->tpi", inverse, centers)
     rows[..., i.FRAME] = np.concatenate([inverse, shift[..., None]], -1).reshape(*rows.shape[:2], 12)
     if thing.hat is None:

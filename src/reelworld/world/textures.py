@@ -15,8 +15,6 @@ from torch import Tensor
 Vector = tuple[Tensor, Tensor, Tensor]
 Shades = Callable[[str], Vector]
 
-PATTERNS = ("plain", "checker", "planks", "cobbles", "grass")
-BACKDROPS = ("plain", "hills", "dunes", "mountains", "sea", "shops")
 WALL_DISTANCE = 7.0  # shop fronts stand at y = 7
 SHORE = 4.0
 
