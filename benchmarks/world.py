@@ -64,7 +64,7 @@ def _check_split(job: tuple[int, int, int]) -> tuple[int, set[tuple[str, str, st
     level, first, count = job
     wrong, seen = 0, set()
     for index in range(first, first + count):
-        scene = grammar._draw(2, level, "train", index, 0)
+        scene = grammar.draw(2, level, "train", index)
         wrong += splits.is_heldout(scene)
         seen |= splits.combinations_of(scene)
     return wrong, seen

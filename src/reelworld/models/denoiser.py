@@ -62,8 +62,9 @@ class Block(nn.Module):
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (
             (modulation + self.bias).unsqueeze(2).unbind(1)
         )  # each [B, 1, dim]
-        x = x + (1 + gate_a) * self.attention(modulate(x, shift_a, scale_a), rotary, mask, text)
-        return x + (1 + gate_m) * self.mlp(modulate(x, shift_m, scale_m))
+        attended = self.attention(modulate(x, shift_a, scale_a), rotary, mask, text)
+        x = torch.addcmul(x, attended, 1 + gate_a)
+        return torch.addcmul(x, self.mlp(modulate(x, shift_m, scale_m)), 1 + gate_m)
 
 
 class Denoiser(nn.Module):

@@ -22,7 +22,7 @@ def rms_norm(x: Tensor, weight: Tensor | None = None) -> Tensor:
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Normalise, then let the condition shift and scale: rms_norm(x) * (1 + scale) + shift."""
-    return rms_norm(x) * (1 + scale) + shift
+    return torch.addcmul(shift, rms_norm(x), 1 + scale)
 
 
 def swiglu_width(dim: int, ratio: float) -> int:
@@ -56,7 +56,7 @@ def rotary_split(head_dim: int) -> tuple[int, int, int]:
 
 
 def rotary_angles(positions: Tensor, split: Sequence[int], theta: float) -> tuple[Tensor, Tensor]:
-    """Return cosine and sine [..., N, 1, pairs] of the rotation of each position [..., N, axes].
+    """Return the rotation of each position [..., N, axes]: cosines and signed sines [..., N, 1, 2 pairs].
 
     Axis a with n pairs turns its i-th pair by position_a * theta^(-i / n); theta is about its slowest period.
     Source: arXiv:2104.09864 Eq. 15, one block of pairs per axis.
@@ -66,14 +66,17 @@ def rotary_angles(positions: Tensor, split: Sequence[int], theta: float) -> tupl
         for axis, pairs in enumerate(split)
     ]
     table = torch.cat(angles, dim=-1).unsqueeze(-2)
-    return table.cos(), table.sin()
+    cos, sin = table.cos(), table.sin()
+    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
 
 def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate the pairs (i, i + half) of heads [B, N, heads, head_dim] by their positions' angles."""
+    """Rotate the pairs (i, i + half) of heads [B, N, heads, head_dim] by their positions' angles.
+
+    (a, b) -> (a cos - b sin, b cos + a sin), for all pairs at once: x cos + swap(x) (-sin, sin).
+    """
     cos, sin = rotary
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 
 def sinusoidal(timestep: Tensor, dim: int) -> Tensor:

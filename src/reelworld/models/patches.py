@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -138,7 +139,7 @@ def unpatchify(tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
 def _blend(tokens: Tensor, grid: list[int], size: list[int], overlap: list[int]) -> Tensor:
     """Add overlapping windows up to a video, each times its weights."""
     tiles, config = _from_lists(grid, size, overlap)
-    return _fold(tokens * _weights(tiles, config, tokens), tiles, config).contiguous()
+    return _fold(tokens, tiles, config).contiguous()
 
 
 @torch.library.custom_op("reelworld::blend_adjoint", mutates_args=())
@@ -187,7 +188,7 @@ def _from_lists(grid: list[int], size: list[int], overlap: list[int]) -> tuple[G
 
 
 def _fold(tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
-    """Add overlapping windows up to a video."""
+    """Blend overlapping windows into a video, one axis after the other."""
     windows = tokens.reshape(tokens.shape[0], *grid.shape, *config.window, -1)
     for tile, axis, size, margin in zip(VIDEO_AXES, WINDOW_AXES, config.size, config.overlap, strict=True):
         windows = _fold_axis(windows, tile, axis, size, margin)
@@ -195,30 +196,45 @@ def _fold(tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
 
 
 def _fold_axis(windows: Tensor, tile: int, axis: int, size: int, margin: int) -> Tensor:
-    """Add the windows' margins to their neighbours along one axis, which leaves tiles without margins."""
+    """Blend the windows' margins with their neighbours' along one axis; leaves tiles without margins."""
     if margin == 0:
         return windows
     before, first, middle, last, after = windows.split(
         [margin, margin, size - 2 * margin, margin, margin], dim=axis
     )
-    return torch.cat([first + _shift(after, tile, 1), middle, last + _shift(before, tile, -1)], dim=axis)
+    own = _rise(margin, windows)[margin:].view(-1, *[1] * (windows.ndim - 1 - axis))
+    first = torch.lerp(_neighbour(after, first, tile, -1), first, own)
+    last = torch.lerp(_neighbour(before, last, tile, 1), last, own.flip(0))
+    return torch.cat([first, middle, last], dim=axis)
 
 
-def _shift(tiles: Tensor, axis: int, step: int) -> Tensor:
-    """Move tiles by one place along an axis (step 1: each receives its predecessor's), zeros moving in."""
-    length = tiles.shape[axis]
-    kept = tiles.narrow(axis, 0 if step > 0 else 1, length - 1)
-    padding = [0, 0] * (tiles.ndim - 1 - axis) + ([1, 0] if step > 0 else [0, 1])
-    return F.pad(kept, padding)
+def _neighbour(theirs: Tensor, mine: Tensor, axis: int, step: int) -> Tensor:
+    """Give each tile what its neighbour at `step` says; at the video's border, what it says itself."""
+    length = mine.shape[axis]
+    if step < 0:
+        return torch.cat([mine.narrow(axis, 0, 1), theirs.narrow(axis, 0, length - 1)], dim=axis)
+    return torch.cat([theirs.narrow(axis, 1, length - 1), mine.narrow(axis, length - 1, 1)], dim=axis)
+
+
+def _rise(margin: int, like: Tensor) -> Tensor:
+    """The weights with which a window comes in over the 2m pixels around a border: sin^2(pi/2 (i + 1/2) / 2m)."""
+    steps = (torch.arange(2 * margin, device=like.device) + 0.5) / (2 * margin)
+    return torch.sin(math.pi / 2 * steps).square().to(like.dtype)
 
 
 def _weights(grid: Grid, config: PatchConfig, like: Tensor) -> Tensor:
     """Return the weights of all windows [N, window pixels * C], in the layout and type of tokens."""
+    return _weight_table(grid, config, like.shape[-1] // config.window_pixels, like.dtype, like.device)
+
+
+@lru_cache(maxsize=16)
+def _weight_table(
+    grid: Grid, config: PatchConfig, channels: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
     axes = zip(grid.shape, config.size, config.overlap, strict=True)
-    t, y, x = (blending_weights(tiles, size, margin, like.device) for tiles, size, margin in axes)
+    t, y, x = (blending_weights(tiles, size, margin, device) for tiles, size, margin in axes)
     product = torch.einsum("tf,yh,xw->tyxfhw", t, y, x).reshape(grid.num_tokens, config.window_pixels, 1)
-    channels = like.shape[-1] // config.window_pixels
-    return product.expand(-1, -1, channels).flatten(1).to(like.dtype)
+    return product.expand(-1, -1, channels).flatten(1).to(dtype)
 
 
 def blending_weights(num_tiles: int, size: int, margin: int, device: torch.device | None = None) -> Tensor:
@@ -228,7 +244,7 @@ def blending_weights(num_tiles: int, size: int, margin: int, device: torch.devic
     raised cosine, and its neighbour falls there as 1 - w. The video's own border is not shared: w = 1.
     """
     weights = torch.ones(num_tiles, size + 2 * margin, device=device)
-    rise = torch.sin(math.pi / 2 * (torch.arange(2 * margin, device=device) + 0.5) / (2 * margin)).square()
+    rise = _rise(margin, weights)
     weights[1:, : 2 * margin] = rise
     weights[:-1, size:] = rise.flip(0)
     return weights

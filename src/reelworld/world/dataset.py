@@ -92,9 +92,9 @@ def replay(scene: Scene, *, width: int, height: int, fps: float = 8.0) -> tuple[
     """Simulate and film a whole scene program as it stands."""
     config = WorldConfig(width=width, height=height, num_frames=round(scene.duration * fps), fps=fps)
     (trajectory,) = simulate([scene], config.num_frames, fps)
-    trajectory = with_view_events(scene, trajectory, fps)
+    trajectory = with_view_events(scene, trajectory, fps, config.aspect)
     text = caption.descriptive(scene, trajectory.log, np.random.default_rng(scene.seed)).text
-    clip = Clip(scene, trajectory, range(config.num_frames), text)
+    clip = Clip(scene, trajectory, range(config.num_frames), scene, trajectory.log, text)
     _, rendered, video = film_scene(clip, config)
     return clip, rendered, video
 
@@ -121,21 +121,21 @@ def _write_clip(name: Path, clip: Clip, config: WorldConfig, index: int, arrays:
         write_bytes(name.with_suffix(".npz"), _arrays(geometry, rendered))
     about = {
         "index": index,
-        "captions": dict(captions(clip, index)),
+        "captions": dict(captions(clip, index, config.raw_errors)),
         "scene": asdict(clip.scene),
         "truth": truth(clip, geometry, rendered, config.fps),
     }
     write_bytes(name.with_suffix(".json"), (json.dumps(about, indent=1) + "\n").encode())
 
 
-def captions(clip: Clip, seed: int) -> Iterator[tuple[str, Any]]:
+def captions(clip: Clip, seed: int, raw_errors: float = 0.1) -> Iterator[tuple[str, Any]]:
     """Yield the three captions of a clip by name, and whether the raw one is true."""
     rng = np.random.default_rng([clip.scene.seed, seed, 2])
-    raw = caption.raw(clip.scene, clip.trajectory.log, rng)
+    raw = caption.raw(clip.told, clip.log, rng, raw_errors)
     yield "raw", raw.text
     yield "raw_is_true", raw.correct
-    yield "short", caption.short(clip.scene, clip.trajectory.log, rng).text
-    yield "descriptive", caption.descriptive(clip.scene, clip.trajectory.log, rng).text
+    yield "short", caption.short(clip.told, clip.log, rng).text
+    yield "descriptive", caption.descriptive(clip.told, clip.log, rng).text
 
 
 def truth(clip: Clip, geometry: Geometry, rendered: Rendered, fps: float) -> dict[str, Any]:

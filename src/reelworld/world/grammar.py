@@ -30,7 +30,7 @@ from reelworld.world.scene import (
 )
 from reelworld.world.simulate import Trajectory, simulate, speed_of
 from reelworld.world.splits import SPLITS, in_split
-from reelworld.world.things import extent
+from reelworld.world.things import extent, half_along
 
 MOVES_1 = ("still", "pan_left", "pan_right", "dolly_in", "dolly_out")
 MOVES_2 = (*MOVES_1, "tilt_up", "tilt_down", "orbit_left", "orbit_right", "zoom_in", "zoom_out", "aerial")
@@ -39,9 +39,9 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "cube": ("stand", "slide", "bounce", "jump", "fall", "spin"),
     "cylinder": ("stand", "slide", "bounce", "jump", "fall", "spin"),
     "cone": ("stand", "slide", "bounce", "jump", "fall", "spin"),
-    "person": ("stand", "walk", "walk", "run", "jump", "spin"),
-    "dog": ("stand", "walk", "run", "run", "jump"),
-    "car": ("stand", "drive", "drive", "drive"),
+    "person": ("stand", "walk", "walk", "run", "jump", "spin", "stop"),
+    "dog": ("stand", "walk", "run", "run", "jump", "stop"),
+    "car": ("stand", "drive", "drive", "drive", "stop"),
     "tree": ("stand",),
     "house": ("stand",),
     "ship": ("drift",),
@@ -58,7 +58,10 @@ PATTERNS = {
 }  # fmt: skip
 FACING = {"cookie": 0.0}  # what a thing at rest shows the camera; others look at it
 BACK = {"house": 2.0, "tree": 2.0, "ship": 5.8}  # how far behind the stage's middle these stand; ships float
-NEEDS_DIRECTION = ("slide", "roll", "drive", "walk", "run", "drift")
+NEEDS_DIRECTION = ("slide", "roll", "drive", "walk", "run", "drift", "stop")
+DISTANCE = {1: (4.6, 5.4), 2: (5.8, 6.8)}  # of the camera, metres
+DURATION = 2.0
+ATTEMPTS = 400  # draws of one scene before sampling gives up
 HEADINGS = {"left": pi, "right": 0.0, "toward": -pi / 2, "away": pi / 2}
 
 
@@ -79,25 +82,36 @@ def _thing(rng: np.random.Generator, kind: Any) -> Thing:
     )  # fmt: skip
 
 
-def _motion(rng: np.random.Generator, kind: str, moves: bool = True) -> Motion:
-    action: Any = pick(rng, ACTIONS[kind]) if moves else "stand"
+def _motion(rng: np.random.Generator, kind: str) -> Motion:
+    action: Any = pick(rng, ACTIONS[kind])
     direction = None
     if action in NEEDS_DIRECTION:
         options = ("left", "right") if action == "drift" else tuple(DIRECTIONS)
         direction = pick(rng, options)
     elif action == "bounce" and rng.random() < 0.4:
         direction = pick(rng, ("left", "right"))
-    return Motion(action=action, direction=direction, speed=pick(rng, ("slow", "medium", "fast")))
+    motion = Motion(action=action, direction=direction, speed=pick(rng, ("slow", "medium", "fast")))
+    if action == "stop":
+        return replace(motion, duration=round(float(rng.uniform(0.7, 1.1)), 3))
+    if kind not in PRIMITIVES and action in ("walk", "run", "drive", "jump") and rng.random() < 0.3:
+        return replace(motion, start=round(float(rng.uniform(0.2, 0.6)), 3))
+    return motion
+
+
+def _seen_turning(thing: Thing) -> Thing:
+    """Stripe what is round and turns or rolls: without a mark, nobody could see it."""
+    hidden = thing.motion.action == "roll" or (thing.motion.action == "spin" and thing.kind != "cube")
+    return replace(thing, material="striped") if hidden and thing.kind in PRIMITIVES else thing
 
 
 def _place(rng: np.random.Generator, thing: Thing, x: float, y: float) -> Thing:
     """Put a thing so that the middle of its path is near x, y, facing where it goes."""
-    motion, duration = thing.motion, 2.0
+    motion = thing.motion
     z = {"fall": rng.uniform(2.0, 2.8), "bounce": rng.uniform(1.4, 2.4)}.get(motion.action, 0.0)
     dx, dy = 0.0, 0.0
     if motion.direction is not None:
         ux, uy, _ = DIRECTIONS[motion.direction]
-        half = 0.5 * speed_of(thing) * duration
+        half = 0.5 * speed_of(thing) * (motion.duration or DURATION - motion.start)
         dx, dy = -ux * half, -uy * half
     heading = thing.heading
     if motion.action in NEEDS_DIRECTION and thing.kind not in PRIMITIVES and motion.direction:
@@ -107,18 +121,19 @@ def _place(rng: np.random.Generator, thing: Thing, x: float, y: float) -> Thing:
     return replace(thing, position=(round(x + dx, 4), round(y + dy, 4), round(float(z), 4)), heading=heading)
 
 
-def _camera(rng: np.random.Generator, moves: Sequence[str], target_height: float) -> Camera:
-    move = pick(rng, moves)
+def _camera(rng: np.random.Generator, level: int, target_height: float, aspect: float) -> Camera:
+    """Draw a camera; level 1 is filmed from near, and a narrow picture from further away."""
+    move = pick(rng, MOVES_1 if level == 1 else MOVES_2)
     amount = {
         "pan": rng.uniform(0.45, 0.65), "tilt": rng.uniform(0.3, 0.42), "orbit": rng.uniform(0.8, 1.2),
         "dolly": rng.uniform(0.45, 0.65), "zoom": rng.uniform(0.7, 1.1), "aerial": rng.uniform(2.0, 3.5),
     }.get(move.split("_")[0], 0.0)  # fmt: skip
-    height, distance = float(rng.uniform(1.6, 2.6)), float(rng.uniform(5.8, 6.8))
+    height, distance = float(rng.uniform(1.6, 2.6)), float(rng.uniform(*DISTANCE[level]))
     if move == "aerial":
         height, distance = float(rng.uniform(7.0, 8.5)), 5.5
     return Camera(
-        move=move, position=(0.0, round(-distance, 3), round(height, 3)), amount=round(float(amount), 4),
-        target=(0.0, 0.0, target_height), focal=1.75,
+        move=move, position=(0.0, round(-distance / min(aspect, 1.0), 3), round(height, 3)),
+        amount=round(float(amount), 4), target=(0.0, 0.0, target_height), focal=1.75,
     )  # fmt: skip
 
 
@@ -147,10 +162,12 @@ def _theme(level: int, rng: np.random.Generator) -> str | None:
     return pick(rng, INTERACTIONS) if level >= 2 and rng.random() < 0.5 else None
 
 
-def _program(rng: np.random.Generator, level: int, split: Any, seed: int, theme: str | None) -> Scene:
+def _program(
+    rng: np.random.Generator, level: int, split: Any, seed: int, theme: str | None, aspect: float
+) -> Scene:
     """Draw a scene program without regard to split or view."""
     if theme is not None:
-        cast, events = _interaction(rng, theme)
+        cast, events = _interaction(rng, theme, aspect)
     else:
         kinds = PRIMITIVES if level == 1 else tuple(ACTIONS)
         count = (
@@ -158,38 +175,40 @@ def _program(rng: np.random.Generator, level: int, split: Any, seed: int, theme:
             if level == 1
             else int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
         )
-        cast, events = _ensemble(rng, kinds, count), ()
-    if split == "extrapolate":
-        cast = _beyond(rng, cast)
+        cast, events = _ensemble(rng, kinds, count, split == "extrapolate"), ()
     setting = _setting(rng, level)
     if any(t.kind == "ship" for t in cast):
         setting = replace(setting, place="beach", pattern=pick(rng, PATTERNS["beach"]))
-    moves = MOVES_1 if level == 1 or events else MOVES_2
     tallest = max(extent(t)[1] for t in cast)
-    camera = _camera(rng, moves, round(0.5 + 0.3 * tallest, 3))
-    shot = Shot(start=0.0, duration=2.0, camera=camera, cast=tuple(range(len(cast))))
+    camera = _camera(rng, level, round(0.5 + 0.3 * tallest, 3), aspect)
+    shot = Shot(start=0.0, duration=DURATION, camera=camera, cast=tuple(range(len(cast))))
     return Scene(
         level=level, split=split, setting=setting, cast=tuple(cast), shots=(shot,), events=events,
         seed=seed,
     )  # fmt: skip
 
 
-def _ensemble(rng: np.random.Generator, kinds: Sequence[str], count: int) -> list[Thing]:
-    cast = []
-    for x, y in _spots(rng, count):
+def _ensemble(rng: np.random.Generator, kinds: Sequence[str], count: int, beyond: bool) -> list[Thing]:
+    """Draw things that mind their own business; with `beyond`, one of them leaves the training range."""
+    cast, strange = [], int(rng.integers(count)) if beyond else None
+    for n, (x, y) in enumerate(_spots(rng, count)):
         kind = pick(rng, kinds)
-        thing = replace(_thing(rng, kind), motion=_motion(rng, kind))
+        thing = _seen_turning(replace(_thing(rng, kind), motion=_motion(rng, kind)))
+        if n == strange:
+            thing = _beyond(rng, thing)
         cast.append(_place(rng, thing, x, y + BACK.get(kind, 0.0)))
     return cast
 
 
-def _interaction(rng: np.random.Generator, kind: str) -> tuple[list[Thing], tuple[Event, ...]]:
+def _interaction(rng: np.random.Generator, kind: str, aspect: float) -> tuple[list[Thing], tuple[Event, ...]]:
     """Draw two things between which something is going to happen."""
     side = pick(rng, ("left", "right"))
     sign = 1.0 if side == "right" else -1.0  # the agent moves this way
+    if kind in ("enter", "leave"):
+        return _cross(rng, kind, side, sign, aspect)
     make = {
         "collide": _collide, "push": _collide, "knock_over": _collide, "go_behind": _go_behind,
-        "enter": _cross, "leave": _cross, "bite": _bite, "switch_on": _switch_on,
+        "bite": _bite, "switch_on": _switch_on,
     }[kind]  # fmt: skip
     return make(rng, kind, side, sign)
 
@@ -197,9 +216,9 @@ def _interaction(rng: np.random.Generator, kind: str) -> tuple[list[Thing], tupl
 def _mover(rng: np.random.Generator, side: Any, kinds: Sequence[str], size: Any = None) -> Thing:
     """Draw a thing that travels to one side."""
     kind = pick(rng, kinds)
-    travel = [a for a in ACTIONS[kind] if a in NEEDS_DIRECTION]
+    travel = [a for a in ACTIONS[kind] if a in NEEDS_DIRECTION and a != "stop"]
     motion = Motion(action=pick(rng, travel), direction=side, speed=pick(rng, ("medium", "fast")))
-    thing = replace(_thing(rng, kind), motion=motion, heading=HEADINGS[side])
+    thing = _seen_turning(replace(_thing(rng, kind), motion=motion, heading=HEADINGS[side]))
     return replace(thing, size=size) if size else thing
 
 
@@ -220,8 +239,11 @@ def _collide(
     patient = _thing(rng, pick(rng, patients[kind]))
     y = float(rng.uniform(-0.5, 0.6))
     px = sign * float(rng.uniform(0.2, 1.0))
-    patient = replace(patient, position=(round(px, 4), round(y, 4), 0.0), heading=0.0)
-    gap = extent(agent)[0] + extent(patient)[0]
+    facing = 0.0 if patient.kind in ("cube", "domino") else patient.heading
+    patient = replace(patient, position=(round(px, 4), round(y, 4), 0.0), heading=facing)
+    if patient.kind == "ball":  # it will roll
+        patient = replace(patient, material="striped")
+    gap = half_along(agent, 0.0) + half_along(patient, 0.0)
     ax = px - sign * (gap + speed_of(agent) * float(rng.uniform(0.35, 0.8)))
     agent = replace(agent, position=(round(ax, 4), round(y, 4), 0.0))
     return [agent, patient], (Event(kind=kind, agent=0, patient=1),)
@@ -234,17 +256,18 @@ def _go_behind(
     patient = replace(_thing(rng, pick(rng, ("cube", "cylinder", "house", "tree", "cone"))), size="large")
     patient = replace(patient, position=(round(float(rng.uniform(-0.4, 0.4)), 4), -0.2, 0.0))
     half = speed_of(agent)
-    depth = extent(patient)[0] + extent(agent)[0] + float(rng.uniform(0.2, 0.6))
+    depth = half_along(patient, pi / 2) + half_along(agent, pi / 2) + float(rng.uniform(0.2, 0.6))
     agent = replace(agent, position=(round(patient.position[0] - sign * half, 4), round(depth, 4), 0.0))
     return [agent, patient], (Event(kind="go_behind", agent=0, patient=1),)
 
 
 def _cross(
-    rng: np.random.Generator, kind: Any, side: Any, sign: float
+    rng: np.random.Generator, kind: Any, side: Any, sign: float, aspect: float
 ) -> tuple[list[Thing], tuple[Event, ...]]:
     agent = _mover(rng, side, ("ball", "cube", "person", "dog", "car"))
     agent = replace(agent, motion=replace(agent.motion, speed="fast"))
-    edge, y = float(rng.uniform(4.6, 5.2)) + extent(agent)[0] * 0.6, float(rng.uniform(-0.5, 0.8))
+    edge = float(rng.uniform(4.6, 5.2)) * max(aspect, 1.0) + extent(agent)[0] * 0.6
+    y = float(rng.uniform(-0.5, 0.8))
     reach = 2.0 * speed_of(agent)
     start = -sign * edge if kind == "enter" else sign * (edge - reach)
     agent = replace(agent, position=(round(start, 4), round(y, 4), 0.0))
@@ -261,7 +284,7 @@ def _bite(
     eater = replace(_thing(rng, pick(rng, ("person", "dog"))), size="large", heading=HEADINGS[side])
     cookie = replace(_thing(rng, "cookie"), size=pick(rng, ("small", "large")), heading=-0.0)
     y = float(rng.uniform(-0.4, 0.4))
-    reach = extent(eater)[0] + extent(cookie)[0] + 0.25
+    reach = half_along(eater, 0.0) + half_along(cookie, 0.0) + 0.1
     eater = replace(eater, position=(round(-sign * reach / 2, 4), round(y, 4), 0.0))
     cookie = replace(cookie, position=(round(sign * reach / 2, 4), round(y - 0.2, 4), 0.0))
     return [eater, cookie], (
@@ -280,29 +303,28 @@ def _switch_on(
     )
 
 
-def _beyond(rng: np.random.Generator, cast: Sequence[Thing]) -> list[Thing]:
-    """Take one thing out of the training range: faster, slower, larger or smaller."""
-    out, n = list(cast), int(rng.integers(len(cast)))
-    if speed_of(out[n]) > 0 and rng.random() < 0.5:
-        rate = float(rng.choice([0.45, 1.6]))
-        out[n] = replace(out[n], motion=replace(out[n].motion, rate=rate))
-    else:
-        out[n] = replace(out[n], scale=float(rng.choice([0.7, 1.4])))
-    return out
+def _beyond(rng: np.random.Generator, thing: Thing) -> Thing:
+    """Take a thing out of the training range: faster than fast, slower than slow, larger or smaller."""
+    more = rng.random() < 0.5
+    if speed_of(thing) > 0 and rng.random() < 0.5:
+        speed: Any = "fast" if more else "slow"
+        return replace(thing, motion=replace(thing.motion, speed=speed, rate=1.6 if more else 0.45))
+    return replace(thing, size="large" if more else "small", scale=1.4 if more else 0.7)
 
 
 def _rng(seed: int, level: int, split: str, index: int, attempt: int) -> np.random.Generator:
     return np.random.default_rng([seed, level, SPLITS.index(split), index, attempt])
 
 
-def _draw(seed: int, level: int, split: str, index: int, attempt: int) -> Scene:
-    """Draw programs until one belongs to the split."""
+def draw(seed: int, level: int, split: str, index: int, attempt: int = 0, aspect: float = 1.0) -> Scene:
+    """Draw programs until one belongs to the split; whether it is worth filming, `sample` decides."""
     rng = _rng(seed, level, split, index, attempt)
-    theme = _theme(level, np.random.default_rng([seed, level, index]))
-    while True:
-        scene = _program(rng, level, split, seed, theme)
+    theme = _theme(level, np.random.default_rng([seed, level, index])) if split != "extrapolate" else None
+    for _ in range(ATTEMPTS):
+        scene = _program(rng, level, split, seed, theme, aspect)
         if in_split(scene, split):
             return scene
+    raise ConfigError(f"no program of level {level} is in split {split!r} after {ATTEMPTS} draws")
 
 
 def check(level: int, split: str) -> None:
@@ -314,24 +336,37 @@ def check(level: int, split: str) -> None:
 
 
 def sample(
-    level: int, split: str, seed: int, indices: Sequence[int], *, num_frames: int = 16, fps: float = 8.0
+    level: int,
+    split: str,
+    seed: int,
+    indices: Sequence[int],
+    *,
+    num_frames: int = 16,
+    fps: float = 8.0,
+    aspect: float = 1.0,
 ) -> list[tuple[Scene, Trajectory]]:
     """Return the scenes of a split with these indices, simulated; each depends on (seed, index) alone.
 
     Rejects what is badly seen, what does not go as told, and what ends otherwise when everything starts a
-    pixel (0.12 m) aside, and draws again. Raises ConfigError for an unknown level or split.
+    pixel (0.12 m) aside, and draws again. Raises ConfigError for an unknown level or split, and for pictures
+    (`aspect`, width over height) in which hardly any scene can be seen whole.
     """
     check(level, split)
     done: dict[int, tuple[Scene, Trajectory]] = {}
     attempt, open_ = 0, list(indices)
     while open_:
-        scenes = [_draw(seed, level, split, i, attempt) for i in open_]
+        if attempt == ATTEMPTS:
+            raise ConfigError(
+                f"scene {open_[0]} of level {level} cannot be seen whole in pictures "
+                f"{aspect:.2f} times as wide as high; choose a shape nearer to a square"
+            )
+        scenes = [draw(seed, level, split, i, attempt, aspect) for i in open_]
         trajectories = simulate(scenes, num_frames, fps)
-        kept = [k for k, s in enumerate(scenes) if acceptable(s, trajectories[k], fps)]
+        kept = [k for k, s in enumerate(scenes) if acceptable(s, trajectories[k], fps, aspect)]
         stable = stable_outcomes([scenes[k] for k in kept], [trajectories[k] for k in kept], num_frames, fps)
         for k, good in zip(kept, stable, strict=True):
             if good:
-                done[open_[k]] = (scenes[k], with_view_events(scenes[k], trajectories[k], fps))
+                done[open_[k]] = (scenes[k], with_view_events(scenes[k], trajectories[k], fps, aspect))
         open_ = [i for i in open_ if i not in done]
         attempt += 1
     return [done[i] for i in indices]

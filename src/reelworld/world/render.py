@@ -46,6 +46,7 @@ from reelworld.world.textures import (
     choose,
     ground,
     mix,
+    neon_light,
     roof_height,
     shop_front,
     sky,
@@ -163,6 +164,8 @@ def _light(geometry: Geometry, cast: Cast, rays: Rays, surface: _Surface) -> tup
     open_sky = open_sky * (0.75 + 0.25 * normal[2])
     direct = facing * lit
     light = add(scale(sun_color, direct), scale(ambient, open_sky))
+    if geometry.backdrop == "shops" and bool((geometry.setting[:, SETTING["misc"]][:, 2] > 0).any()):
+        light = add(light, neon_light(shades, point[0], point[1]))
     if bool(geometry.lamp[:, 3:].any()):
         light = add(light, _lamp_light(geometry, rays.frame, point, normal))
     color = tuple(a * (s + surface.glow) for a, s in zip(surface.albedo, light, strict=True))
@@ -215,8 +218,8 @@ def _haze(geometry: Geometry, frame: Tensor, color: Vector, t: Tensor, strength:
 class _Hits:
     """Per-ray results, filled in stage by stage."""
 
-    def __init__(self, rays: Rays) -> None:
-        like = rays.direction[0]
+    def __init__(self, rays: Rays, pixel: float) -> None:
+        like, self.pixel = rays.direction[0], pixel
         self.t = torch.full_like(like, FAR)
         self.thing = torch.full_like(rays.frame, SKY)
         self.primitive = torch.full_like(rays.frame, -1)
@@ -265,7 +268,7 @@ def _shade(geometry: Geometry, cast: Cast, rays: Rays, hits: _Hits) -> None:
 
 def _on_ground(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
     point = rays.at(t)
-    footprint = t / (32.0 * g.camera[:, 12][rays.frame] * rays.direction[2].abs().clamp_min(0.05))
+    footprint = t * hits.pixel / (g.camera[:, 12][rays.frame] * rays.direction[2].abs().clamp_min(0.05))
     color = ground(g.pattern, g.backdrop, g.shades(rays.frame), point[0], point[1], footprint)
     zero, one = t.new_zeros(()), t.new_ones(())
     return _Surface(point, (zero, zero, one), color, 0.0, None)
@@ -281,11 +284,21 @@ def _on_cast(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen
     point = rays.at(t)
     rows = cast.tables[hits.thing[chosen] - 1, hits.primitive[chosen], :, rays.frame].T.contiguous()
     normal, local = _normal(rows, point)
-    stripe = torch.sin(local[2] * 9.0) * rows[STRIPES] > 0
+    stripe = _stripes(rows, local)
     albedo = choose(stripe, tuple(rows[STRIPE]), tuple(rows[COLOR]))
     hits.part[chosen] = rows[PART]
     hits.key[chosen] += 2.0 * stripe
     return _Surface(point, normal, albedo, rows[GLOW], rows[GLOSS])
+
+
+def _stripes(rows: Tensor, local: Vector) -> Tensor:
+    """Where striped things wear their second colour: bands on boxes, six sectors on what is round.
+
+    sin(3 a) has the sign of y (3 x^2 - y^2) at azimuth a, so that a turn and a roll can be seen.
+    """
+    x, y, z = local
+    wave = torch.where(rows[IS_BOX] > 0, torch.sin(z * 9.0), y * (3.0 * x * x - y * y))
+    return wave * rows[STRIPES] > 0
 
 
 BRIGHTEST, TABLE = 4.0, 4096
@@ -305,13 +318,13 @@ def _display(color: Vector) -> Tensor:
     return _display_table(root.device).index_select(0, index.flatten()).view(index.shape)
 
 
-def _trace(geometry: Geometry, cast: Cast, frame: Tensor, pixels: Tensor) -> _Hits:
-    """Trace one ray of each frame index [M] through pixels [M, 2], x right and y up, half height = 1."""
+def _trace(geometry: Geometry, cast: Cast, frame: Tensor, pixels: Tensor, height: int) -> _Hits:
+    """Trace one ray of each frame index [M] through points [M, 2] of a picture, half height = 1."""
     camera = geometry.camera.T.contiguous().index_select(1, frame)
     x, y = pixels.unbind(-1)
     direction = tuple(camera[3 + i] * x + camera[6 + i] * y + camera[9 + i] * camera[12] for i in range(3))
     rays = Rays(frame, tuple(camera[:3]), unit(direction))  # type: ignore[arg-type]
-    hits = _Hits(rays)
+    hits = _Hits(rays, 2.0 / height)
     _nearest(geometry, cast, rays, hits)
     _shade(geometry, cast, rays, hits)
     return hits
@@ -343,7 +356,7 @@ def _antialias(geometry: Geometry, cast: Cast, color: Tensor, key: Tensor) -> No
     offsets = torch.tensor([[-step, -step], [-step, step], [step, -step], [step, step]], device=color.device)
     grid = pixel_grid(width, height).to(color.device)
     pixels = (grid[row * width + column][:, None] + offsets).flatten(0, 1)
-    hits = _trace(geometry, cast, frame.repeat_interleave(4), pixels)
+    hits = _trace(geometry, cast, frame.repeat_interleave(4), pixels, height)
     color[frame, row, column] = _display(hits.color).unflatten(0, (-1, 4)).mean(1)
 
 
@@ -369,7 +382,7 @@ def render(geometry: Geometry, width: int, height: int, *, antialias: bool = Tru
     grid = pixel_grid(width, height).to(device)
     frame = torch.arange(num_frames, device=device).repeat_interleave(len(grid))
     cast = Cast(geometry.quadrics, geometry.boxes, geometry.spheres)
-    hits = _trace(geometry, cast, frame, grid.repeat(num_frames, 1))
+    hits = _trace(geometry, cast, frame, grid.repeat(num_frames, 1), height)
     size = (num_frames, height, width)
     color = _display(hits.color).view(*size, 3)
     if antialias:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import atan2, cos, pi, sin
+from math import atan2, cos, hypot, pi, sin
 from typing import NamedTuple
 
 import numpy as np
 
 from reelworld.world.scene import DIRECTIONS, Scene, Thing
-from reelworld.world.things import body, extent, mass
+from reelworld.world.things import body, extent, halves, mass
 
 Array = np.ndarray
 
@@ -28,7 +28,9 @@ SPEEDS = {"slow": 0.7, "medium": 1.3, "fast": 2.2}  # metres a second
 PACE = {"walk": 0.8, "run": 1.6, "drift": 0.5}
 TURN = {"slow": pi / 2, "medium": pi, "fast": 1.8 * pi}  # radians a second
 JUMP = {"slow": 1.8, "medium": 2.3, "fast": 2.9}
-BOUNCE, THUD, KNOCK = 0.8, 0.1, 0.75  # restitution: bouncing, landing, between bodies
+BOUNCE = {"matte": 0.78, "shiny": 0.86, "striped": 0.8}  # restitution of what bounces
+THUD, KNOCK = 0.1, 0.75  # restitution: landing, between bodies
+BRAKE = 8.0  # m/s^2 of what stops by its own will
 CONTACTS = ("collide", "push", "knock_over")
 TRAVEL = ("slide", "drive", "walk", "run", "roll", "drift", "stop")
 
@@ -47,8 +49,8 @@ class LogEntry(NamedTuple):
 class Trajectory:
     """Where one scene's cast is in each frame (one frame more than is shown, for flow).
 
-    position [T, N, 3], the point below the middle; yaw, travel (metres along the ground), tilt and roll
-    angles [T, N]; course [T, N], the direction of travel and of tilting; velocity [T, N, 3].
+    position [T, N, 3], the point below the middle; yaw, travel (metres along the course, negative
+    backwards) and tilt [T, N]; course [T, N], the direction of travel and of tilting; velocity [T, N, 3].
     """
 
     position: Array
@@ -77,7 +79,9 @@ class _State:
 
 @dataclass
 class _Constants:
-    radius: Array
+    radius: Array  # of a circle around the footprint; very negative where nobody is
+    front: Array
+    side: Array
     height: Array
     mass: Array
     round: Array
@@ -88,6 +92,7 @@ class _Constants:
     spin: Array
     jump: Array
     rolls: Array
+    brakes: Array
     pushes: set[tuple[int, int, int]] = field(default_factory=set)
     knocks: set[tuple[int, int, int]] = field(default_factory=set)
 
@@ -101,6 +106,11 @@ def speed_of(thing: Thing) -> float:
         return 0.0
     factor = 0.6 if motion.action in ("bounce", "jump") else PACE.get(motion.action, 1.0)
     return SPEEDS[motion.speed] * factor * motion.rate
+
+
+def rolls(thing: Thing) -> bool:
+    """Tell whether a thing rolls when it travels: a rolling ball, and a resting one that is hit."""
+    return thing.kind == "ball" and thing.motion.action in ("roll", "stand")
 
 
 def _target(thing: Thing) -> tuple[float, float, float]:
@@ -127,17 +137,20 @@ def _motion_end(thing: Thing) -> float:
 def _set_up(scenes: Sequence[Scene]) -> tuple[_Constants, _State]:
     pad = lambda value, fill=0.0, *shape: _pad(scenes, value, fill, shape)  # noqa: E731
     constants = _Constants(
-        radius=pad(lambda t: extent(t)[0], -1e6),
+        radius=pad(lambda t: max(halves(t)), -1e6),
+        front=pad(lambda t: halves(t)[0]),
+        side=pad(lambda t: halves(t)[1]),
         height=pad(lambda t: extent(t)[1]),
         mass=pad(mass, 1.0),
         round=pad(lambda t: body(t.kind).round) > 0,
-        bounce=pad(lambda t: BOUNCE if t.motion.action == "bounce" else THUD),
+        bounce=pad(lambda t: BOUNCE[t.material] if t.motion.action == "bounce" else THUD),
         target=pad(_target, 0.0, 3),
         start=pad(lambda t: t.motion.start),
         end=pad(_motion_end),
         spin=pad(lambda t: TURN[t.motion.speed] * t.motion.rate if t.motion.action == "spin" else 0.0),
         jump=pad(lambda t: JUMP[t.motion.speed] * t.motion.rate if t.motion.action == "jump" else 0.0),
-        rolls=pad(lambda t: t.motion.action == "roll") > 0,
+        rolls=pad(rolls) > 0,
+        brakes=pad(lambda t: t.motion.action == "stop") > 0,
     )
     for b, scene in enumerate(scenes):
         for event in scene.events:
@@ -171,7 +184,8 @@ def _drive(c: _Constants, s: _State, time: float) -> None:
     s.yaw += np.where(active, c.spin, 0.0) / RATE
     sliding = grounded & ~will & ~c.rolls
     speed = np.sqrt((s.velocity[..., :2] ** 2).sum(-1))
-    keep = np.clip(1.0 - FRICTION * GRAVITY / RATE / np.maximum(speed, 1e-9), 0.0, 1.0)
+    slowing = np.where(c.brakes & s.driven, BRAKE, FRICTION * GRAVITY)
+    keep = np.clip(1.0 - slowing / RATE / np.maximum(speed, 1e-9), 0.0, 1.0)
     s.velocity[..., :2] *= np.where(sliding, keep, 1.0)[..., None]
 
 
@@ -180,7 +194,7 @@ def _advance(c: _Constants, s: _State, time: float) -> None:
     aloft = (s.position[..., 2] > 0) | (s.velocity[..., 2] > 0)
     s.velocity[..., 2] -= np.where(aloft, GRAVITY / RATE, 0.0)
     s.position += s.velocity / RATE
-    s.travel += np.sqrt((s.velocity[..., :2] ** 2).sum(-1)) / RATE
+    s.travel += (s.velocity[..., 0] * np.cos(s.course) + s.velocity[..., 1] * np.sin(s.course)) / RATE
     under = s.position[..., 2] < 0
     if under.any():
         _land(c, s, time, under)
@@ -225,11 +239,23 @@ def _normal(c: _Constants, s: _State, b: int, i: int, j: int) -> tuple[Array, fl
         return gap / distance, c.radius[b, i] + c.radius[b, j] - distance
     flat = np.array([gap[0], gap[1], 0.0])
     distance = float(np.sqrt(flat @ flat)) + 1e-12
-    sideways = c.radius[b, i] + c.radius[b, j] - distance
+    sideways = _half(c, s, b, i, flat) + _half(c, s, b, j, flat) - distance
     above = c.height[b, i] - gap[2] if gap[2] > 0 else c.height[b, j] + gap[2]
     if above < sideways and abs(gap[2]) > 1e-6:
         return np.array([0.0, 0.0, 1.0 if gap[2] > 0 else -1.0]), above
     return flat / distance, sideways
+
+
+def _half(c: _Constants, s: _State, b: int, n: int, along: Array) -> float:
+    """How far body n reaches along a direction: the support of its ellipse, sqrt((a cos)^2 + (b sin)^2)."""
+    angle = atan2(along[1], along[0]) - s.yaw[b, n]
+    return hypot(c.front[b, n] * cos(angle), c.side[b, n] * sin(angle))
+
+
+def _head(c: _Constants, s: _State, b: int, n: int) -> None:
+    """A resting ball that is hit begins to roll the way it goes."""
+    if c.rolls[b, n] and s.travel[b, n] == 0.0:
+        s.course[b, n] = atan2(s.velocity[b, n, 1], s.velocity[b, n, 0])
 
 
 def _resolve(c: _Constants, s: _State, time: float, b: int, i: int, j: int) -> None:
@@ -248,6 +274,8 @@ def _resolve(c: _Constants, s: _State, time: float, b: int, i: int, j: int) -> N
     s.velocity[b, i] -= impulse / c.mass[b, i] * normal
     s.velocity[b, j] += impulse / c.mass[b, j] * normal
     s.driven[b, i] = s.driven[b, j] = False
+    _head(c, s, b, i)
+    _head(c, s, b, j)
     kind = "collide"
     if (b, agent, patient) in c.knocks:
         kind = "knock_over"
@@ -264,6 +292,7 @@ def _push(c: _Constants, s: _State, time: float, b: int, agent: int, patient: in
     slip = float((s.velocity[b, agent] - s.velocity[b, patient]) @ normal)
     s.velocity[b, patient] += slip * normal
     s.driven[b, patient] = False
+    _head(c, s, b, patient)
     if not any(e.kind == "push" and (e.agent, e.patient) == (agent, patient) for e in s.log[b]):
         s.log[b].append(LogEntry("push", time, agent, patient, c.mass[b, patient] * slip))
 

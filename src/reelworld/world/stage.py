@@ -11,7 +11,7 @@ import torch
 from reelworld.world import intersect as i
 from reelworld.world import render as r
 from reelworld.world.scene import Camera, Scene, Setting, Thing
-from reelworld.world.simulate import Trajectory
+from reelworld.world.simulate import Trajectory, rolls
 from reelworld.world.things import (
     BOX,
     PALETTE,
@@ -50,6 +50,7 @@ STUDIO_SKY: dict[str, tuple[Vec, Vec]] = {
 }
 GLOSS = {"matte": 0.0, "shiny": 0.9, "striped": 0.1}
 BULB_GLOW = 2.5
+LUNGE, LEAN = 0.15, 0.3  # metres and radians
 BITE_MIDDLE, BITE_RADIUS = (0.55, 1.45), 0.5  # towards the eater and up, on a cookie in its own frame
 
 
@@ -131,14 +132,26 @@ def setting_row(setting: Setting) -> Array:
 # ---------------------------------------------------------------- the cast
 
 
-def _orientation(thing: Thing, trajectory: Trajectory, n: int) -> tuple[Array, Array]:
-    """Rotation [T, 3, 3] and origin [T, 3] of a thing: heading, then rolling or toppling about an edge."""
+def _lunge(scene: Scene, n: int, times: Array) -> Array:
+    """How far [T] a member leans towards what it bites or switches on: 1 in that moment.
+
+    A Gaussian in time, exp(-((t - t_0) / 0.25)^2).
+    """
+    acts = [e.time for e in scene.events if e.agent == n and e.kind in ("bite", "switch_on")]
+    return sum((np.exp(-(((times - time) / 0.25) ** 2)) for time in acts), np.zeros(len(times)))
+
+
+def _orientation(thing: Thing, trajectory: Trajectory, n: int, lunge: Array) -> tuple[Array, Array]:
+    """Rotation [T, 3, 3] and origin [T, 3]: heading, then leaning, rolling or toppling about an edge."""
     radius, _ = extent(thing)
     position = trajectory.position[:, n].copy()
     turn = rotation(2, trajectory.yaw[:, n])
+    if lunge.any():
+        position += LUNGE * scale_of(thing) * lunge[:, None] * turn[:, :, 0]
+        turn = turn @ rotation(1, (LEAN if thing.kind == "person" else 0.0) * lunge)
     course, tilt = trajectory.course[:, n], trajectory.tilt[:, n]
     away = np.stack([np.cos(course), np.sin(course), 0 * course], -1)
-    if thing.motion.action == "roll":
+    if rolls(thing):
         spin = rotation(2, course) @ rotation(1, trajectory.travel[:, n] / radius) @ rotation(2, -course)
         middle = np.array([0.0, 0.0, radius])
         return spin @ turn, position + middle - spin @ middle
@@ -175,7 +188,7 @@ def _member(scene: Scene, trajectory: Trajectory, n: int, times: Array) -> tuple
     thing = scene.cast[n]
     scale = scale_of(thing)
     axes, centers = pose(thing.kind, _phase(thing, trajectory, n))
-    turn, origin = _orientation(thing, trajectory, n)
+    turn, origin = _orientation(thing, trajectory, n, _lunge(scene, n, times))
     axes = scale * turn[:, None] @ axes
     centers = scale * np.einsum("tij,tpj->tpi", turn, centers) + origin[:, None]
     inverse = np.linalg.inv(axes)
@@ -202,9 +215,17 @@ def _apply_events(scene: Scene, n: int, times: Array, rows: Array) -> None:
             side = np.sign(scene.cast[event.agent].position[0] - scene.cast[n].position[0])
             for p, part in enumerate(parts):
                 rows[after, p] = _bitten(rows[after, p], part, side)
-        if event.kind == "switch_on" and event.patient == n:
-            lit = np.array([part.role in ("bulb", "main") for part in parts])
-            rows[after[:, None] & lit, i.GLOW] = BULB_GLOW
+    if scene.cast[n].kind == "lamp":
+        glows = np.array([part.role in ("bulb", "main") for part in parts])
+        rows[_lit(scene, n, times)[:, None] & glows, i.GLOW] = BULB_GLOW
+
+
+def _lit(scene: Scene, n: int, times: Array) -> Array:
+    """When [T] lamp n shines: from its event on; without one, at night."""
+    switched = [e.time for e in scene.events if e.kind == "switch_on" and e.patient == n]
+    if switched:
+        return np.asarray(times >= min(switched))
+    return np.full(len(times), scene.setting.time == "night")
 
 
 def _bitten(rows: Array, part: Part, side: float) -> Array:
@@ -219,13 +240,14 @@ def _bitten(rows: Array, part: Part, side: float) -> Array:
 
 
 def _lamp(scene: Scene, trajectory: Trajectory, times: Array) -> Array:
-    """Position and colour [T, 6] of the scene's lamp; dark until it is switched on."""
+    """Position and colour [T, 6] of the scene's first lamp that shines at all; dark while it is off."""
     out = np.zeros((len(times), 6))
-    for event in scene.events:
-        if event.kind == "switch_on" and event.patient is not None:
-            thing = scene.cast[event.patient]
-            out[:, :3] = trajectory.position[:, event.patient] + np.array([0.3, -0.5, 1.5]) * scale_of(thing)
-            out[:, 3:] = np.where(times >= event.time, 1.0, 0.0)[:, None] * np.array([2.6, 2.0, 1.2])
+    for n, thing in enumerate(scene.cast):
+        lit = _lit(scene, n, times) if thing.kind == "lamp" else np.zeros(len(times), dtype=bool)
+        if lit.any():
+            out[:, :3] = trajectory.position[:, n] + np.array([0.3, -0.5, 1.5]) * scale_of(thing)
+            out[:, 3:] = lit[:, None] * np.array([2.6, 2.0, 1.2])
+            break
     return out
 
 

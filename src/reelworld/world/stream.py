@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from torch import Tensor
 
 from reelworld.core.errors import ConfigError
 from reelworld.world import caption, grammar
+from reelworld.world.excerpt import excerpt, stretch
 from reelworld.world.render import render
 from reelworld.world.scene import Scene
-from reelworld.world.simulate import Trajectory
+from reelworld.world.simulate import LogEntry, Trajectory
 from reelworld.world.stage import build, look
 
 
@@ -29,7 +30,8 @@ from reelworld.world.stage import build, look
 class WorldConfig:
     """Which clips: level, split, shape, seed, and the shares of raw, short and descriptive captions.
 
-    A clip shorter than a scene (2 s) is a random stretch of it; an image is a random frame.
+    A clip shorter than a scene (2 s) is a random stretch of it, an image a random frame (see `excerpt`).
+    `raw_errors` is the share of raw captions with a mistake.
     """
 
     level: int = 1
@@ -40,18 +42,26 @@ class WorldConfig:
     fps: float = 8.0
     seed: int = 0
     caption_mix: tuple[float, float, float] = (0.0, 0.05, 0.95)
+    raw_errors: float = 0.1
 
     def __post_init__(self) -> None:
         if min(self.width, self.height, self.num_frames) < 1 or self.fps <= 0:
             raise ConfigError("width, height, num_frames and fps of a world clip must be positive")
         if self.seed < 0 or min(self.caption_mix) < 0 or sum(self.caption_mix) <= 0:
             raise ConfigError("seed and the shares of captions must not be negative, nor all shares zero")
+        if not 0.0 <= self.raw_errors <= 1.0:
+            raise ConfigError("raw_errors is a share between 0 and 1")
         grammar.check(self.level, self.split)
         if self.num_frames > self.scene_frames:
             raise ConfigError(
                 f"{self.num_frames} frames at {self.fps:g} fps exceed a scene of {SCENE_SECONDS:g} s; "
                 f"take at most {self.scene_frames} frames or more frames a second"
             )
+
+    @property
+    def aspect(self) -> float:
+        """Return width over height."""
+        return self.width / self.height
 
     @property
     def scene_frames(self) -> int:
@@ -73,36 +83,38 @@ class Batch:
 
 @dataclass(frozen=True)
 class Clip:
-    """One simulated scene and the stretch of it that is filmed."""
+    """One simulated scene, the stretch of it that is filmed, and what that stretch shows, for captions."""
 
     scene: Scene
     trajectory: Trajectory
     frames: range
-    caption: str
+    told: Scene
+    log: tuple[LogEntry, ...]
+    caption: str = ""
 
 
 def plan(config: WorldConfig, indices: Sequence[int]) -> list[Clip]:
     """Write the clips with these indices: scene, motion and caption, without pixels."""
     scenes = grammar.sample(
-        config.level, config.split, config.seed, indices, num_frames=config.scene_frames, fps=config.fps
-    )
+        config.level, config.split, config.seed, indices,
+        num_frames=config.scene_frames, fps=config.fps, aspect=config.aspect,
+    )  # fmt: skip
     clips = []
     for index, (scene, trajectory) in zip(indices, scenes, strict=True):
         rng = np.random.default_rng([config.seed, index, 1])
-        first = int(rng.integers(config.scene_frames - config.num_frames + 1))
-        text = write_caption(scene, trajectory, rng, config.caption_mix)
-        clips.append(Clip(scene, trajectory, range(first, first + config.num_frames), text))
+        frames = stretch(scene, trajectory, config.num_frames, config.fps, rng, config.aspect)
+        clip = Clip(scene, trajectory, frames, *excerpt(scene, trajectory, frames, config.fps))
+        clips.append(replace(clip, caption=write_caption(clip, rng, config)))
     return clips
 
 
-def write_caption(
-    scene: Scene, trajectory: Trajectory, rng: np.random.Generator, mix: tuple[float, float, float]
-) -> str:
-    """Draw one kind of caption with the probabilities `mix` (raw, short, descriptive) and write it."""
-    kinds = (caption.raw, caption.short, caption.descriptive)
-    kind = kinds[int(rng.choice(3, p=np.asarray(mix) / sum(mix)))]
-    written = kind(scene, trajectory.log, rng)
-    return written if isinstance(written, str) else written.text
+def write_caption(clip: Clip, rng: np.random.Generator, config: WorldConfig) -> str:
+    """Draw a kind of caption (raw, short, descriptive) by the shares of the mix and write it."""
+    share = np.asarray(config.caption_mix) / sum(config.caption_mix)
+    kind = int(rng.choice(3, p=share))
+    if kind == 0:
+        return caption.raw(clip.told, clip.log, rng, config.raw_errors).text
+    return (caption.short, caption.descriptive)[kind - 1](clip.told, clip.log, rng).text
 
 
 def film(clips: Sequence[Clip], config: WorldConfig, device: str | torch.device = "cpu") -> Tensor:

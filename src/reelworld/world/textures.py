@@ -124,6 +124,24 @@ def roof_height(x: Tensor, variant: Tensor) -> Tensor:
     return 3.4 + 1.5 * _hash(torch.floor(x / 3.0), variant + 1.0)
 
 
+def _neon(house: Tensor, tone: Tensor) -> Vector:
+    """Colour of a house's neon sign."""
+    hue = 6.2832 * (tone + 0.37 * house)
+    return 0.5 + 0.5 * torch.cos(hue), 0.5 + 0.5 * torch.cos(hue + 2.1), 0.5 + 0.5 * torch.cos(hue + 4.2)
+
+
+def neon_light(shades: Shades, x: Tensor, y: Tensor) -> Vector:
+    """Light of the neon signs on what stands or lies before them after dark; it fades with the distance."""
+    variant, _, night = shades("misc")
+    place = x / 3.0 - 0.5
+    house = torch.floor(place)
+    near, far = (_neon(h, _hash(h, variant)) for h in (house, house + 1.0))
+    away = (WALL_DISTANCE - y).clamp_min(0.0)
+    strength = 1.3 * night * away / (2.0 + 0.3 * away**3)
+    red, green, blue = mix(near, far, place - house)
+    return red * strength, green * strength, blue * strength
+
+
 def shop_front(shades: Shades, x: Tensor, z: Tensor) -> tuple[Vector, Tensor]:
     """Colour of house fronts with windows, doors and neon signs, and how much of it glows."""
     variant, _, night = shades("misc")
@@ -134,11 +152,9 @@ def shop_front(shades: Shades, x: Tensor, z: Tensor) -> tuple[Vector, Tensor]:
     lamp = pane & (_hash(house * 3.0 + column, row + variant) > 0.45) & (night > 0.5)
     door = ((u - 0.5).abs() < 0.38) & (z > 0.25) & (z < 1.5)
     sign = ((u - 0.5).abs() < 0.36) & ((z - 1.9).abs() < 0.22)
-    hue = 6.2832 * (tone + 0.37 * house)
-    neon = tuple(0.5 + 0.5 * torch.cos(hue + shift) for shift in (0.0, 2.1, 4.2))
     bricks: Vector = (0.30 + 0.25 * tone, 0.24 + 0.12 * tone, 0.22 + 0.06 * tone)
     glass: Vector = tuple(torch.full_like(z, s) for s in (0.22, 0.26, 0.32))  # type: ignore[assignment]
     warm: Vector = tuple(torch.full_like(z, s) for s in (1.0, 0.8, 0.45))  # type: ignore[assignment]
     color = choose(pane | door, choose(lamp | (door & (night > 0.5)), warm, glass), bricks)
     glow = torch.where(sign, 0.25 + 1.1 * night, torch.where(lamp | door, 0.9 * night, 0.0))
-    return choose(sign, neon, color), glow  # type: ignore[arg-type]
+    return choose(sign, _neon(house, tone), color), glow

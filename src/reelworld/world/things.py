@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from math import pi
+from math import cos, hypot, pi, sin
 
 import numpy as np
 
@@ -71,11 +71,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Body:
-    """A kind of thing: parts, joints, footprint radius and height (metres, large), density, gait length."""
+    """A kind of thing: parts, joints, footprint radius and height (metres, large), density, gait length.
+
+    `front` and `side` are its half lengths forward and sideways where it touches others (None: the radius).
+    """
 
     parts: tuple[Part, ...]
     radius: float
     height: float
+    front: float | None = None
+    side: float | None = None
     joints: tuple[Joint, ...] = ()
     density: float = 1.0
     stride: float = 1.0  # metres for one turn of the gait or wheel
@@ -119,7 +124,7 @@ def _person() -> Body:
         Part(CYLINDER, (0, 0, 2.14), (0.36, 0.36, 0.03), "hat"),
         Part(CYLINDER, (0, 0, 2.27), (0.22, 0.22, 0.13), "hat"),
     ]
-    return Body(tuple(parts), 0.42, 2.3, tuple(joints), density=0.9, stride=1.5)
+    return Body(tuple(parts), 0.42, 2.3, 0.5, 0.42, tuple(joints), density=0.9, stride=1.5)
 
 
 def _dog() -> Body:
@@ -137,7 +142,7 @@ def _dog() -> Body:
         Part(CONE, (0.76, -0.17, 1.38), (0.09, 0.07, 0.15), "main"),
         Part(CYLINDER, (-0.88, 0, 1.0), (0.06, 0.06, 0.26), "main", pitch=-0.7),
     ]
-    return Body(tuple(parts), 0.85, 1.5, tuple(joints), density=0.7, stride=1.2)
+    return Body(tuple(parts), 0.85, 1.5, 1.34, 0.3, tuple(joints), density=0.7, stride=1.2)
 
 
 def _car() -> Body:
@@ -157,7 +162,7 @@ def _car() -> Body:
         Part(BOX, (-0.15, 0, 1.34), (0.72, 0.55, 0.05)),
         Part(BOX, (1.42, 0, 0.62), (0.06, 0.48, 0.09), "white", glow=0.4),
     ]
-    return Body(tuple(parts), 1.2, 1.4, tuple(joints), density=2.0, stride=2 * pi * 0.32)
+    return Body(tuple(parts), 1.2, 1.4, 1.48, 0.67, tuple(joints), density=2.0, stride=2 * pi * 0.32)
 
 
 def _house() -> Body:
@@ -203,7 +208,7 @@ def _ship() -> Body:
 def _chair() -> Body:
     legs = tuple(Part(BOX, (x, y, 0.4), (0.06, 0.06, 0.4)) for x in (0.4, -0.4) for y in (0.4, -0.4))
     seat = (Part(BOX, (0, 0, 0.85), (0.5, 0.5, 0.08)), Part(BOX, (-0.44, 0, 1.45), (0.07, 0.5, 0.55)))
-    return Body((*legs, *seat), 0.6, 2.0)
+    return Body((*legs, *seat), 0.6, 2.0, 0.5, 0.5)
 
 
 def _lamp() -> Body:
@@ -230,6 +235,8 @@ def _cup() -> Body:
         ),
         0.7,
         1.2,
+        front=0.99,
+        side=0.7,
     )
 
 
@@ -246,9 +253,9 @@ def body(kind: str) -> Body:
     """Return the body of a kind of thing."""
     simple = {
         "ball": Body((Part(SPHERE, (0, 0, 0.9), (0.9, 0.9, 0.9)),), 0.9, 1.8, round=True),
-        "cube": Body((Part(BOX, (0, 0, 0.75), (0.75, 0.75, 0.75)),), 0.85, 1.5),
+        "cube": Body((Part(BOX, (0, 0, 0.75), (0.75, 0.75, 0.75)),), 0.85, 1.5, 0.75, 0.75),
         "cylinder": Body((Part(CYLINDER, (0, 0, 0.9), (0.7, 0.7, 0.9)),), 0.7, 1.8),
-        "cone": Body((Part(CONE, (0, 0, 0.95), (0.9, 0.9, 0.95)),), 0.8, 1.9, density=0.5),
+        "cone": Body((Part(CONE, (0, 0, 0.95), (0.9, 0.9, 0.95)),), 0.9, 1.9, density=0.5),
         "domino": Body(
             (
                 Part(BOX, (0, 0, 0.95), (0.16, 0.5, 0.95)),
@@ -258,6 +265,8 @@ def body(kind: str) -> Body:
             ),
             0.35,
             1.9,
+            front=0.17,
+            side=0.5,
             density=0.6,
         ),
     }
@@ -279,6 +288,22 @@ def extent(thing: Thing) -> tuple[float, float]:
     """Return footprint radius and height in metres."""
     shape, scale = body(thing.kind), scale_of(thing)
     return shape.radius * scale, shape.height * scale
+
+
+def halves(thing: Thing) -> tuple[float, float]:
+    """Return the half lengths forward and sideways, in metres, where a thing touches others."""
+    shape, scale = body(thing.kind), scale_of(thing)
+    front, side = shape.front, shape.side
+    return scale * (shape.radius if front is None else front), scale * (
+        shape.radius if side is None else side
+    )
+
+
+def half_along(thing: Thing, direction: float) -> float:
+    """Return how far a thing at its starting heading reaches along a direction (radians): an ellipse's
+    support function, h = sqrt((a cos)^2 + (b sin)^2)."""
+    (front, side), angle = halves(thing), direction - thing.heading
+    return hypot(front * cos(angle), side * sin(angle))
 
 
 def mass(thing: Thing) -> float:

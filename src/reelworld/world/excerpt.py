@@ -1,0 +1,71 @@
+"""A stretch of a scene: which frames to take, and what can truly be said of them.
+
+    frames = stretch(scene, trajectory, 4, fps, rng)
+    told, log = excerpt(scene, trajectory, frames, fps)     # what captions are written from
+
+A stretch never begins after things have met, so that nothing it shows has an untold cause, and holds a
+frame in which everybody is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from reelworld.world.acceptance import good_frames
+from reelworld.world.scene import Camera, Motion, Scene, Thing
+from reelworld.world.simulate import LogEntry, Trajectory
+
+AIRBORNE = ("fall", "bounce")  # motions that end on the ground
+LIFTED = 0.02  # metres above the ground
+
+
+def stretch(
+    scene: Scene,
+    trajectory: Trajectory,
+    num_frames: int,
+    fps: float,
+    rng: np.random.Generator,
+    aspect: float = 1.0,
+) -> range:
+    """Draw `num_frames` frames around a frame that shows everybody before anything has met."""
+    total = len(trajectory.position) - 1
+    good = np.flatnonzero(good_frames(scene, trajectory, fps, aspect))
+    center = int(good[rng.integers(len(good))])
+    first = int(rng.integers(max(0, center - num_frames + 1), min(center, total - num_frames) + 1))
+    return range(first, first + num_frames)
+
+
+def excerpt(
+    scene: Scene, trajectory: Trajectory, frames: range, fps: float
+) -> tuple[Scene, tuple[LogEntry, ...]]:
+    """Return the scene and the log as these frames show them: what a caption of the stretch may say.
+
+    Places are those of the first frame; motions that are over are rest; events are those within. A single
+    picture has no events, and no camera moves in it.
+    """
+    if len(frames) == len(trajectory.position) - 1:
+        return scene, trajectory.log
+    start, end = frames[0] / fps, frames[-1] / fps
+    within = [e for e in trajectory.log if start - 1e-9 <= e.time <= end and len(frames) > 1]
+    happened = {(e.kind, e.agent, e.patient) for e in within}
+    cast = tuple(_as_seen(t, trajectory.position[list(frames), n]) for n, t in enumerate(scene.cast))
+    events = tuple(e for e in scene.events if (e.kind, e.agent, e.patient) in happened)
+    told = replace(scene, cast=cast, events=events)
+    if len(frames) == 1:
+        told = replace(told, shots=tuple(replace(s, camera=_held(s.camera)) for s in scene.shots))
+    return told, tuple(within)
+
+
+def _as_seen(thing: Thing, path: np.ndarray) -> Thing:
+    """Return a thing where it first is, at rest if its flight is over; path is [T, 3]."""
+    x, y, z = (round(float(v), 4) for v in path[0])
+    motion = thing.motion
+    if motion.action in AIRBORNE and path[:, 2].max() < LIFTED and np.ptp(path[:, :2], axis=0).max() < LIFTED:
+        motion = Motion()
+    return replace(thing, position=(x, y, z), motion=motion)
+
+
+def _held(camera: Camera) -> Camera:
+    return replace(camera, move="still", amount=0.0)
