@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.world import grammar
+from reelworld.world.acceptance import screen_boxes
 from reelworld.world.grammar import sample
-from reelworld.world.scene import COLORS, PRIMITIVES, Scene
-from reelworld.world.simulate import nudged, outcome, simulate
+from reelworld.world.scene import COLORS, PRIMITIVES, Scene, Thing
+from reelworld.world.simulate import JUMP, TURN, nudged, outcome, simulate, speed_of
 from reelworld.world.splits import HELDOUT, combinations_of, in_split, is_heldout
+from reelworld.world.things import extent
 
 
 def test_no_heldout_combination_in_train_and_every_atom_present() -> None:
@@ -21,7 +25,7 @@ def test_no_heldout_combination_in_train_and_every_atom_present() -> None:
     for level in (1, 2):
         seen: set[tuple[str, str, str]] = set()
         for index in range(1000):
-            scene = grammar._draw(3, level, "train", index, 0)
+            scene = grammar.draw(3, level, "train", index)
             assert not is_heldout(scene)
             seen |= combinations_of(scene)
         atoms = {(kind, position, atom) for kind, *rest in seen for position, atom in enumerate(rest)}
@@ -42,10 +46,33 @@ def test_heldout_scenes_have_a_heldout_combination() -> None:
 
 
 def test_extrapolation_leaves_the_training_range() -> None:
-    for scene, _ in sample(1, "extrapolate", 3, range(12)):
-        assert any(t.scale != 1.0 or t.motion.rate != 1.0 for t in scene.cast)
-    for scene, _ in sample(1, "train", 3, range(12)):
-        assert all(t.scale == 1.0 and t.motion.rate == 1.0 for t in scene.cast)
+    """Some thing is larger than large, smaller than small, faster than fast or slower than slow."""
+    beyond = [_beyond(t) for scene, _ in sample(1, "extrapolate", 3, range(40)) for t in scene.cast]
+    assert sum(bool(b) for b in beyond) == 40  # one thing of each scene
+    assert {"large", "small", "fast", "slow"} == {b for b in beyond if b}
+    assert not any(_beyond(t) for scene, _ in sample(1, "train", 3, range(12)) for t in scene.cast)
+
+
+def _beyond(thing: Thing) -> str | None:
+    """Say in what a thing lies outside of training, from its size and speed in metres."""
+    ordinary = {
+        size: extent(replace(thing, size=size, scale=1.0))[1]
+        for size in ("small", "large")  # type: ignore[arg-type]
+    }
+    height = extent(thing)[1]
+    if height > ordinary["large"] or height < ordinary["small"]:
+        return "large" if height > ordinary["large"] else "small"
+    if thing.motion.rate == 1.0:
+        return None
+    paces = [replace(thing, motion=replace(thing.motion, speed=s, rate=1.0)) for s in ("slow", "fast")]  # type: ignore[arg-type]
+    slowest, fastest = (_pace(pace) for pace in paces)
+    return "fast" if _pace(thing) > fastest else "slow" if _pace(thing) < slowest else None
+
+
+def _pace(thing: Thing) -> float:
+    """Metres a second, radians a second, or metres a second of a leap."""
+    table = {"spin": TURN, "jump": JUMP}.get(thing.motion.action)
+    return speed_of(thing) if table is None else table[thing.motion.speed] * thing.motion.rate
 
 
 def test_a_scene_depends_on_seed_and_index_alone() -> None:
@@ -108,3 +135,46 @@ def test_level_one_is_what_it_says() -> None:
 def test_unknown_level_or_split(level: int, split: str) -> None:
     with pytest.raises(ConfigError, match="levels are"):
         sample(level, split, 0, [0])
+
+
+def test_what_is_round_and_turns_is_striped() -> None:
+    """A plain ball that spins shows nothing of it."""
+    for scene, _ in sample(2, "heldout", 2, range(60)):
+        for thing in scene.cast:
+            if thing.kind in PRIMITIVES and (
+                thing.motion.action == "roll" or (thing.motion.action == "spin" and thing.kind != "cube")
+            ):
+                assert thing.material == "striped"
+
+
+@pytest.mark.parametrize("aspect", [9 / 16, 16 / 9])
+def test_scenes_of_other_shapes_are_seen_whole(aspect: float) -> None:
+    for scene, trajectory in sample(2, "train", 12, range(16), aspect=aspect):
+        screen = screen_boxes(scene, trajectory, 8.0)
+        crossing = {e.agent for e in scene.events if e.kind in ("enter", "leave")}
+        for n in set(range(len(scene.cast))) - crossing:
+            assert (np.abs(screen[:, n, 0]) < aspect + 0.05).mean() >= 0.85
+
+
+def test_a_shape_that_shows_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar, "ATTEMPTS", 3)
+    with pytest.raises(ConfigError, match="nearer to a square"):
+        sample(2, "train", 0, range(4), aspect=0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"cast": []}, "0 things"),
+        ({"duration": 1e9}, "lasts"),
+        ({"duration": float("nan")}, "not finite"),
+        ({"shots": []}, "first shot"),
+        ({"events": [{"kind": "push", "agent": 0, "patient": 9}]}, "parties"),
+        ({"events": [{"kind": "push", "agent": 0}]}, "needs a patient"),
+    ],
+)
+def test_programs_that_cannot_be_filmed_are_told(change: dict[str, object], complaint: str) -> None:
+    (scene, _) = sample(1, "train", 0, [0])[0]
+    values = json.loads(scene.to_json()) | change
+    with pytest.raises(DataError, match=complaint):
+        Scene.from_json(json.dumps(values))

@@ -10,7 +10,7 @@ import pytest
 from reelworld.world.grammar import sample
 from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
 from reelworld.world.simulate import BOUNCE, GRAVITY, KNOCK, Trajectory, simulate
-from reelworld.world.things import extent, mass
+from reelworld.world.things import half_along, mass
 
 
 def _scene(*cast: Thing, events: tuple[Event, ...] = ()) -> Scene:
@@ -36,7 +36,7 @@ def test_bounces_lose_the_energy_of_the_restitution() -> None:
     assert [e.kind for e in log] == ["land"] * len(log)
     assert len(log) >= 1
     speed = np.sqrt(2 * GRAVITY * 2.0)
-    assert log[0].impulse / mass(ball) == pytest.approx(speed * (1 + BOUNCE), rel=0.02)
+    assert log[0].impulse / mass(ball) == pytest.approx(speed * (1 + BOUNCE[ball.material]), rel=0.02)
     assert log[0].time == pytest.approx(np.sqrt(2 * 2.0 / GRAVITY), abs=0.02)
 
 
@@ -102,7 +102,7 @@ def test_pushing_keeps_the_pusher_going() -> None:
     assert [e.kind for e in path.log] == ["push"]
     assert path.velocity[-1, 1, 0] == pytest.approx(path.velocity[-1, 0, 0], rel=0.05)
     gap = path.position[-1, 1, 0] - path.position[-1, 0, 0]
-    assert gap >= extent(cube)[0] + extent(cup)[0] - 0.05
+    assert gap >= half_along(cube, 0.0) + half_along(cup, 0.0) - 0.05
 
 
 def test_domino_falls_over_and_stays() -> None:
@@ -146,3 +146,42 @@ def test_motion_waits_for_its_start() -> None:
     path = _run(_scene(stopped)).velocity[:, 0, 0]
     assert path[20] < -1.0
     assert abs(path[-1]) < 0.05
+
+
+def test_a_ball_that_is_hit_rolls_the_way_it_goes() -> None:
+    box = Motion(action="slide", direction="left", speed="fast")
+    cube = Thing(kind="cube", color="red", position=(2.2, 0.0, 0.0), motion=box)
+    ball = Thing(kind="ball", color="blue", material="striped")
+    path = _run(_scene(cube, ball, events=(Event(kind="collide", agent=0, patient=1),)))
+    assert path.course[-1, 1] == pytest.approx(np.pi, abs=1e-6)
+    assert path.travel[-1, 1] == pytest.approx(-path.position[-1, 1, 0], abs=1e-6)
+    assert path.travel[-1, 1] > 0.5
+
+
+def test_travel_runs_backwards_after_a_rebound() -> None:
+    roll = Motion(action="roll", direction="right", speed="fast")
+    ball = Thing(kind="ball", color="red", size="small", position=(-3.0, 0.0, 0.0), motion=roll)
+    house = Thing(kind="house", color="blue")
+    path = _run(_scene(ball, house, events=(Event(kind="collide", agent=0, patient=1),)))
+    assert path.travel[:, 0].max() > path.travel[-1, 0] + 0.2
+    assert np.allclose(path.travel[:, 0], path.position[:, 0, 0] + 3.0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "reach"), [("car", 1.48), ("dog", 1.34), ("cube", 0.75)])
+def test_things_meet_where_their_noses_are(kind: str, reach: float) -> None:
+    drive = Motion(action="slide", direction="right", speed="fast")
+    agent = Thing(kind=kind, color="red", position=(-4.0, 0.0, 0.0), motion=drive)  # type: ignore[arg-type]
+    wall = Thing(kind="domino", color="blue", heading=0.0)
+    path = _run(_scene(agent, wall, events=(Event(kind="push", agent=0, patient=1),)), fps=240.0)
+    (entry,) = path.log
+    gap = path.position[:, 1, 0] - path.position[:, 0, 0]
+    assert gap[round(entry.time * 240)] == pytest.approx(reach + 0.17, abs=0.02)
+
+
+def test_what_stops_comes_to_rest() -> None:
+    stop = Motion(action="stop", direction="right", speed="fast", duration=0.8)
+    path = _run(_scene(Thing(kind="car", color="red", motion=stop)))
+    speed = np.abs(path.velocity[:, 0, 0])
+    assert speed[30] == pytest.approx(2.2)
+    assert speed[75:].max() == 0.0
+    assert path.position[-1, 0, 0] == pytest.approx(2.2 * 0.8 + 2.2**2 / 16, rel=0.02)

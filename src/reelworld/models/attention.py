@@ -53,8 +53,10 @@ class SelfAttention(nn.Module):
         extra: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Mix tokens [B, N, dim]; extra keys and values [B, L, heads, head_dim] come first in the mask."""
-        query_key, value = self.qkv(x).unflatten(-1, (3 * self.num_heads, -1)).split(
-            [2 * self.num_heads, self.num_heads], dim=2
+        query_key, value = (
+            self.qkv(x)
+            .unflatten(-1, (3 * self.num_heads, -1))
+            .split([2 * self.num_heads, self.num_heads], dim=2)
         )
         scales = torch.stack([self.query_scale, self.key_scale]).repeat_interleave(self.num_heads, dim=0)
         query_key = rotate(rms_norm(query_key) * scales, rotary).type_as(value)

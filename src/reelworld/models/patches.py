@@ -217,7 +217,7 @@ def _neighbour(theirs: Tensor, mine: Tensor, axis: int, step: int) -> Tensor:
 
 
 def _rise(margin: int, like: Tensor) -> Tensor:
-    """The weights with which a window comes in over the 2m pixels around a border: sin^2(pi/2 (i + 1/2) / 2m)."""
+    """How a window comes in over the 2m pixels around a border: w(i) = sin^2(pi/2 (i + 1/2) / 2m)."""
     steps = (torch.arange(2 * margin, device=like.device) + 0.5) / (2 * margin)
     return torch.sin(math.pi / 2 * steps).square().to(like.dtype)
 

@@ -305,8 +305,8 @@ def _switch_on(
 
 def _beyond(rng: np.random.Generator, thing: Thing) -> Thing:
     """Take a thing out of the training range: faster than fast, slower than slow, larger or smaller."""
-    more = rng.random() < 0.5
-    if speed_of(thing) > 0 and rng.random() < 0.5:
+    more, paced = rng.random() < 0.5, speed_of(thing) > 0 or thing.motion.action in ("spin", "jump")
+    if paced and rng.random() < 0.5:
         speed: Any = "fast" if more else "slow"
         return replace(thing, motion=replace(thing.motion, speed=speed, rate=1.6 if more else 0.45))
     return replace(thing, size="large" if more else "small", scale=1.4 if more else 0.7)

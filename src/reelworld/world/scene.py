@@ -11,7 +11,9 @@ Level 3 (styles, ordered events, several shots) lives in the same program: `Scen
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Literal, get_args
 
 from reelworld.core.config import from_json
@@ -155,8 +157,52 @@ class Scene:
             raise DataError(
                 f"not a scene: {error}; expected the JSON that `reel world sample` writes"
             ) from error
-        return from_json(Scene, values)
+        scene = from_json(Scene, values)
+        fault = next(_faults(scene), None)
+        if fault is not None:
+            raise DataError(f"this scene cannot be filmed: {fault}")
+        return scene
 
     def shot_at(self, time: float) -> Shot:
         """Return the shot that films `time` (seconds)."""
         return next((s for s in reversed(self.shots) if time >= s.start - 1e-9), self.shots[0])
+
+
+MOST_THINGS, LONGEST = 12, 60.0  # members of a cast, seconds of a scene
+
+
+def _faults(scene: Scene) -> Iterator[str]:
+    """Yield what is wrong with a program that somebody wrote or edited, and how to mend it."""
+    if not all(isfinite(value) for value in _numbers(asdict(scene))):
+        yield "it holds a number that is not finite"
+    if not 1 <= len(scene.cast) <= MOST_THINGS:
+        yield f"it has {len(scene.cast)} things; give 1 to {MOST_THINGS}"
+    if not 0.1 <= scene.duration <= LONGEST:
+        yield f"it lasts {scene.duration:g} s; give 0.1 to {LONGEST:g} s"
+    for n, thing in enumerate(scene.cast):
+        if min(thing.scale, thing.motion.rate) <= 0 or thing.position[2] < 0:
+            yield f"thing {n} needs a scale and rate above 0, and may not lie below the ground"
+    if not scene.shots or scene.shots[0].start != 0:
+        yield "its first shot must start at 0 s"
+    for n, shot in enumerate(scene.shots):
+        if shot.duration <= 0 or not all(0 <= member < len(scene.cast) for member in shot.cast):
+            yield f"shot {n} needs a duration above 0 and a cast of numbers below {len(scene.cast)}"
+        if shot.camera.focal <= 0 or shot.camera.position[:2] == shot.camera.target[:2]:
+            yield f"the camera of shot {n} needs a focal length above 0, and may not look straight down or up"
+    for n, event in enumerate(scene.events):
+        parties = [event.agent] if event.patient is None else [event.agent, event.patient]
+        if not all(0 <= member < len(scene.cast) for member in parties) or len(set(parties)) < len(parties):
+            yield f"event {n} needs different parties with numbers below {len(scene.cast)}"
+        if event.patient is None and event.kind not in ("enter", "leave"):
+            yield f"event {n}, {event.kind}, needs a patient"
+
+
+def _numbers(value: object) -> Iterator[float]:
+    """Yield every number in nested values."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _numbers(part)
+    elif isinstance(value, (int, float)):
+        yield float(value)

@@ -1,0 +1,93 @@
+"""What the programs say can be seen in the pictures."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from reelworld.world.render import render
+from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
+from reelworld.world.simulate import simulate
+from reelworld.world.stage import build
+
+
+def _film(scene: Scene, size: int = 64) -> tuple[Tensor, Tensor]:
+    """Pictures [16, H, W, 3] and thing ids [16, H, W]."""
+    (trajectory,) = simulate([scene], 16, 8.0)
+    rendered = render(build([scene], [trajectory], range(16), 8.0), size, size)
+    return rendered.color, rendered.thing
+
+
+def _scene(*cast: Thing, setting: Setting | None = None, events: tuple[Event, ...] = ()) -> Scene:
+    shot = Shot(start=0.0, duration=2.0, camera=Camera(focal=1.75), cast=tuple(range(len(cast))))
+    return Scene(
+        level=2, split="train", setting=setting or Setting(), cast=cast, shots=(shot,), events=events
+    )
+
+
+@pytest.mark.parametrize("kind", ["ball", "cylinder", "cone"])
+def test_a_striped_round_thing_shows_its_turning(kind: str) -> None:
+    """Within its outline, a picture of a turn differs from the first; a plain one's does not."""
+    changed = {}
+    for material in ("striped", "matte"):
+        spin = Motion(action="spin", speed="slow")
+        color, thing = _film(_scene(Thing(kind=kind, color="red", material=material, motion=spin)))  # type: ignore[arg-type]
+        inside = (thing[0] == 1) & (thing[3] == 1)
+        changed[material] = float(((color[0] - color[3]).abs().amax(-1) > 0.1)[inside].float().mean())
+    assert changed["striped"] > 0.2
+    assert changed["matte"] < 0.02
+
+
+def test_a_ball_that_rolls_differs_from_one_that_slides() -> None:
+    films = [
+        _film(_scene(Thing(kind="ball", color="red", material="striped", motion=motion)))[0]
+        for motion in (Motion(action=a, direction="right") for a in ("roll", "slide"))  # type: ignore[arg-type]
+    ]
+    assert float((films[0][4] - films[1][4]).abs().amax(-1).gt(0.1).sum()) > 20
+
+
+def test_lamps_shine_when_switched_on_and_at_night() -> None:
+    lamp = Thing(kind="lamp", color="yellow", position=(0.9, 0.2, 0.0))
+    person = Thing(kind="person", color="red", position=(-0.5, 0.0, 0.0))
+    switch = Event(kind="switch_on", agent=1, patient=0, time=1.0)
+    night = Setting(time="night")
+    switched, _ = _film(_scene(lamp, person, setting=night, events=(switch,)))
+    brighter = (switched[10] - switched[6]).mean(-1) > 0.05
+    assert int(brighter.sum()) > 100  # the lamp, and the ground below it
+    assert int(((switched[6] - switched[10]).mean(-1) > 0.05).sum()) < 100  # the person moves a little
+    always, _ = _film(_scene(lamp, person, setting=night))
+    assert float((always[6] - switched[10]).abs().mean()) < 0.01
+
+
+def test_who_bites_leans_towards_the_cookie() -> None:
+    dog = Thing(kind="dog", color="red", position=(-1.5, 0.0, 0.0), heading=0.0)
+    cookie = Thing(kind="cookie", color="blue", position=(1.0, 0.0, 0.0), heading=0.0)
+    bite = Event(kind="bite", agent=0, patient=1, time=1.0)
+    _, thing = _film(_scene(dog, cookie, events=(bite,)))
+    nose = [int(torch.nonzero((frame == 1).any(0)).max()) for frame in thing]
+    assert nose[8] > nose[0]
+    assert nose[15] == nose[0]
+
+
+def test_neon_lights_the_street_at_night() -> None:
+    street = Setting(place="street", time="night", pattern="plain")
+    color, thing = _film(_scene(Thing(kind="cube", color="white"), setting=street))
+    ground = color[0].clone()
+    ground[thing[0] != 0] = 0.0
+    rows = ground.sum(-1).amax(-1)
+    far, near = rows[rows > 0][0], rows[-1]
+    assert float(far) > 1.15 * float(near)  # brighter towards the signs
+
+
+def test_fine_ground_keeps_its_contrast_in_large_pictures() -> None:
+    """The ground is filtered by the pixel's size: a checkered floor shows more at 192 pixels than at 32."""
+    scene = _scene(
+        Thing(kind="cube", color="red"), setting=Setting(pattern="checker", place="studio", time="day")
+    )
+    contrast = []
+    for size in (32, 192):
+        color, thing = _film(scene, size)
+        ground = thing[0] == 0
+        contrast.append(float(color[0].mean(-1)[ground].std()))
+    assert contrast[1] > contrast[0]
