@@ -36,6 +36,7 @@ world = typer.Typer(
 )
 app.add_typer(world, name="world")
 
+_UsageError: Any = typer.BadParameter.__base__  # of the click that typer carries, which has no public name
 Json = Annotated[bool, typer.Option("--json", help="Report progress and results as JSON lines.")]
 
 
@@ -159,17 +160,29 @@ def _numbered(output: Path, number: int, count: int) -> Path:
 
 
 def _warn_unknown(pipeline: Pipeline, prompt: str, as_json: bool) -> None:
-    """Name the words that the model has never seen, with the nearest that it has."""
+    """Name the words that the model has never seen, with the nearest that it has; tell of a long prompt."""
     unknown = pipeline.unknown_words(prompt)
     if unknown and {word for word, _ in unknown} >= set(re.findall(r"\w+", prompt.lower())):
         words = ", ".join(word for word, _ in unknown[:8])
         raise PromptError(f"the model knows none of these words: {words}; `reel words` lists what it knows")
+    count, most = len(re.findall(r"\w+|[^\w\s]", prompt)), pipeline.trained_length
+    if most is not None and count > most:
+        _hint(
+            as_json, {"event": "long_prompt", "words": count, "trained": most},
+            f"the prompt has {count} words and marks; the model learned from captions of at most {most}",
+        )  # fmt: skip
     for word, near in unknown:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        if as_json:
-            print(json.dumps({"event": "unknown_word", "word": word, "nearest": near}), flush=True)
-        else:
-            print(f"note: the model has never seen the word '{word}'{hint}", file=sys.stderr)
+        facts = {"event": "unknown_word", "word": word, "nearest": near}
+        _hint(as_json, facts, f"the model has never seen the word '{word}'{hint}")
+
+
+def _hint(as_json: bool, facts: dict[str, Any], text: str) -> None:
+    """Say what may make the result less than hoped for."""
+    if as_json:
+        print(json.dumps(facts), flush=True)
+    else:
+        print(f"note: {text}", file=sys.stderr)
 
 
 def _save(video: Video, path: Path, scale: int, as_json: bool) -> None:
@@ -272,5 +285,20 @@ def world_show(
     print(target)
 
 
+def run() -> None:
+    """Run the command; what cannot be understood is told in one line, like every other error."""
+    try:
+        code = app(standalone_mode=False)
+    except _UsageError as error:
+        message = " ".join(error.format_message().split())
+        path = error.ctx.command_path if error.ctx else "reel"
+        print(f"error: {message} See {path} --help.", file=sys.stderr)
+        sys.exit(2)
+    except typer.Abort:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
 if __name__ == "__main__":
-    app()
+    run()

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from reelworld import recipes
 from reelworld.core.config import to_json
 from reelworld.core.types import VideoShape
 from reelworld.core.video import probe, read
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
-from reelworld.models.released import denoiser_to_checkpoint
+from reelworld.models.released import checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.models.text import TextConfig, Tokenizer
 from reelworld.train.footage import find_clips
 from reelworld.world.caption import vocabulary
@@ -127,7 +128,7 @@ def test_full_disk_leaves_nothing(weights: Path, tmp_path: Path) -> None:
     """A file-size limit of 4 kB stands for the full disk: the same OSError, in the same place."""
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from reelworld.cli import app; app()"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from reelworld.cli import run; run()"
     )
     command = [sys.executable, "-B", "-c", code, "generate", "a red ball", "-o", str(tmp_path / "x.mp4")]
     options = ["--weights", str(weights), "--num-inference-steps", "1"]
@@ -175,6 +176,41 @@ def test_train_speaks_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "nano" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["generate", "a red ball", "--num-frames", "many"], "--num-frames"),
+        (["generate", "a red ball", "--colour", "red"], "--colour"),
+        (["generate"], "prompt"),
+        (["world", "sample", "--count", "0", "--out", "x"], "--count"),
+        (["generrate"], "generrate"),
+        (["train", "nano"], "--out"),
+    ],
+)
+def test_options_that_cannot_be_read_are_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = reel(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_long_prompts_are_told(weights: Path, tmp_path: Path) -> None:
+    denoiser, tokenizer, card = checkpoint_to_denoiser(weights)
+    longer = tmp_path / "longer.safetensors"
+    denoiser_to_checkpoint(longer, denoiser, tokenizer, card | {"recipe": to_json(recipes.get("nano"))})
+    out = tmp_path / "x.mp4"
+    done = reel("generate", "a red ball. " * 20, "-o", out, "--weights", longer, "--num-inference-steps", 1)
+    assert done.returncode == 0
+    assert "80 words and marks; the model learned from captions of at most 64" in done.stderr
+
+
+def test_a_damaged_world_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "world.json").write_bytes(b"\xff\xfe not text")
+    done = reel("world", "sample", "--count", 1, "--out", tmp_path)
+    assert done.returncode == 2
+    assert "damaged" in done.stderr
 
 
 def test_version_and_help() -> None:

@@ -11,7 +11,7 @@ from reelworld.core.errors import DataError
 from reelworld.core.types import Video, VideoShape
 from reelworld.models.text import TextConfig
 from reelworld.recipes import CaptionMix
-from reelworld.train.footage import Footage, FootageStream
+from reelworld.train.footage import Footage, FootageStream, find_clips
 from reelworld.train.loop import train
 from reelworld.train.report import read_log
 
@@ -112,6 +112,14 @@ def test_bad_folders_say_the_fix(folder, tmp_path):
         video.with_suffix(".json").write_text(content)
         with pytest.raises(DataError, match=message):
             Footage(str(tmp_path)).clips  # noqa: B018
+
+
+def test_a_caption_in_another_encoding_is_told(folder, tmp_path):
+    clip = next(folder.glob("*.mp4"))
+    (tmp_path / "a.mp4").write_bytes(clip.read_bytes())
+    (tmp_path / "a.txt").write_bytes("ein gr\u00fcner Ball".encode("latin-1"))
+    with pytest.raises(DataError, match="UTF-8"):
+        list(find_clips(tmp_path))
 
 
 def test_a_shape_longer_than_every_video_is_refused(folder):

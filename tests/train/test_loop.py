@@ -176,6 +176,31 @@ def test_resume_needs_a_state_of_the_same_recipe(tiny, squares, tmp_path):
         train(tiny(seed=5), tmp_path / "run", data=squares, resume=True, **QUIET)
 
 
+def test_resuming_on_other_data_or_threads_is_told(tiny, squares, tmp_path):
+    train(tiny(), tmp_path, data=squares, minutes=0.0, **QUIET)
+    with pytest.raises(ConfigError, match="data of kind 'squares', not 'world'"):
+        train(tiny(), tmp_path, resume=True, **QUIET)
+    notes: list[str] = []
+    torch.set_num_threads(2)
+    train(tiny(), tmp_path, data=squares, resume=True, minutes=0.0, note=notes.append, **QUIET)
+    assert notes == ["resumed, but not bit for bit: other threads (then 1, now 2)"]
+
+
+def test_a_disk_that_refuses_pictures_does_not_end_a_training(tiny, squares, tmp_path, monkeypatch):
+    """What cannot be written on the way is told once; what is asked for at the end is an error."""
+
+    def full(path: Path, data: bytes) -> Path:
+        raise StorageError(f"cannot write {path.parent.name}: the disk is full")
+
+    monkeypatch.setattr("reelworld.train.reporter.write_bytes", full)
+    notes: list[str] = []
+    often = tiny(report=ReportConfig(sample_steps=1, sample_minutes=0.0))
+    with pytest.raises(StorageError, match="disk is full"):
+        train(often, tmp_path, data=squares, note=notes.append, **QUIET)
+    assert len([line for line in notes if "disk is full; training goes on" in line]) == 1
+    assert weights(tmp_path)
+
+
 def test_init_starts_from_released_weights(tiny, squares, tmp_path):
     first = train(tiny(), tmp_path / "first", data=squares, **QUIET)
     train(tiny(seed=9), tmp_path / "second", data=squares, init=first, minutes=0.0, **QUIET)

@@ -36,8 +36,9 @@ def device(name: str | torch.device = "auto") -> torch.device:
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where the device computes it fast, else float32."""
-    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    """Return bfloat16 where the device computes it itself, without emulation, else float32."""
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float32
 
 
 def generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:

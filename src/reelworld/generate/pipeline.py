@@ -78,6 +78,12 @@ class Pipeline:
         request.check_prompt(prompt)
         return self.tokenizer.unknown_words(prompt)
 
+    @property
+    def trained_length(self) -> int | None:
+        """Return how many words and marks the longest caption of the training held; None if not known."""
+        stages = self.card.get("recipe", {}).get("stages", [])
+        return max((stage["text_length"] for stage in stages), default=None)
+
     @torch.inference_mode()
     def __call__(
         self,

@@ -16,10 +16,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from reelworld.core.errors import ShapeError
+from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.core.types import Mask, Pixels, Timesteps
 from reelworld.models.attention import SelfAttention, key_bias
-from reelworld.models.layers import Condition, SwiGLU, modulate, rms_norm, rotary_angles, rotary_split
+from reelworld.models.layers import (
+    Condition,
+    SwiGLU,
+    check_size,
+    modulate,
+    rms_norm,
+    rotary_angles,
+    rotary_split,
+)
 from reelworld.models.patches import Grid, PatchConfig, patchify, unpatchify
 from reelworld.models.text import TextConfig, TextEncoder, TextFeatures
 
@@ -40,6 +48,11 @@ class DenoiserConfig:
     rotary_theta: float = 100.0
     patch: PatchConfig = field(default_factory=PatchConfig)
     text: TextConfig = field(default_factory=TextConfig)
+
+    def __post_init__(self) -> None:
+        check_size(self.dim, self.depth, self.num_heads, self.mlp_ratio, multiple=16)
+        if self.channels < 1 or self.rotary_theta <= 1:
+            raise ConfigError("a denoiser needs at least 1 channel and a rotary_theta above 1")
 
 
 class Block(nn.Module):

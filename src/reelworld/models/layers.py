@@ -12,6 +12,19 @@ from torch import Tensor, nn
 from reelworld.core.errors import ConfigError
 
 
+def check_size(dim: int, depth: int, num_heads: int, mlp_ratio: float, *, multiple: int) -> None:
+    """Raise ConfigError for a transformer that cannot be built."""
+    if min(dim, depth, num_heads) < 1 or not mlp_ratio > 0:
+        raise ConfigError(
+            f"dim {dim}, depth {depth} and num_heads {num_heads} must be at least 1, "
+            f"mlp_ratio {mlp_ratio} above 0"
+        )
+    if dim % num_heads or dim // num_heads % multiple:
+        raise ConfigError(
+            f"dim {dim} over num_heads {num_heads} must be a multiple of {multiple} for each; change either"
+        )
+
+
 def rms_norm(x: Tensor, weight: Tensor | None = None) -> Tensor:
     """Scale the last axis to unit root mean square: x / sqrt(mean(x^2) + eps) * weight.
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from reelworld.core.errors import ConfigError, PromptError
 from reelworld.models.attention import SelfAttention, key_bias
-from reelworld.models.layers import SwiGLU, rms_norm, rotary_angles
+from reelworld.models.layers import SwiGLU, check_size, rms_norm, rotary_angles
 
 PAD, UNKNOWN, NULL = 0, 1, 2
 SPECIALS = ("[pad]", "[unk]", "[null]")
@@ -38,6 +38,11 @@ class TextConfig:
     num_heads: int = 4
     mlp_ratio: float = 2.0
     max_length: int = 160
+
+    def __post_init__(self) -> None:
+        check_size(self.dim, self.depth, self.num_heads, self.mlp_ratio, multiple=2)
+        if self.vocabulary_size <= len(SPECIALS) + len(PUNCTUATION) or self.max_length < 1:
+            raise ConfigError("vocabulary_size must hold the special rows and a word, max_length one word")
 
 
 class Tokenizer:

@@ -21,6 +21,22 @@ from reelworld.models.denoiser import DenoiserConfig
 NAMES = ("nano",)
 
 
+def _at_least(config: object, least: float, *names: str) -> None:
+    """Raise ConfigError for the first of these settings that is smaller."""
+    for name in names:
+        value = getattr(config, name)
+        if not value >= least:
+            raise ConfigError(f"{name} is {value}; give {least:g} or more")
+
+
+def _shares(config: object, *names: str) -> None:
+    """Raise ConfigError for the first of these settings that is no share of something."""
+    for name in names:
+        value = getattr(config, name)
+        if not 0.0 <= value <= 1.0:
+            raise ConfigError(f"{name} is {value}; give a number from 0 to 1")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
     """One shape of clip and how often a step draws it."""
@@ -36,6 +52,11 @@ class CaptionMix:
     raw: float = 0.0
     short: float = 0.05
     descriptive: float = 0.95
+
+    def __post_init__(self) -> None:
+        _at_least(self, 0, "raw", "short", "descriptive")
+        if self.raw + self.short + self.descriptive <= 0:
+            raise ConfigError("the shares of raw, short and descriptive captions are all zero; raise one")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +76,9 @@ class Stage:
     captions: CaptionMix = field(default_factory=CaptionMix)
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1 or not self.buckets:
-            raise ConfigError(f"stage '{self.name}' needs steps >= 1, batch >= 1 and at least one bucket")
+        _at_least(self, 1, "steps", "batch", "level", "text_length")
+        if not self.buckets:
+            raise ConfigError(f"stage '{self.name}' needs at least one bucket")
         if min(b.weight for b in self.buckets) < 0 or sum(b.weight for b in self.buckets) <= 0:
             raise ConfigError(f"stage '{self.name}': bucket weights must be >= 0 and not all zero")
 
@@ -89,6 +111,13 @@ class OptimConfig:
     ema_decay: float = 0.998
     max_refused: int = 10
 
+    def __post_init__(self) -> None:
+        _at_least(self, 0, "muon_lr", "adamw_lr", "muon_weight_decay", "adamw_weight_decay", "warmup_steps")
+        _at_least(self, 1, "muon_steps", "max_refused")
+        _shares(self, "muon_momentum", "decay_share", "ema_decay")
+        if not self.clip_norm > 0:
+            raise ConfigError(f"clip_norm is {self.clip_norm}; give more than 0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseConfig:
@@ -99,6 +128,11 @@ class NoiseConfig:
     min_timestep: float = MIN_T
     caption_dropout: float = 0.1
     masks: MaskConfig = field(default_factory=MaskConfig)
+
+    def __post_init__(self) -> None:
+        _shares(self, "caption_dropout")
+        if not (self.timestep_std > 0 and 0 < self.min_timestep < 1):
+            raise ConfigError("timestep_std must be above 0, and min_timestep between 0 and 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +152,13 @@ class DataConfig:
     heldout_clips: int = 32
     sample_prompts: int = 8
 
+    def __post_init__(self) -> None:
+        _at_least(
+            self, 1, "reuse", "reuse_spacing", "worker_threads", "prefetch", "heldout_clips", "sample_prompts"
+        )
+        if self.workers not in (0, 1):
+            raise ConfigError(f"workers is {self.workers}; give 1 for a second process, 0 for none")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig:
@@ -130,6 +171,10 @@ class ReportConfig:
     guidance_scale: float = 3.0
     keep_checkpoints: int = 2
     tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least(self, 0, "checkpoint_minutes", "heldout_minutes", "sample_minutes", "guidance_scale")
+        _at_least(self, 1, "sample_steps", "keep_checkpoints")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +191,14 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not self.stages:
+            raise ConfigError(f"recipe '{self.name}' has no stages; give at least one")
         for stage in self.stages:
+            if stage.text_length > self.model.text.max_length:
+                raise ConfigError(
+                    f"stage '{stage.name}': text_length {stage.text_length} exceeds the model's "
+                    f"text.max_length {self.model.text.max_length}"
+                )
             for index in range(len(stage.buckets)):
                 if stage.clips(index) % self.data.reuse:
                     raise ConfigError(

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from reelworld import recipes
 from reelworld.core import runtime
@@ -18,9 +19,16 @@ from reelworld.train.data import DataSet, WorldData
 from reelworld.train.loop import train
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells what it cannot understand in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
 def parser(prog: str = "python -m reelworld.train") -> argparse.ArgumentParser:
     """Return the options."""
-    options = argparse.ArgumentParser(prog=prog, description="Train a recipe.")
+    options = _Parser(prog=prog, description="Train a recipe.")
     options.add_argument("recipe", help=f"one of: {', '.join(recipes.NAMES)}")
     options.add_argument("--out", type=Path, required=True, help="folder of the run")
     options.add_argument(

@@ -180,7 +180,7 @@ def read_captions(path: Path) -> dict[str, str]:
     if sidecar.is_file():
         captions = _parse(sidecar)
     elif text.is_file():
-        captions = {"descriptive": text.read_text(encoding="utf-8").strip()}
+        captions = {"descriptive": _read_text(text)}
     else:
         raise DataError(f"{path} has no caption; write one into {text.name} or {sidecar.name}")
     captions = {style: captions[style] for style in STYLES if captions.get(style)}
@@ -189,11 +189,18 @@ def read_captions(path: Path) -> dict[str, str]:
     return captions
 
 
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error}); save it as UTF-8 text") from error
+
+
 def _parse(sidecar: Path) -> dict[str, str]:
     """Return the "captions" of a JSON sidecar."""
     try:
         data: Any = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{sidecar} is no JSON ({error}); mend it or use a .txt file") from error
     found = data.get("captions") if isinstance(data, dict) else None
     captions = (

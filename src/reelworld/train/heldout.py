@@ -31,7 +31,7 @@ class Heldout:
         self.shape: VideoShape = stage.buckets[0].shape
         count = max(recipe.data.heldout_clips, recipe.data.sample_prompts)
         seed = recipe.seed * 1000 + 999
-        batch = next(data.stream(stage, self.shape, count, split="heldout", seed=seed, device=device.type))
+        batch = next(data.stream(stage, self.shape, count, split="heldout", seed=seed, device=str(device)))
         self.captions, self.pixels = batch.captions, batch.pixels.to(device)
         self.token_ids = encode(tokenizer, self.captions, stage.text_length).to(device)
         generator = runtime.generator(seed, device)

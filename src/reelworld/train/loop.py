@@ -64,16 +64,21 @@ def train(
     data = data if data is not None else WorldData()
     state = snapshot.newest(folder / "state", recipe) if resume else None
     objective = _denoising(recipe, data, init, state, where)
-    run = Run(objective, recipe)
-    if state is not None:
-        snapshot.restore(run, state)
     loss_function = _compiled(objective.loss, where, compile, note)
+    machine = {
+        "device": where.type,
+        "threads": torch.get_num_threads(),
+        "compiled": loss_function is not objective.loss,
+    }
+    run = Run(objective, recipe, data=data.describe(), machine=machine)
+    for line in [] if state is None else snapshot.restore(run, state):
+        note(line)
     reporter = Reporter(run, Heldout(data, recipe, objective.tokenizer, where), data, folder, note)
     with (
         reporter,
         _repeatable(where),
         stop_signals() as stop,
-        open_feed(data, recipe, run.step, where.type) as feed,
+        open_feed(data, recipe, run.step, str(where)) as feed,
     ):
         try:
             fit(run, feed, loss_function, reporter, stop=stop, minutes=minutes, progress=progress)

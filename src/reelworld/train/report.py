@@ -10,12 +10,14 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from reelworld.core import storage
 from reelworld.core.errors import ConfigError
 from reelworld.core.sheet import contact_sheet
 from reelworld.core.types import Video
@@ -30,12 +32,17 @@ class RunLog:
         self.path = folder / "log.jsonl"
         self._events = _event_writer(folder) if tensorboard else None
         _forget_after(self.path, start)
-        self._file = self.path.open("a", encoding="utf-8")
+        with storage.storage_errors(self.path):
+            self._file = self.path.open("a", encoding="utf-8")
 
     def write(self, record: Record) -> None:
-        """Append a record; numbers become TensorBoard scalars at the record's step."""
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        """Append a record; numbers become TensorBoard scalars at the record's step.
+
+        Raises: StorageError where the disk refuses.
+        """
+        with storage.storage_errors(self.path):
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
         if self._events is not None:
             for name, value in record.items():
                 if isinstance(value, (int, float)) and name != "step":
@@ -52,7 +59,7 @@ def _forget_after(path: Path, start: int) -> None:
     """Drop the records of steps that a resumed run will repeat."""
     if path.exists():
         kept = [record for record in read_log(path) if record["step"] <= start] if start else []
-        path.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+        storage.write_bytes(path, "".join(json.dumps(record) + "\n" for record in kept).encode())
 
 
 def read_log(path: Path) -> list[Record]:
@@ -90,7 +97,9 @@ def plot(log: Path, path: Path) -> str:
     bins = [name for name in heldout[0] if name.startswith("t=")] if heldout else []
     _curve(axes[1], heldout, bins, "held-out loss (average weights)", log=True)
     _curve(axes[2], steps, ["clips_per_second"], "clips per second", log=False)
-    figure.savefig(path, dpi=100)
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=100, format="png")
+    storage.write_bytes(path, drawn.getvalue())
     return ""
 
 

@@ -6,11 +6,14 @@ None of it changes the weights: it draws from its own noise and reads the averag
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from reelworld.core.config import to_json
+from reelworld.core.errors import StorageError
+from reelworld.core.storage import write_bytes
 from reelworld.core.types import VideoShape
 from reelworld.models.cost import Cost
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
@@ -32,7 +35,7 @@ class Reporter:
         self.config = run.recipe.report
         self.weights = folder / "weights.safetensors"
         self.log = RunLog(folder, start=run.step, tensorboard=self.config.tensorboard)
-        self.saved_at = -1
+        self.saved_at, self.told = -1, ""
         now = time.monotonic()
         self.due = {name: now + 60 * minutes for name, minutes in self._minutes().items()}
 
@@ -54,13 +57,22 @@ class Reporter:
 
     def step(self, record: Record) -> None:
         """Log a step, then do what is due by the clock."""
-        self.log.write(record | {"flops": self._flops(record)})
+        self._try(lambda: self.log.write(record | {"flops": self._flops(record)}))
         if not record["applied"]:
             self.note(f"step {record['step']} refused: not finite in {record['culprit']}")
         for name, minutes in self._minutes().items():
             if time.monotonic() >= self.due[name]:
-                getattr(self, name)()
+                self._try(getattr(self, name))
                 self.due[name] = time.monotonic() + 60 * minutes
+
+    def _try(self, work: Callable[[], None]) -> None:
+        """Write something; a disk that refuses is told, and the training goes on and tries again later."""
+        try:
+            work()
+        except StorageError as error:
+            if str(error) != self.told:
+                self.note(f"step {self.run.step}: {error}; training goes on")
+            self.told = str(error)
 
     def _flops(self, record: Record) -> float:
         """Return the operations per second of a step, counted as models/cost.py does."""
@@ -78,7 +90,9 @@ class Reporter:
         samples = self.heldout.samples(self._ema())
         prompts = self.heldout.captions[: len(samples)]
         page = sheet(prompts, self.heldout.truth(), samples, f"{self.run.recipe.name}, step {self.run.step}")
-        page.save(self.folder / "samples" / f"step_{self.run.step:08d}.png")
+        drawn = BytesIO()
+        page.save(drawn, format="png")
+        write_bytes(self.folder / "samples" / f"step_{self.run.step:08d}.png", drawn.getvalue())
         if missing := plot(self.folder / "log.jsonl", self.folder / "curves.png"):
             self.note(missing)
 

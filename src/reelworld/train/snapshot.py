@@ -30,6 +30,8 @@ class Run:
 
     objective: Objective
     recipe: Recipe
+    data: dict[str, Any] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
     step: int = 0
     clips: int = 0
     refused: int = 0
@@ -57,7 +59,12 @@ def save(run: Run, folder: Path, keep: int) -> Path:
         "generators": {name: g.get_state() for name, g in run.objective.generators.items()},
         "counters": {name: getattr(run, name) for name in COUNTERS},
     }
-    card = {"recipe": to_json(run.recipe), "tokenizer": run.objective.tokenizer.to_json()}
+    card = {
+        "recipe": to_json(run.recipe),
+        "tokenizer": run.objective.tokenizer.to_json(),
+        "data": run.data,
+        "machine": run.machine,
+    }
     return checkpoint.save_state(folder, run.step, tree, card, keep=keep)
 
 
@@ -73,8 +80,22 @@ def newest(folder: Path, recipe: Recipe) -> State:
     return state
 
 
-def restore(run: Run, state: State) -> None:
-    """Put the state into the run."""
+def restore(run: Run, state: State) -> list[str]:
+    """Put the state into the run; return notes on what will not repeat bit for bit.
+
+    Raises: ConfigError when the run was started on another kind of data.
+    """
+    before = state.card.get("data", run.data)
+    if before.get("kind") != run.data.get("kind"):
+        raise ConfigError(
+            f"the run was started on data of kind '{before.get('kind')}', not '{run.data.get('kind')}'; "
+            "resume with the same --data, or begin a new run from its weights with --init"
+        )
+    there = state.card.get("machine", run.machine) | {"data": before}
+    here = run.machine | {"data": run.data}
+    changed = [
+        f"{name} (then {there.get(name)}, now {now})" for name, now in here.items() if there.get(name) != now
+    ]
     run.objective.model.load_state_dict(state.tree["model"])
     run.ema.load_state_dict(state.tree["ema"])
     for name, optimizer in run.optimizers.items():
@@ -83,6 +104,7 @@ def restore(run: Run, state: State) -> None:
         generator.set_state(state.tree["generators"][name])
     for name in COUNTERS:
         setattr(run, name, state.tree["counters"][name])
+    return [f"resumed, but not bit for bit: other {item}" for item in changed]
 
 
 def _check_recipe(stored: dict[str, Any], given: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from reelworld.core import runtime
 from reelworld.core.errors import NonFiniteError
 from reelworld.recipes import Stage
 from reelworld.train import optim
@@ -54,9 +55,10 @@ def _gradients(
     """Leave the gradients of the batch on the parameters; return the loss and the norm of the gradients."""
     fps = stage.buckets[serving.bucket].shape.fps
     inputs = run.objective.inputs(serving.batch, stage.text_length, fps)
-    device = next(run.objective.model.parameters()).device.type
+    device = next(run.objective.model.parameters()).device
+    dtype = runtime.compute_dtype(device)
     run.objective.model.zero_grad(set_to_none=True)
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
         loss = loss_function(**inputs)
     loss.backward()
     return loss.detach(), optim.grad_norm(list(run.objective.model.parameters()))

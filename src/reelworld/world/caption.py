@@ -41,6 +41,7 @@ from reelworld.world.scenery import (
     style_sentence,
     where_and_when,
 )
+from reelworld.world.splits import is_heldout
 from reelworld.world.telling import (
     alone,
     event_clause,
@@ -200,9 +201,17 @@ def raw(scene: Scene, log: Log, rng: np.random.Generator, error_rate: float = 0.
     events = happenings(log)
     main = main_thing(scene, events, dice)
     if dice.chance(error_rate):
-        scene, must = spoiled(scene, main, dice)
-        return Caption(_raw_text(scene, events, main, dice, must), "raw", correct=False)
+        wrong, must = _spoiled_in_split(scene, main, dice)
+        return Caption(_raw_text(wrong, events, main, dice, must), "raw", correct=False)
     return Caption(_raw_text(scene, events, main, dice, ""), "raw")
+
+
+def _spoiled_in_split(scene: Scene, main: int, dice: Dice) -> tuple[Scene, str]:
+    """Spoil a scene so that even its wrong caption names no combination held out from its split."""
+    wrong, must = spoiled(scene, main, dice)
+    while is_heldout(wrong) and not is_heldout(scene):
+        wrong, must = spoiled(scene, main, dice)
+    return wrong, must
 
 
 def spoiled(scene: Scene, main: int, dice: Dice) -> tuple[Scene, str]:

@@ -71,7 +71,7 @@ def _claim(folder: Path, config: WorldConfig) -> None:
     if path.is_file():
         try:
             there = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
+        except (OSError, ValueError) as error:  # unreadable, not UTF-8, or no JSON
             raise DataError(f"{path} is damaged; choose a new folder, or delete this one") from error
         if there != wanted:
             raise DataError(f"{folder} holds clips of other settings ({there}); choose another folder")

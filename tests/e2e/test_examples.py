@@ -1,0 +1,70 @@
+"""The examples run as their first lines say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from reelworld.core.checkpoint import read_card
+from reelworld.core.config import to_json
+from reelworld.core.types import VideoShape
+from reelworld.core.video import read
+from reelworld.models.denoiser import Denoiser, DenoiserConfig
+from reelworld.models.released import checkpoint_to_denoiser, denoiser_to_checkpoint
+from reelworld.models.text import TextConfig, Tokenizer
+from reelworld.world.caption import vocabulary
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """What a training leaves: average weights of a tiny denoiser."""
+    text = TextConfig(dim=32, depth=1, num_heads=1)
+    denoiser = Denoiser(DenoiserConfig(dim=32, depth=1, num_heads=1, text=text))
+    torch.nn.init.normal_(denoiser.final.weight, std=0.05, generator=torch.Generator().manual_seed(1))
+    shape = VideoShape(width=32, height=32, num_frames=8, fps=8.0)
+    card = {"shape": to_json(shape), "trained": {"steps": 3}}
+    denoiser_to_checkpoint(
+        tmp_path / "weights.safetensors", denoiser, Tokenizer.from_words(vocabulary()), card
+    )
+    return tmp_path
+
+
+def example(name: str, *arguments: object) -> str:
+    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_grid(run_folder: Path) -> None:
+    out = run_folder / "grid.gif"
+    weights = run_folder / "weights.safetensors"
+    example("grid.py", "a red ball", "a blue cube", "a cone", "--weights", weights, "--steps", 1,
+            "--columns", 2, "--scale", 1, "-o", out)  # fmt: skip
+    assert read(out).frames.shape == (8, 72, 72, 3)
+
+
+def test_release(run_folder: Path) -> None:
+    out = run_folder / "small.safetensors"
+    said = example("release.py", run_folder, "-o", out, "--level", 1)
+    assert "'steps': 3" in said
+    assert out.stat().st_size < 0.6 * (run_folder / "weights.safetensors").stat().st_size
+    before, _, _ = checkpoint_to_denoiser(run_folder / "weights.safetensors")
+    after, tokenizer, _ = checkpoint_to_denoiser(out)
+    for name, value in before.state_dict().items():
+        assert torch.allclose(value, after.state_dict()[name].float(), rtol=0.01, atol=1e-6), name
+    assert "ball" in tokenizer.learnt
+    assert "dog" not in tokenizer.learnt
+    assert read_card(out)["trained"] == {"steps": 3}
+
+
+def test_gallery(tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    example("gallery.py", "--level", 2, "--count", 2, "--size", 32, "-o", out)
+    assert read(out).frames.shape[0] == 1

@@ -1,0 +1,50 @@
+"""Recipes that cannot be trained are refused before anything starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from reelworld import recipes
+from reelworld.core.config import from_json, override, to_json
+from reelworld.core.errors import ConfigError
+from reelworld.recipes import Recipe
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("model.num_heads=0", "num_heads 0"),
+        ("model.dim=100", "multiple of 16"),
+        ("model.text.num_heads=3", "multiple of 2"),
+        ("model.text.max_length=32", "text_length 64 exceeds"),
+        ("stages.0.steps=0", "steps is 0"),
+        ("stages.0.batch=0", "batch is 0"),
+        ("stages.0.level=0", "level is 0"),
+        ("stages.0.captions.descriptive=-1", "descriptive is -1"),
+        ("data.reuse=0", "reuse is 0"),
+        ("data.workers=2", "workers is 2"),
+        ("data.heldout_clips=0", "heldout_clips is 0"),
+        ("data.prefetch=0", "prefetch is 0"),
+        ("optim.ema_decay=1.5", "ema_decay is 1.5"),
+        ("optim.clip_norm=0", "clip_norm is 0"),
+        ("optim.muon_lr=nan", "expected float"),
+        ("optim.adamw_lr=-1", "adamw_lr is -1"),
+        ("noise.caption_dropout=2", "caption_dropout is 2"),
+        ("noise.timestep_std=0", "timestep_std"),
+        ("report.sample_steps=0", "sample_steps is 0"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(setting: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        override(recipes.get("nano"), [setting])
+
+
+def test_recipes_go_through_json() -> None:
+    for name in recipes.NAMES:
+        recipe = recipes.get(name)
+        assert from_json(Recipe, to_json(recipe)) == recipe
+
+
+def test_a_name_nearly_right_is_helped() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'nano'"):
+        recipes.get("nona")
