@@ -62,7 +62,7 @@ def train(
     """
     folder, where = _open_folder(out, recipe, resume), runtime.device(device)
     data = data if data is not None else WorldData()
-    state = snapshot.newest(folder / "state", recipe) if resume else None
+    state = snapshot.newest(folder / "state", recipe, data.describe()) if resume else None
     objective = _denoising(recipe, data, init, state, where)
     loss_function = _compiled(objective.loss, where, compile, note)
     machine = {

@@ -68,30 +68,27 @@ def save(run: Run, folder: Path, keep: int) -> Path:
     return checkpoint.save_state(folder, run.step, tree, card, keep=keep)
 
 
-def newest(folder: Path, recipe: Recipe) -> State:
+def newest(folder: Path, recipe: Recipe, data: dict[str, Any]) -> State:
     """Read the newest state.
 
-    Raises: CheckpointError when there is none; ConfigError when it belongs to another recipe.
+    Raises: CheckpointError when there is none; ConfigError when it belongs to another recipe or kind of data.
     """
     state = checkpoint.latest(folder)
     if state is None:
         raise CheckpointError(f"there is nothing to resume in {folder}; start without --resume")
     _check_recipe(state.card["recipe"], to_json(recipe))
+    before = state.card.get("data", data)
+    if before.get("kind") != data.get("kind"):
+        raise ConfigError(
+            f"the run was started on data of kind '{before.get('kind')}', not '{data.get('kind')}'; resume "
+            "with the same --data, or begin a new run from its weights with --init"
+        )
     return state
 
 
 def restore(run: Run, state: State) -> list[str]:
-    """Put the state into the run; return notes on what will not repeat bit for bit.
-
-    Raises: ConfigError when the run was started on another kind of data.
-    """
-    before = state.card.get("data", run.data)
-    if before.get("kind") != run.data.get("kind"):
-        raise ConfigError(
-            f"the run was started on data of kind '{before.get('kind')}', not '{run.data.get('kind')}'; "
-            "resume with the same --data, or begin a new run from its weights with --init"
-        )
-    there = state.card.get("machine", run.machine) | {"data": before}
+    """Put the state into the run; return notes on what will not repeat bit for bit."""
+    there = state.card.get("machine", run.machine) | {"data": state.card.get("data", run.data)}
     here = run.machine | {"data": run.data}
     changed = [
         f"{name} (then {there.get(name)}, now {now})" for name, now in here.items() if there.get(name) != now
