@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from record import gemm_flops, record
 from reelworld.core.runtime import num_cores
 from reelworld.world import caption, grammar, splits
+from reelworld.world.facts import EVENT_KINDS
 from reelworld.world.simulate import GRAVITY
 from reelworld.world.stream import WorldConfig, WorldStream
 from reelworld.world.things import mass
@@ -44,26 +44,46 @@ def clips_per_second(pool: ProcessPoolExecutor, level: int, count: int) -> float
     return total / (time.perf_counter() - start)
 
 
-def _check_captions(job: tuple[int, int, int]) -> tuple[int, int]:
-    """Write and read back the captions of scenes; returns captions checked and contradictions."""
-    level, first, count = job
-    checked = wrong = 0
-    for start in range(first, first + count, 100):
-        for index, (scene, path) in enumerate(grammar.sample(level, "train", 1, range(start, start + 100))):
-            rng = np.random.default_rng([start, index])
-            for kind in (caption.raw, caption.short, caption.descriptive):
-                written = kind(scene, path.log, rng)
-                if written.correct:
-                    checked += 1
-                    wrong += bool(caption.contradictions(written.text, scene, path.log))
-    return checked, wrong
+Combination = tuple[str, str, str]
 
 
-def _check_split(job: tuple[int, int, int]) -> tuple[int, set[tuple[str, str, str]]]:
+def _check_captions(job: tuple[int, range]) -> tuple[int, int, set[Combination]]:
+    """Write and read back the captions of scenes.
+
+    Returns the captions checked, those that say what is not so, and the combinations of atoms they state.
+    """
+    level, indices = job
+    checked, wrong, stated = 0, 0, set()
+    for index, (scene, path) in zip(indices, grammar.sample(level, "train", 1, indices), strict=True):
+        rng = np.random.default_rng([1, index])
+        for kind in (caption.raw, caption.short, caption.descriptive):
+            written = kind(scene, path.log, rng)
+            stated |= _stated(caption.parse(written.text))
+            if written.correct:
+                checked += 1
+                wrong += bool(caption.contradictions(written.text, scene, path.log))
+    return checked, wrong, stated
+
+
+def _stated(parsed: caption.Parsed) -> set[Combination]:
+    """Return the combinations that a text states, in the form of `splits.HELDOUT`."""
+    of: dict[str, list[tuple[int, str]]] = {"kind": [], "color": [], "action": []}
+    for fact in parsed.facts:
+        if fact.name in of and isinstance(fact.args[0], int):
+            of[fact.name].append((fact.args[0], str(fact.args[1])))
+    moves = [str(f.args[0]) for f in parsed.facts if f.name == "camera"]
+    events = [f.name for f in parsed.facts if f.name in EVENT_KINDS]
+    found = {("color", kind, color) for i, kind in of["kind"] for j, color in of["color"] if i == j}
+    found |= {("motion", kind, action) for i, kind in of["kind"] for j, action in of["action"] if i == j}
+    found |= {("camera", move, action) for move in moves for _, action in of["action"]}
+    return found | {("event", move, event) for move in moves for event in events}
+
+
+def _check_split(job: tuple[int, range]) -> tuple[int, set[Combination]]:
     """Count train programs with a held-out combination, and collect what atoms stand together."""
-    level, first, count = job
+    level, indices = job
     wrong, seen = 0, set()
-    for index in range(first, first + count):
+    for index in indices:
         scene = grammar.draw(2, level, "train", index)
         wrong += splits.is_heldout(scene)
         seen |= splits.combinations_of(scene)
@@ -104,19 +124,24 @@ def main() -> None:
             rate = clips_per_second(pool, level, 320 // part if part == 1 else 64)
             say(f"level {level}, 16 frames of 64x64, {cores} processes", f"{rate:.1f} clips/s (goal {goal})")
         for level in (1, 2):
-            share = 5000 // part
-            jobs = [(level, k * share // cores, share // cores // 100 * 100) for k in range(cores)]
-            checked, wrong = (sum(x) for x in zip(*pool.map(_check_captions, jobs), strict=True))
-            say(f"captions of level {level} read back", f"{checked} checked, {wrong} say what is not so")
-        total, together = Counter(), set()
+            jobs = [(level, range(k, k + 100)) for k in range(0, 5000 // part, 100)]
+            checked, wrong, stated = zip(*pool.map(_check_captions, jobs), strict=True)
+            say(
+                f"captions of level {level} read back",
+                f"{sum(checked)} checked, {sum(wrong)} say what is not so",
+            )
+            heldout = splits.HELDOUT & set().union(*stated)
+            say(
+                f"held-out combinations that captions of level {level} state",
+                ", ".join(map(str, heldout)) or "none",
+            )
+        together: set[Combination] = set()
         for level in (1, 2):
             share = 50_000 // part
-            for wrong, seen in pool.map(
-                _check_split, [(level, k * share // cores, share // cores) for k in range(cores)]
-            ):
-                total[level] += wrong
-                together |= seen
-            say(f"train programs of level {level} with a held-out combination", f"{total[level]} of {share}")
+            jobs = [(level, range(k, k + 500)) for k in range(0, share, 500)]
+            wrong, seen = zip(*pool.map(_check_split, jobs), strict=True)
+            together = together.union(*seen)
+            say(f"train programs of level {level} with a held-out combination", f"{sum(wrong)} of {share}")
         say("atoms of held-out combinations that train lacks", ", ".join(_missing_atoms(together)) or "none")
         checked, worst = _energy_rise(1000 // part)
         say(
