@@ -77,13 +77,13 @@ def put(a: Vector, index: Tensor, values: Vector) -> None:
 
 
 def affine(m: Tensor, p: Vector, *, point: bool) -> Vector:
-    """Apply maps m [12, M] (rows of [3, 4]) to points or directions."""
+    """Apply maps m [12, ..., M] (rows of [3, 4]) to points or directions [M]."""
     x, y, z = (m[i] * p[0] + m[i + 1] * p[1] + m[i + 2] * p[2] for i in (0, 4, 8))
     return (x + m[3], y + m[7], z + m[11]) if point else (x, y, z)
 
 
 def _quadric_hit(rows: Tensor, origin: Vector, direction: Vector, *, bitten: bool) -> Tensor:
-    """Nearest hit of each ray [M] with its own capped quadric, rows [18, M]; FAR where none.
+    """Nearest hit of each ray [M] with capped quadrics, rows [18, P, M]: [P, M], FAR where none.
 
     On the ray p = o + t d the surface is A t^2 + 2 B t + C = 0; the caps are the planes z = -1, 1 inside it.
     """
@@ -114,7 +114,7 @@ def _quadric_hit(rows: Tensor, origin: Vector, direction: Vector, *, bitten: boo
 
 
 def _box_hit(rows: Tensor, origin: Vector, direction: Vector) -> Tensor:
-    """Nearest hit of each ray [M] with its own box, rows [12, M]; the slab test (Kay and Kajiya 1986)."""
+    """Nearest hit of each ray [M] with boxes, rows [12, P, M]: [P, M]; the slab test (Kay, Kajiya 1986)."""
     o, d = affine(rows, origin, point=True), affine(rows, direction, point=False)
     near, far = torch.full_like(o[0], -FAR), torch.full_like(o[0], FAR)
     for i in range(3):
@@ -124,6 +124,19 @@ def _box_hit(rows: Tensor, origin: Vector, direction: Vector) -> Tensor:
     return torch.where((near <= far) & (near > 1e-4), near, FAR)
 
 
+@dataclass(frozen=True)
+class _Member:
+    """One member's primitives that are ever there: rows [columns, P, F], numbers, and if any is bitten."""
+
+    quadrics: Tensor
+    boxes: Tensor
+    numbers: Tensor
+    bitten: bool
+
+
+MOST_TESTS = 1 << 17  # rays times primitives in one go: what a core's cache holds
+
+
 class Cast:
     """The primitives of some frames, laid out for gathering by (frame, member of the cast)."""
 
@@ -131,12 +144,8 @@ class Cast:
         """Take quadrics, boxes [F, N, P, NUM_COLUMNS] and bounding spheres [F, N, 4]."""
         self.num = spheres.shape[1]
         self.spheres = spheres.permute(1, 2, 0).contiguous()  # [N, 4, F]
-        self.quadrics = quadrics.permute(1, 2, 3, 0).contiguous()  # [N, P, C, F]
-        self.boxes = boxes.permute(1, 2, 3, 0).contiguous()
-        self.tables = torch.cat([self.quadrics, self.boxes], 1)
-        self.used = [self.tables[n, :, FRAME].abs().sum((1, 2)).gt(0).tolist() for n in range(self.num)]
-        bites = self.quadrics[:, :, 17].sum(-1) if self.quadrics.shape[1] else torch.zeros(self.num, 0)
-        self.bitten = bites.gt(0).tolist()
+        self.tables = torch.cat([quadrics, boxes], 2).permute(1, 2, 3, 0).contiguous()  # [N, P, C, F]
+        self.members = [_member(table, quadrics.shape[2]) for table in self.tables]
 
     def near(self, n: int, rays: Rays) -> Tensor:
         """Indices of the rays that pass through member n's bounding sphere."""
@@ -148,17 +157,41 @@ class Cast:
 
     def hit(self, n: int, rays: Rays) -> tuple[Tensor, Tensor]:
         """Nearest hit of rays with member n: parameter (FAR where none) and primitive, each [M]."""
-        best = torch.full_like(rays.direction[0], FAR)
-        which = torch.zeros_like(rays.frame)
-        num_quadrics = self.quadrics.shape[1]
-        for p in (p for p, used in enumerate(self.used[n]) if used):
-            if p < num_quadrics:
-                rows = self.tables[n, p, :18].index_select(1, rays.frame)
-                t = _quadric_hit(rows, rays.origin, rays.direction, bitten=self.bitten[n][p])
-            else:
-                t = _box_hit(
-                    self.tables[n, p, FRAME].index_select(1, rays.frame), rays.origin, rays.direction
-                )
-            closer = t < best
-            best, which = torch.where(closer, t, best), torch.where(closer, p, which)
-        return best, which
+        member, most = self.members[n], max(1, MOST_TESTS // max(1, len(self.members[n].numbers)))
+        if len(rays.frame) <= most:
+            return _nearest(member, rays)
+        parts = [
+            _nearest(member, rays[part])
+            for part in torch.arange(len(rays.frame), device=rays.frame.device).split(most)
+        ]
+        return torch.cat([t for t, _ in parts]), torch.cat([which for _, which in parts])
+
+
+def _member(table: Tensor, num_quadrics: int) -> _Member:
+    """Lay out one member of the cast, table [P, C, F]."""
+    numbers = torch.nonzero(table[:, FRAME].abs().sum((1, 2)) > 0).squeeze(1)
+    quadrics, boxes = numbers[numbers < num_quadrics], numbers[numbers >= num_quadrics]
+    columns = table.transpose(0, 1)
+    return _Member(
+        columns[:18, quadrics].contiguous(), columns[FRAME, boxes].contiguous(), numbers,
+        bool((table[quadrics, 17] > 0).any()),
+    )  # fmt: skip
+
+
+def _nearest(member: _Member, rays: Rays) -> tuple[Tensor, Tensor]:
+    """Test all primitives of a member at once."""
+    found = []
+    if member.quadrics.shape[1]:
+        rows = _rows(member.quadrics, rays.frame)
+        found.append(_quadric_hit(rows, rays.origin, rays.direction, bitten=member.bitten))
+    if member.boxes.shape[1]:
+        found.append(_box_hit(_rows(member.boxes, rays.frame), rays.origin, rays.direction))
+    if not found:
+        return torch.full_like(rays.direction[0], FAR), torch.zeros_like(rays.frame)
+    best, which = torch.cat(found).min(0)
+    return best, member.numbers[which]
+
+
+def _rows(table: Tensor, frame: Tensor) -> Tensor:
+    """Gather [columns, P, F] for rays of these frames: [columns, P, M]."""
+    return table.flatten(0, 1).index_select(1, frame).view(*table.shape[:2], -1)
