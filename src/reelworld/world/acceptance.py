@@ -18,6 +18,7 @@ from reelworld.world.things import extent, half_along
 
 VIEW_EVENTS = ("enter", "leave", "go_behind")
 NUDGE = 0.12  # metres: about a pixel
+APART = 0.3  # seconds between two events told in their order
 NEAR = 0.6  # metres between two things that a nudge could bring together
 
 
@@ -36,7 +37,7 @@ def screen_boxes(scene: Scene, trajectory: Trajectory, fps: float) -> np.ndarray
     return out
 
 
-def _overlapping(scene: Scene) -> bool:
+def overlapping(scene: Scene) -> bool:
     """Tell whether two things of the cast stand in each other."""
     for a, b in combinations(scene.cast, 2):
         x, y = b.position[0] - a.position[0], b.position[1] - a.position[1]
@@ -46,31 +47,38 @@ def _overlapping(scene: Scene) -> bool:
     return False
 
 
+def filmed(scene: Scene, num_frames: int, fps: float) -> np.ndarray:
+    """Tell which members of the cast [N] the shot of each frame [T] films: bool [T, N]."""
+    casts = [scene.shot_at(t / fps).cast for t in range(num_frames)]
+    return np.array([[n in cast for n in range(len(scene.cast))] for cast in casts])
+
+
 def _inside(screen: np.ndarray, aspect: float) -> np.ndarray:
     """Tell in which frames [T, N] a thing is well inside the picture."""
     x, y, half, depth = np.moveaxis(screen, -1, 0)
     return (np.abs(x) < aspect + 0.05 - 0.5 * half) & (np.abs(y) < 0.95) & (depth > 2.0)
 
 
-def _in_view(scene: Scene, screen: np.ndarray, inside: np.ndarray) -> bool:
+def _in_view(scene: Scene, screen: np.ndarray, inside: np.ndarray, shown: np.ndarray) -> bool:
     """Everybody must be seen well: nearly always, and in the middle at least if it enters or leaves."""
     crossing = {e.agent for e in scene.events if e.kind in ("enter", "leave")}
     for n in range(len(scene.cast)):
-        half = screen[:, n, 2]
+        seen, half = inside[shown[:, n], n], screen[shown[:, n], n, 2]
         if n in crossing:
-            if not inside[len(inside) // 4 : -len(inside) // 4, n].any():
+            if not seen[len(seen) // 4 : -len(seen) // 4].any():
                 return False
-        elif inside[:, n].mean() < 0.85 or half.max() > 0.75 or half.min() < 0.05:
+        elif not len(seen) or seen.mean() < 0.85 or half.max() > 0.75 or half.min() < 0.05:
             return False
     return True
 
 
 def good_frames(scene: Scene, trajectory: Trajectory, fps: float, aspect: float = 1.0) -> np.ndarray:
-    """Tell which frames [T] show the whole cast before anything has met, been bitten or lit.
+    """Tell which frames [T] show the shot's whole cast before anything has met, been bitten or lit.
 
     A stretch around such a frame can be told without its past.
     """
-    inside = np.all(_inside(screen_boxes(scene, trajectory, fps), aspect), axis=-1)
+    screen = screen_boxes(scene, trajectory, fps)
+    inside = np.all(_inside(screen, aspect) | ~filmed(scene, len(screen), fps), axis=-1)
     return inside & (np.arange(len(inside)) / fps <= first_meeting(trajectory) + 1e-9)
 
 
@@ -80,15 +88,35 @@ def first_meeting(trajectory: Trajectory) -> float:
     return min(lasting, default=np.inf)
 
 
-def _hides(screen: np.ndarray) -> bool:
-    """Tell whether a member of the cast stays hidden behind another for most of the clip."""
+def _hides(screen: np.ndarray, shown: np.ndarray) -> bool:
+    """Tell whether a member of the cast stays hidden behind another for most of the frames with both."""
     for a, b in combinations(range(screen.shape[1]), 2):
-        behind, front = (a, b) if screen[:, a, 3].mean() > screen[:, b, 3].mean() else (b, a)
-        apart = np.abs(screen[:, a, 0] - screen[:, b, 0])
-        covered = apart < np.maximum(screen[:, front, 2] - 0.3 * screen[:, behind, 2], 0)
-        if covered.mean() > 0.4:
+        both = screen[shown[:, a] & shown[:, b]]
+        behind, front = (a, b) if both[:, a, 3].sum() > both[:, b, 3].sum() else (b, a)
+        apart = np.abs(both[:, a, 0] - both[:, b, 0])
+        covered = apart < np.maximum(both[:, front, 2] - 0.3 * both[:, behind, 2], 0)
+        if len(both) and covered.mean() > 0.4:
             return True
     return False
+
+
+def _events_filmed(scene: Scene, trajectory: Trajectory) -> bool:
+    """Tell whether the shot that runs when something happens shows those it happens to."""
+    for e in trajectory.log:
+        parties = {e.agent} if e.patient is None else {e.agent, e.patient}
+        if e.kind != "land" and not parties <= set(scene.shot_at(e.time).cast):
+            return False
+    return True
+
+
+def _in_order(scene: Scene, trajectory: Trajectory) -> bool:
+    """Tell whether what must come after another event does so, clearly."""
+    first: dict[tuple[str, int, int | None], float] = {}
+    for e in trajectory.log:
+        first.setdefault((e.kind, e.agent, e.patient), e.time)
+    times = [first.get((e.kind, e.agent, e.patient), np.inf) for e in scene.events]
+    pairs = [(e.after, n) for n, e in enumerate(scene.events) if e.after is not None]
+    return all(times[later] - times[earlier] >= APART for earlier, later in pairs)
 
 
 def _as_told(scene: Scene, trajectory: Trajectory) -> bool:
@@ -136,16 +164,19 @@ def with_view_events(scene: Scene, trajectory: Trajectory, fps: float, aspect: f
 
 
 def acceptable(scene: Scene, trajectory: Trajectory, fps: float, aspect: float = 1.0) -> bool:
-    """Tell whether a simulated scene is worth filming for pictures of this width over height."""
-    if _overlapping(scene) or not _as_told(scene, trajectory):
+    """Tell whether a simulated scene without overlaps is worth filming, for pictures of this aspect."""
+    if not _as_told(scene, trajectory):
+        return False
+    if not _in_order(scene, trajectory) or not _events_filmed(scene, trajectory):
         return False
     screen = screen_boxes(scene, trajectory, fps)
-    if not _in_view(scene, screen, _inside(screen, aspect)):
+    shown = filmed(scene, len(screen), fps)
+    if not _in_view(scene, screen, _inside(screen, aspect), shown):
         return False
     if len(view_events(scene, screen, fps, aspect)) != sum(e.kind in VIEW_EVENTS for e in scene.events):
         return False
     behind = any(e.kind == "go_behind" for e in scene.events)
-    return (behind or not _hides(screen)) and bool(good_frames(scene, trajectory, fps, aspect).any())
+    return (behind or not _hides(screen, shown)) and bool(good_frames(scene, trajectory, fps, aspect).any())
 
 
 def _close(scene: Scene, trajectory: Trajectory) -> bool:

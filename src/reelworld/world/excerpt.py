@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from reelworld.world.acceptance import good_frames
-from reelworld.world.scene import Camera, Motion, Scene, Thing
+from reelworld.world.scene import Camera, Event, Motion, Scene, Thing
 from reelworld.world.simulate import LogEntry, Trajectory
 
 AIRBORNE = ("fall", "bounce")  # motions that end on the ground
@@ -29,11 +29,18 @@ def stretch(
     rng: np.random.Generator,
     aspect: float = 1.0,
 ) -> range:
-    """Draw `num_frames` frames around a frame that shows everybody before anything has met."""
+    """Draw `num_frames` frames around one that shows its shot's cast before anything has met.
+
+    A stretch that fits into a shot stays within it.
+    """
     total = len(trajectory.position) - 1
     good = np.flatnonzero(good_frames(scene, trajectory, fps, aspect))
     center = int(good[rng.integers(len(good))])
-    first = int(rng.integers(max(0, center - num_frames + 1), min(center, total - num_frames) + 1))
+    shot = scene.shot_at(center / fps)
+    start, end = round(shot.start * fps), min(total, round((shot.start + shot.duration) * fps))
+    if end - start < num_frames:
+        start, end = 0, total
+    first = int(rng.integers(max(start, center - num_frames + 1), min(center, end - num_frames) + 1))
     return range(first, first + num_frames)
 
 
@@ -52,10 +59,32 @@ def excerpt(
     happened = {(e.kind, e.agent, e.patient) for e in within}
     cast = tuple(_as_seen(t, trajectory.position[list(frames), n]) for n, t in enumerate(scene.cast))
     events = tuple(e for e in scene.events if (e.kind, e.agent, e.patient) in happened)
-    told = replace(scene, cast=cast, events=events)
+    shots = tuple(s for s in scene.shots if any(scene.shot_at(k / fps) is s for k in frames))
     if len(frames) == 1:
-        told = replace(told, shots=tuple(replace(s, camera=_held(s.camera)) for s in scene.shots))
-    return told, tuple(within)
+        shots = tuple(replace(s, camera=_held(s.camera)) for s in shots)
+    return _present(replace(scene, cast=cast, events=events, shots=shots), within)
+
+
+def _present(scene: Scene, log: list[LogEntry]) -> tuple[Scene, tuple[LogEntry, ...]]:
+    """Leave out the members whom none of the shots films, and number the others anew."""
+    kept = sorted({n for shot in scene.shots for n in shot.cast})
+    if len(kept) == len(scene.cast):
+        return scene, tuple(log)
+    new: dict[int | None, int | None] = {None: None} | {old: k for k, old in enumerate(kept)}
+    both = [x for x in (*scene.events, *log) if x.agent in new and x.patient in new]
+    events = tuple(
+        replace(e, agent=new[e.agent], patient=new[e.patient], after=None)  # type: ignore[arg-type]
+        for e in both
+        if isinstance(e, Event)
+    )
+    entries = tuple(
+        e._replace(agent=new[e.agent], patient=new[e.patient])  # type: ignore[arg-type]
+        for e in both
+        if isinstance(e, LogEntry)
+    )
+    shots = tuple(replace(s, cast=tuple(kept.index(n) for n in s.cast)) for s in scene.shots)
+    cast = tuple(scene.cast[n] for n in kept)
+    return replace(scene, cast=cast, events=events, shots=shots), entries
 
 
 def _as_seen(thing: Thing, path: np.ndarray) -> Thing:

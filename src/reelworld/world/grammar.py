@@ -1,21 +1,22 @@
 """Samples scene programs by level and split.
 
 Levels: 1 = one or two primitives with one motion each, five camera moves, studio or meadow, day; 2 = all
-things, settings, times and interactions. (Level 3, styles, event order and several shots, is not sampled
-yet.)
+things, settings, times and interactions; 3 = also styles, two events in their order, and one to three shots
+with the same cast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise, permutations
 from math import pi
 from typing import Any
 
 import numpy as np
 
 from reelworld.core.errors import ConfigError
-from reelworld.world.acceptance import acceptable, stable_outcomes, with_view_events
+from reelworld.world.acceptance import acceptable, overlapping, stable_outcomes, with_view_events
 from reelworld.world.scene import (
     COLORS,
     DIRECTIONS,
@@ -29,9 +30,10 @@ from reelworld.world.scene import (
     Thing,
 )
 from reelworld.world.simulate import Trajectory, simulate, speed_of
-from reelworld.world.splits import SPLITS, in_split
+from reelworld.world.splits import HELDOUT_ORDER, SPLITS, in_split
 from reelworld.world.things import extent, half_along
 
+LEVELS = (1, 2, 3)
 MOVES_1 = ("still", "pan_left", "pan_right", "dolly_in", "dolly_out")
 MOVES_2 = (*MOVES_1, "tilt_up", "tilt_down", "orbit_left", "orbit_right", "zoom_in", "zoom_out", "aerial")
 ACTIONS: dict[str, tuple[str, ...]] = {
@@ -59,9 +61,15 @@ PATTERNS = {
 FACING = {"cookie": 0.0}  # what a thing at rest shows the camera; others look at it
 BACK = {"house": 2.0, "tree": 2.0, "ship": 5.8}  # how far behind the stage's middle these stand; ships float
 NEEDS_DIRECTION = ("slide", "roll", "drive", "walk", "run", "drift", "stop")
-DISTANCE = {1: (4.6, 5.4), 2: (5.8, 6.8)}  # of the camera, metres
-DURATION = 2.0
+DISTANCE = {1: (4.6, 5.4), 2: (5.8, 6.8), 3: (5.8, 6.8)}  # of the camera, metres
+STYLES = ("natural", "natural", "historical", "black_and_white", "papercraft", "film_noir")
+ORDERED = ("collide", "push", "knock_over", "bite", "switch_on")  # what can happen first, and what then
+NUM_SHOTS, SHOT_SHARES = (1, 2, 3), (0.5, 0.35, 0.15)
+SHORTEST_SHOT = 0.5  # seconds
+CUTS = 0.125  # seconds: cuts fall between two frames of 8 a second
+DURATION = 2.0  # seconds of a scene, where nobody asks for more
 ATTEMPTS = 400  # draws of one scene before sampling gives up
+AT_ONCE = 96  # programs simulated together: the steps of one cost nearly as much as those of many
 HEADINGS = {"left": pi, "right": 0.0, "toward": -pi / 2, "away": pi / 2}
 
 
@@ -104,14 +112,14 @@ def _seen_turning(thing: Thing) -> Thing:
     return replace(thing, material="striped") if hidden and thing.kind in PRIMITIVES else thing
 
 
-def _place(rng: np.random.Generator, thing: Thing, x: float, y: float) -> Thing:
+def _place(rng: np.random.Generator, thing: Thing, x: float, y: float, duration: float) -> Thing:
     """Put a thing so that the middle of its path is near x, y, facing where it goes."""
     motion = thing.motion
     z = {"fall": rng.uniform(2.0, 2.8), "bounce": rng.uniform(1.4, 2.4)}.get(motion.action, 0.0)
     dx, dy = 0.0, 0.0
     if motion.direction is not None:
         ux, uy, _ = DIRECTIONS[motion.direction]
-        half = 0.5 * speed_of(thing) * (motion.duration or DURATION - motion.start)
+        half = 0.5 * speed_of(thing) * (motion.duration or duration - motion.start)
         dx, dy = -ux * half, -uy * half
     heading = thing.heading
     if motion.action in NEEDS_DIRECTION and thing.kind not in PRIMITIVES and motion.direction:
@@ -157,38 +165,98 @@ def _spots(rng: np.random.Generator, count: int) -> list[tuple[float, float]]:
     return spots
 
 
-def _theme(level: int, rng: np.random.Generator) -> str | None:
-    """Decide whether a scene is about an interaction, and which; kept while the scene is drawn again."""
+def _theme(level: int, split: str, rng: np.random.Generator) -> str | None:
+    """Decide what a scene is about; kept while the scene is drawn again.
+
+    An interaction, two of them in their order ("bite, switch_on"), or (None) things that mind their business.
+    """
+    if level >= 3 and rng.random() < 0.3:
+        orders = [o for o in permutations(ORDERED, 2) if split == "heldout" or o not in HELDOUT_ORDER]
+        return ", ".join(orders[int(rng.integers(len(orders)))])
     return pick(rng, INTERACTIONS) if level >= 2 and rng.random() < 0.5 else None
 
 
 def _program(
-    rng: np.random.Generator, level: int, split: Any, seed: int, theme: str | None, aspect: float
+    rng: np.random.Generator,
+    level: int,
+    split: Any,
+    seed: int,
+    theme: str | None,
+    aspect: float,
+    duration: float,
 ) -> Scene:
     """Draw a scene program without regard to split or view."""
-    if theme is not None:
-        cast, events = _interaction(rng, theme, aspect)
-    else:
+    if theme is None:
         kinds = PRIMITIVES if level == 1 else tuple(ACTIONS)
-        count = (
-            int(rng.choice([1, 2], p=[0.7, 0.3]))
-            if level == 1
-            else int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
-        )
-        cast, events = _ensemble(rng, kinds, count, split == "extrapolate"), ()
+        shares = [0.7, 0.3] if level == 1 else [0.4, 0.4, 0.2]
+        count = 1 + int(rng.choice(len(shares), p=shares))
+        cast, events = _ensemble(rng, kinds, count, split == "extrapolate", duration), ()
+    elif ", " in theme:
+        cast, events = _ordered(rng, theme.split(", "), aspect, duration)
+    else:
+        cast, events = _interaction(rng, theme, aspect)
     setting = _setting(rng, level)
     if any(t.kind == "ship" for t in cast):
         setting = replace(setting, place="beach", pattern=pick(rng, PATTERNS["beach"]))
     tallest = max(extent(t)[1] for t in cast)
     camera = _camera(rng, level, round(0.5 + 0.3 * tallest, 3), aspect)
-    shot = Shot(start=0.0, duration=DURATION, camera=camera, cast=tuple(range(len(cast))))
+    if len(cast) > 3:
+        camera = replace(camera, position=tuple(round(1.35 * v, 3) for v in camera.position))  # type: ignore[arg-type]
+    shots = (Shot(start=0.0, duration=duration, camera=camera, cast=tuple(range(len(cast)))),)
+    if level >= 3 and theme not in ("enter", "leave", "go_behind"):
+        shots = _shots(rng, shots[0], cast)
+    style: Any = pick(rng, STYLES) if level >= 3 else "natural"
     return Scene(
-        level=level, split=split, setting=setting, cast=tuple(cast), shots=(shot,), events=events,
-        seed=seed,
+        level=level, split=split, setting=setting, cast=tuple(cast), shots=shots, events=events,
+        style=style, duration=duration, seed=seed,
     )  # fmt: skip
 
 
-def _ensemble(rng: np.random.Generator, kinds: Sequence[str], count: int, beyond: bool) -> list[Thing]:
+def _shots(rng: np.random.Generator, whole: Shot, cast: Sequence[Thing]) -> tuple[Shot, ...]:
+    """Cut a scene into one to three shots: the whole cast first, then near ones, or all from another side."""
+    count = int(rng.choice(NUM_SHOTS, p=SHOT_SHARES))
+    spare = whole.duration - count * SHORTEST_SHOT
+    if count == 1 or spare < 0:
+        return (whole,)
+    cuts = np.sort(rng.uniform(0.0, spare, count - 1)) + SHORTEST_SHOT * np.arange(1, count)
+    starts = [0.0, *(round(float(c) / CUTS) * CUTS for c in cuts), whole.duration]
+    shots = [replace(whole, duration=starts[1])]
+    for start, end in pairwise(starts[1:]):
+        members = whole.cast if rng.random() < 0.4 else (int(rng.integers(len(cast))),)
+        camera = _framing(rng, whole.camera, [cast[n] for n in members], (start + end) / 2)
+        shots.append(Shot(start=start, duration=end - start, camera=camera, cast=members))
+    return tuple(shots)
+
+
+def _framing(rng: np.random.Generator, wide: Camera, cast: Sequence[Thing], time: float) -> Camera:
+    """Frame some things around a moment: from near for one, and from a little aside."""
+    x, y = np.mean([_expected(t, time) for t in cast], axis=0)
+    height = max(extent(t)[1] for t in cast)
+    target = (round(float(x), 3), round(float(y), 3), round(0.3 + 0.4 * height, 3))
+    distance = float(np.hypot(*wide.position[:2]))
+    if len(cast) == 1:
+        distance = float(np.clip(rng.uniform(1.9, 2.6) * max(height, 2.0 * extent(cast[0])[0]), 2.6, 6.5))
+    aside = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.25, 0.5))
+    position = (target[0] + distance * np.sin(aside), target[1] - distance * np.cos(aside))
+    move = pick(rng, ("still", "still", *MOVES_1[1:], "zoom_in", "zoom_out", "orbit_left", "orbit_right"))
+    amount = {"pan": 0.3, "dolly": 0.4, "zoom": 0.6, "orbit": 0.6}.get(move.split("_")[0], 0.0)
+    x, y, z = (round(float(v), 3) for v in (*position, rng.uniform(1.2, 2.2)))
+    return Camera(move=move, position=(x, y, z), target=target, amount=amount, focal=wide.focal)
+
+
+def _expected(thing: Thing, time: float) -> tuple[float, float]:
+    """Where a thing is at a time, if nothing stops it."""
+    x, y, _ = thing.position
+    if thing.motion.direction is None:
+        return x, y
+    ux, uy, _ = DIRECTIONS[thing.motion.direction]
+    moving = min(max(time - thing.motion.start, 0.0), thing.motion.duration or np.inf)
+    return x + ux * speed_of(thing) * moving, y + uy * speed_of(thing) * moving
+
+
+def _ensemble(
+    rng: np.random.Generator, kinds: Sequence[str], count: int, beyond: bool, duration: float
+) -> list[Thing]:
     """Draw things that mind their own business; with `beyond`, one of them leaves the training range."""
     cast, strange = [], int(rng.integers(count)) if beyond else None
     for n, (x, y) in enumerate(_spots(rng, count)):
@@ -196,8 +264,49 @@ def _ensemble(rng: np.random.Generator, kinds: Sequence[str], count: int, beyond
         thing = _seen_turning(replace(_thing(rng, kind), motion=_motion(rng, kind)))
         if n == strange:
             thing = _beyond(rng, thing)
-        cast.append(_place(rng, thing, x, y + BACK.get(kind, 0.0)))
+        cast.append(_place(rng, thing, x, y + BACK.get(kind, 0.0), duration))
     return cast
+
+
+def _ordered(
+    rng: np.random.Generator, kinds: Sequence[str], aspect: float, duration: float
+) -> tuple[list[Thing], tuple[Event, ...]]:
+    """Draw two interactions side by side, the second of which begins when the first is over."""
+    cast: list[Thing] = []
+    events: list[Event] = []
+    windows = ((0.12, 0.3), (0.55, 0.72))  # shares of the scene in which each happens
+    side = float(rng.choice([-1.0, 1.0]))
+    for n, (kind, window) in enumerate(zip(kinds, windows, strict=True)):
+        members, (event,) = _interaction(rng, kind, aspect)
+        agent, patient, event = _at_time(rng, *members, event, duration * float(rng.uniform(*window)))
+        x, y = (1.0 - 2.0 * n) * side * 1.3, 2.2 * n - 0.6
+        base = len(cast)
+        cast += [_moved(agent, x, y), _moved(patient, x, y)]
+        events.append(replace(event, agent=base, patient=base + 1, after=0 if n else None))
+    return cast, tuple(events)
+
+
+def _moved(thing: Thing, x: float, y: float) -> Thing:
+    px, py, pz = thing.position
+    return replace(thing, position=(round(px + x, 4), round(py + y, 4), pz))
+
+
+def _at_time(
+    rng: np.random.Generator, agent: Thing, patient: Thing, event: Event, time: float
+) -> tuple[Thing, Thing, Event]:
+    """Let an interaction happen at a time: acts are told when, movers start when and where they must."""
+    time = round(time, 3)
+    if event.kind in ("bite", "switch_on"):
+        return agent, patient, replace(event, time=time)
+    run_up = min(time, float(rng.uniform(0.3, 0.6)))
+    sign = 1.0 if agent.motion.direction == "right" else -1.0
+    gap = half_along(agent, 0.0) + half_along(patient, 0.0) + speed_of(agent) * run_up
+    x, y, z = patient.position
+    agent = replace(
+        agent, position=(round(x - sign * gap, 4), y, z),
+        motion=replace(agent.motion, start=round(time - run_up, 3)),
+    )  # fmt: skip
+    return agent, patient, event
 
 
 def _interaction(rng: np.random.Generator, kind: str, aspect: float) -> tuple[list[Thing], tuple[Event, ...]]:
@@ -316,12 +425,21 @@ def _rng(seed: int, level: int, split: str, index: int, attempt: int) -> np.rand
     return np.random.default_rng([seed, level, SPLITS.index(split), index, attempt])
 
 
-def draw(seed: int, level: int, split: str, index: int, attempt: int = 0, aspect: float = 1.0) -> Scene:
+def draw(
+    seed: int,
+    level: int,
+    split: str,
+    index: int,
+    attempt: int = 0,
+    aspect: float = 1.0,
+    duration: float = DURATION,
+) -> Scene:
     """Draw programs until one belongs to the split; whether it is worth filming, `sample` decides."""
     rng = _rng(seed, level, split, index, attempt)
-    theme = _theme(level, np.random.default_rng([seed, level, index])) if split != "extrapolate" else None
+    about = np.random.default_rng([seed, level, index])
+    theme = _theme(level, split, about) if split != "extrapolate" else None
     for _ in range(ATTEMPTS):
-        scene = _program(rng, level, split, seed, theme, aspect)
+        scene = _program(rng, level, split, seed, theme, aspect, duration)
         if in_split(scene, split):
             return scene
     raise ConfigError(f"no program of level {level} is in split {split!r} after {ATTEMPTS} draws")
@@ -329,9 +447,9 @@ def draw(seed: int, level: int, split: str, index: int, attempt: int = 0, aspect
 
 def check(level: int, split: str) -> None:
     """Raise ConfigError for a level or split that cannot be sampled."""
-    if level not in (1, 2) or split not in SPLITS:
+    if level not in LEVELS or split not in SPLITS:
         raise ConfigError(
-            f"no scenes of level {level}, split {split!r}; levels are 1 and 2, splits {', '.join(SPLITS)}"
+            f"no scenes of level {level}, split {split!r}; levels are 1, 2 and 3, splits {', '.join(SPLITS)}"
         )
 
 
@@ -347,6 +465,8 @@ def sample(
 ) -> list[tuple[Scene, Trajectory]]:
     """Return the scenes of a split with these indices, simulated; each depends on (seed, index) alone.
 
+    A scene lasts as long as its frames.
+
     Rejects what is badly seen, what does not go as told, and what ends otherwise when everything starts a
     pixel (0.12 m) aside, and draws again. Raises ConfigError for an unknown level or split, and for pictures
     (`aspect`, width over height) in which hardly any scene can be seen whole.
@@ -355,18 +475,31 @@ def sample(
     done: dict[int, tuple[Scene, Trajectory]] = {}
     attempt, open_ = 0, list(indices)
     while open_:
-        if attempt == ATTEMPTS:
+        if attempt >= ATTEMPTS:
             raise ConfigError(
                 f"scene {open_[0]} of level {level} cannot be seen whole in pictures "
                 f"{aspect:.2f} times as wide as high; choose a shape nearer to a square"
             )
-        scenes = [draw(seed, level, split, i, attempt, aspect) for i in open_]
-        trajectories = simulate(scenes, num_frames, fps)
-        kept = [k for k, s in enumerate(scenes) if acceptable(s, trajectories[k], fps, aspect)]
-        stable = stable_outcomes([scenes[k] for k in kept], [trajectories[k] for k in kept], num_frames, fps)
-        for k, good in zip(kept, stable, strict=True):
-            if good:
-                done[open_[k]] = (scenes[k], with_view_events(scenes[k], trajectories[k], fps, aspect))
+        together = range(attempt, attempt + max(1, AT_ONCE // len(open_)))
+        tried = [
+            (i, draw(seed, level, split, i, a, aspect, num_frames / fps)) for i in open_ for a in together
+        ]
+        for i, scene, trajectory in _worth_filming(tried, num_frames, fps, aspect):
+            done.setdefault(i, (scene, with_view_events(scene, trajectory, fps, aspect)))
         open_ = [i for i in open_ if i not in done]
-        attempt += 1
+        attempt = together.stop
     return [done[i] for i in indices]
+
+
+def _worth_filming(
+    tried: Sequence[tuple[int, Scene]], num_frames: int, fps: float, aspect: float
+) -> Iterator[tuple[int, Scene, Trajectory]]:
+    """Simulate scenes together and yield those that are worth filming, in their order."""
+    tried = [(i, scene) for i, scene in tried if not overlapping(scene)]
+    if not tried:
+        return
+    trajectories = simulate([scene for _, scene in tried], num_frames, fps)
+    simulated = [(i, scene, path) for (i, scene), path in zip(tried, trajectories, strict=True)]
+    kept = [x for x in simulated if acceptable(x[1], x[2], fps, aspect)]
+    stable = stable_outcomes([x[1] for x in kept], [x[2] for x in kept], num_frames, fps)
+    yield from (x for x, good in zip(kept, stable, strict=True) if good)

@@ -39,6 +39,7 @@ from reelworld.world.intersect import (
     sub,
     unit,
 )
+from reelworld.world.styles import develop
 from reelworld.world.textures import (
     WALL_DISTANCE,
     Shades,
@@ -69,7 +70,8 @@ class Geometry:
 
     quadrics, boxes [F, N, P, NUM_COLUMNS] (an unused primitive is all zeros); spheres [F, N, 4], bounds of
     the cast (radius 0: absent); lamp [F, 6], position and colour; camera [F, 13], position, right, up,
-    forward and focal length (of the half height); setting [clips, 27]; pattern and backdrop as in `textures`.
+    forward and focal length (of the half height); setting [clips, 27]; pattern and backdrop as in
+    `textures`, style as in `styles`.
     """
 
     quadrics: Tensor
@@ -80,6 +82,7 @@ class Geometry:
     setting: Tensor
     pattern: str
     backdrop: str
+    style: str = "natural"
 
     def to(self, device: torch.device | str) -> Geometry:
         """Move to a device."""
@@ -163,13 +166,15 @@ def _light(geometry: Geometry, cast: Cast, rays: Rays, surface: _Surface) -> tup
     lit, open_sky = _visibility(cast, Rays(rays.frame, start, spread(sun, start)), normal)
     open_sky = open_sky * (0.75 + 0.25 * normal[2])
     direct = facing * lit
+    if geometry.style == "papercraft":  # flat bands of light
+        direct = torch.floor(2.0 * direct + 0.6) / 2.0
     light = add(scale(sun_color, direct), scale(ambient, open_sky))
     if geometry.backdrop == "shops" and bool((geometry.setting[:, SETTING["misc"]][:, 2] > 0).any()):
         light = add(light, neon_light(shades, point[0], point[1]))
     if bool(geometry.lamp[:, 3:].any()):
         light = add(light, _lamp_light(geometry, rays.frame, point, normal))
     color = tuple(a * (s + surface.glow) for a, s in zip(surface.albedo, light, strict=True))
-    if surface.gloss is not None:
+    if surface.gloss is not None and geometry.style != "papercraft":
         half = unit(sub(sun, rays.direction))
         highlight = surface.gloss * dot(normal, half).clamp_min(0.0).pow(60.0) * lit
         color = tuple(c + s * highlight for c, s in zip(color, sun_color, strict=True))
@@ -387,6 +392,10 @@ def render(geometry: Geometry, width: int, height: int, *, antialias: bool = Tru
     color = _display(hits.color).view(*size, 3)
     if antialias:
         _antialias(geometry, cast, color, hits.key.view(size))
+    variant = geometry.setting[:, SETTING["misc"]][:, 0].repeat_interleave(
+        num_frames // len(geometry.setting)
+    )
+    color = develop(color, geometry.style, variant)
     focal = geometry.camera[:, 12, None]
     cosine = (focal * torch.rsqrt((grid * grid).sum(1) + focal * focal)).flatten()
     depth = torch.where(hits.thing == SKY, FAR, hits.t * cosine)

@@ -25,6 +25,8 @@ HELDOUT_MOTIONS = {
     ("dog", "run"),
 }
 HELDOUT_CAMERA = {("dolly_in", "bounce"), ("pan_left", "slide"), ("orbit_left", "walk"), ("zoom_in", "drive")}
+HELDOUT_ORDER = {("bite", "switch_on"), ("push", "knock_over"), ("knock_over", "collide")}  # this, then that
+HELDOUT_SHOTS = {("dog", "2"), ("chair", "3"), ("cube", "3")}  # a kind, and the number of shots
 HELDOUT_CAMERA_EVENTS = {("pan_right", "knock_over"), ("dolly_out", "collide")}
 
 
@@ -35,6 +37,11 @@ def combinations_of(scene: Scene) -> set[tuple[str, str, str]]:
     for shot in scene.shots:
         out |= {("camera", shot.camera.move, t.motion.action) for t in scene.cast}
         out |= {("event", shot.camera.move, e.kind) for e in scene.events}
+    for event in scene.events:
+        if event.after is not None:
+            out.add(("order", scene.events[event.after].kind, event.kind))
+    if len(scene.shots) > 1:
+        out |= {("shots", t.kind, str(len(scene.shots))) for t in scene.cast}
     return out
 
 
@@ -43,6 +50,8 @@ HELDOUT = (
     | {("motion", *c) for c in HELDOUT_MOTIONS}
     | {("camera", *c) for c in HELDOUT_CAMERA}
     | {("event", *c) for c in HELDOUT_CAMERA_EVENTS}
+    | {("order", *c) for c in HELDOUT_ORDER}
+    | {("shots", *c) for c in HELDOUT_SHOTS}
 )
 
 

@@ -103,11 +103,19 @@ def scene_camera(scene: Scene, times: Array) -> Array:
         )
         if during.any():
             rows[during] = camera_path(shot.camera, times[during] - shot.start, shot.duration)
-    return rows
+    return _weave(rows, times, scene.setting.variant) if scene.style == "historical" else rows
 
 
-def setting_row(setting: Setting) -> Array:
-    """Return the setting table's row [27]."""
+def _weave(rows: Array, times: Array, variant: int) -> Array:
+    """Turn the camera a little up, down and aside, as film does in a worn projector's gate."""
+    across = 0.004 * np.sin(5.1 * times + variant) + 0.002 * np.sin(17.3 * times + 2.0 * variant)
+    up = 0.006 * np.sin(7.7 * times + 3.0 * variant) + 0.003 * np.sin(23.9 * times + variant)
+    forward = rows[:, 9:12] + across[:, None] * rows[:, 3:6] + up[:, None] * rows[:, 6:9]
+    return _look_at(rows[:, :3], rows[:, :3] + forward, rows[:, 12])
+
+
+def setting_row(setting: Setting, style: str = "natural") -> Array:
+    """Return the setting table's row [27]; film noir has hard light and deep shadows."""
     ground_a, ground_b, ridge, backdrop = PLACES[setting.place]
     height, sun_color, ambient, zenith, horizon, night = TIMES[setting.time]
     if setting.place == "studio":
@@ -120,6 +128,9 @@ def setting_row(setting: Setting) -> Array:
         sun_color = tuple(0.9 * v for v in sun_color)  # type: ignore[assignment]
     dim = {"day": 1.0, "sunset": 0.55, "night": 0.16}[setting.time] if backdrop != "plain" else 1.0
     ridge = tuple(dim * (0.7 * a + 0.3 * h) for a, h in zip(ridge, horizon, strict=True))  # type: ignore[assignment]
+    if style == "film_noir":
+        sun_color = tuple(1.3 * v for v in sun_color)  # type: ignore[assignment]
+        ambient = tuple(0.4 * v for v in ambient)  # type: ignore[assignment]
     hue = rng.uniform(0.92, 1.08, 3)
     values = {
         "sun": sun, "sun_color": sun_color, "ambient": ambient, "zenith": zenith, "horizon": horizon,
@@ -271,18 +282,18 @@ def build(
             spheres[b, :, n] = bound
     lamp = np.stack([_lamp(s, t, times) for s, t in zip(scenes, trajectories, strict=True)])
     camera = np.stack([scene_camera(s, times) for s in scenes])
-    setting = np.stack([setting_row(s.setting) for s in scenes])
+    setting = np.stack([setting_row(s.setting, s.style) for s in scenes])
     tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32))  # noqa: E731
-    pattern, backdrop = look(scenes[0])
+    pattern, backdrop, style = look(scenes[0])
     return r.Geometry(
         tensor(quadrics), tensor(boxes), tensor(spheres.reshape(-1, most, 4)), tensor(lamp.reshape(-1, 6)),
-        tensor(camera.reshape(-1, 13)), tensor(setting), pattern, backdrop,
+        tensor(camera.reshape(-1, 13)), tensor(setting), pattern, backdrop, style,
     )  # fmt: skip
 
 
-def look(scene: Scene) -> tuple[str, str]:
-    """Return what scenes must share to be rendered together: ground pattern and backdrop."""
-    return scene.setting.pattern, PLACES[scene.setting.place][3]
+def look(scene: Scene) -> tuple[str, str, str]:
+    """Return what scenes must share to be rendered together: ground pattern, backdrop and style."""
+    return scene.setting.pattern, PLACES[scene.setting.place][3], scene.style
 
 
 def _at(t: Trajectory, frames: Sequence[int]) -> Trajectory:

@@ -21,7 +21,7 @@ from reelworld.core.errors import ConfigError
 from reelworld.world import caption, grammar
 from reelworld.world.excerpt import excerpt, stretch
 from reelworld.world.render import render
-from reelworld.world.scene import Scene
+from reelworld.world.scene import LONGEST, Scene
 from reelworld.world.simulate import LogEntry, Trajectory
 from reelworld.world.stage import build, look
 
@@ -51,11 +51,13 @@ class WorldConfig:
             raise ConfigError("seed and the shares of captions must not be negative, nor all shares zero")
         if not 0.0 <= self.raw_errors <= 1.0:
             raise ConfigError("raw_errors is a share between 0 and 1")
+        if self.num_frames > LONGEST * self.fps:
+            raise ConfigError(f"a world clip lasts {LONGEST:g} s at most; give fewer frames")
         grammar.check(self.level, self.split)
         if self.num_frames > self.scene_frames:
             raise ConfigError(
                 f"{self.num_frames} frames at {self.fps:g} fps exceed a scene of {SCENE_SECONDS:g} s; "
-                f"take at most {self.scene_frames} frames or more frames a second"
+                f"take at most {self.scene_frames} frames, more frames a second, or level 3 (longer scenes)"
             )
 
     @property
@@ -65,8 +67,9 @@ class WorldConfig:
 
     @property
     def scene_frames(self) -> int:
-        """Return the frames of a whole scene."""
-        return round(SCENE_SECONDS * self.fps)
+        """Return the frames of a whole scene: two seconds, or at level 3 as long as the clip."""
+        shortest = round(SCENE_SECONDS * self.fps)
+        return max(shortest, self.num_frames) if self.level >= 3 else shortest
 
 
 SCENE_SECONDS = 2.0
