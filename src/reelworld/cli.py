@@ -237,7 +237,9 @@ def words(
 def world_sample(
     out: Annotated[Path, typer.Option(help="Folder for NAME.mp4 and NAME.json.")],
     count: Annotated[int, typer.Option(min=1, help="Clips.")] = 16,
-    level: Annotated[int, typer.Option(help="1: primitives; 2: everything.")] = 2,
+    level: Annotated[
+        int, typer.Option(help="1: primitives; 2: all things; 3: also styles, event order, several shots.")
+    ] = 2,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
     split: Annotated[str, typer.Option(help="train, heldout or extrapolate.")] = "train",
     width: Annotated[int, typer.Option(help="Pixels.")] = 64,

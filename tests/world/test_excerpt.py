@@ -21,8 +21,11 @@ def scenes() -> list[Sampled]:
 
 
 @pytest.mark.parametrize("num_frames", [1, 4, 8, 16])
-def test_captions_of_stretches_are_true(num_frames: int) -> None:
-    config = WorldConfig(level=2, num_frames=num_frames, seed=5, caption_mix=(0.3, 0.3, 0.4), raw_errors=0.0)
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_captions_of_stretches_are_true(level: int, num_frames: int) -> None:
+    config = WorldConfig(
+        level=level, num_frames=num_frames, seed=5, caption_mix=(0.3, 0.3, 0.4), raw_errors=0.0
+    )
     for clip in plan(config, range(40)):
         assert len(clip.frames) == num_frames
         assert not caption.contradictions(clip.caption, clip.told, clip.log), clip.caption
@@ -60,6 +63,16 @@ def test_a_picture_has_no_camera_moves(scenes: list[Sampled]) -> None:
     for clip in _clips(scenes, 1):
         assert clip.told.shots[0].camera.move == "still"
         assert not clip.told.events
+
+
+def test_a_picture_tells_of_the_cast_of_its_shot_alone() -> None:
+    absent = 0
+    for clip in _clips(sample(3, "train", 22, range(80)), 1):
+        cast = clip.scene.shot_at(clip.frames[0] / 8.0).cast
+        assert [t.kind for t in clip.told.cast] == [clip.scene.cast[n].kind for n in sorted(cast)]
+        assert len(clip.told.shots) == 1
+        absent += len(clip.told.cast) < len(clip.scene.cast)
+    assert absent
 
 
 def test_a_whole_scene_is_told_whole(scenes: list[Sampled]) -> None:

@@ -6,23 +6,24 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.world import grammar
-from reelworld.world.acceptance import screen_boxes
+from reelworld.world.acceptance import filmed, screen_boxes
 from reelworld.world.grammar import sample
-from reelworld.world.scene import COLORS, PRIMITIVES, Scene, Thing
-from reelworld.world.simulate import JUMP, TURN, nudged, outcome, simulate, speed_of
+from reelworld.world.scene import COLORS, PRIMITIVES, Scene, Style, Thing
+from reelworld.world.simulate import JUMP, TURN, Trajectory, nudged, outcome, simulate, speed_of
 from reelworld.world.splits import HELDOUT, combinations_of, in_split, is_heldout
 from reelworld.world.things import extent
 
 
 def test_no_heldout_combination_in_train_and_every_atom_present() -> None:
     """1,000 programs of each level here; `benchmarks/world.py` asserts the same of 100,000."""
-    for level in (1, 2):
+    for level in grammar.LEVELS:
         seen: set[tuple[str, str, str]] = set()
         for index in range(1000):
             scene = grammar.draw(3, level, "train", index)
@@ -30,6 +31,8 @@ def test_no_heldout_combination_in_train_and_every_atom_present() -> None:
             seen |= combinations_of(scene)
         atoms = {(kind, position, atom) for kind, *rest in seen for position, atom in enumerate(rest)}
         for kind, first, second in HELDOUT:
+            if level < 3 and kind in ("order", "shots"):
+                continue
             if level == 1 and (first not in (*PRIMITIVES, *grammar.MOVES_1) or kind == "event"):
                 continue
             if level == 1 and second in ("walk", "drive", "run"):
@@ -131,10 +134,45 @@ def test_level_one_is_what_it_says() -> None:
     assert colors == set(COLORS)
 
 
-@pytest.mark.parametrize(("level", "split"), [(0, "train"), (3, "train"), (1, "test")])
+@pytest.mark.parametrize(("level", "split"), [(0, "train"), (4, "train"), (1, "test")])
 def test_unknown_level_or_split(level: int, split: str) -> None:
     with pytest.raises(ConfigError, match="levels are"):
         sample(level, split, 0, [0])
+
+
+@pytest.mark.parametrize("num_frames", [16, 32])
+def test_level_three_has_styles_orders_and_shots(num_frames: int) -> None:
+    found = sample(3, "train", 30, range(80), num_frames=num_frames)
+    scenes = [scene for scene, _ in found]
+    assert {s.style for s in scenes} == set(get_args(Style))
+    assert {len(s.shots) for s in scenes} == {1, 2, 3}
+    assert any(len(s.events) == 2 and s.events[1].after == 0 for s in scenes)
+    for scene, trajectory in found:
+        assert scene.duration == num_frames / 8
+        ends = [shot.start + shot.duration for shot in scene.shots]
+        assert [*ends] == [*(shot.start for shot in scene.shots[1:]), scene.duration]
+        assert min(shot.duration for shot in scene.shots) >= 0.4
+        _check_order(scene, trajectory)
+
+
+def _check_order(scene: Scene, trajectory: Trajectory) -> None:
+    """What must come later does, and the shot that runs shows those it happens to."""
+    log = {(e.kind, e.agent, e.patient): e.time for e in reversed(trajectory.log)}
+    for event in scene.events:
+        time = log[event.kind, event.agent, event.patient]
+        assert {event.agent, event.patient} - {None} <= set(scene.shot_at(time).cast)
+        if event.after is not None:
+            first = scene.events[event.after]
+            assert time >= log[first.kind, first.agent, first.patient] + 0.3
+
+
+def test_every_shot_shows_its_cast() -> None:
+    for scene, trajectory in sample(3, "train", 31, range(40)):
+        screen, shown = screen_boxes(scene, trajectory, 8.0), filmed(scene, 16, 8.0)
+        crossing = {e.agent for e in scene.events if e.kind in ("enter", "leave")}
+        for n in set(range(len(scene.cast))) - crossing:
+            inside = np.abs(screen[shown[:, n], n, :2]) < 1.05
+            assert inside.all(-1).mean() >= 0.85
 
 
 def test_what_is_round_and_turns_is_striped() -> None:

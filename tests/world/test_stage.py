@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor
 
 from reelworld.world.render import render
-from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
+from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Style, Thing
 from reelworld.world.simulate import simulate
 from reelworld.world.stage import build
 
@@ -91,3 +94,37 @@ def test_fine_ground_keeps_its_contrast_in_large_pictures() -> None:
         ground = thing[0] == 0
         contrast.append(float(color[0].mean(-1)[ground].std()))
     assert contrast[1] > contrast[0]
+
+
+def test_styles_look_like_what_they_are() -> None:
+    setting = Setting(place="meadow", pattern="grass")
+    scene = _scene(Thing(kind="ball", color="red", material="shiny"), setting=setting)
+    films = {style: _film(replace(scene, style=style))[0] for style in get_args(Style)}
+    natural = films["natural"]
+    assert float((natural[..., 0] - natural[..., 2]).abs().max()) > 0.3
+    for style in ("black_and_white", "film_noir"):
+        gray = films[style]
+        assert torch.equal(gray[..., 0], gray[..., 1])
+        assert torch.equal(gray[..., 1], gray[..., 2])
+    sepia = films["historical"]
+    assert bool((sepia[..., 0] >= sepia[..., 2] - 1e-6).all())
+    assert float((sepia[3] - sepia[4]).abs().mean()) > 0.01  # flicker and grain, of a scene at rest
+    assert float((films["papercraft"][3] - films["papercraft"][4]).abs().mean()) < 1e-6
+    corner, middle = films["film_noir"][:, :6, :6].mean(), films["film_noir"][:, 8:14, 29:35].mean()
+    assert float(middle) > 1.5 * float(corner)
+    assert all(
+        torch.equal(_film(replace(scene, style=s))[1], _film(scene)[1]) for s in ("film_noir", "papercraft")
+    )
+
+
+def test_a_cut_changes_the_picture_and_who_is_in_it() -> None:
+    ball, cube = Thing(kind="ball", color="red", position=(-1.2, 0.0, 0.0)), Thing(kind="cube", color="blue")
+    near = Camera(position=(0.5, -4.0, 1.5), target=(0.0, 0.0, 0.7), focal=1.75)
+    first = Shot(start=0.0, duration=1.0, camera=Camera(focal=1.75), cast=(0, 1))
+    second = Shot(start=1.0, duration=1.0, camera=near, cast=(1,))
+    color, thing = _film(replace(_scene(ball, cube), shots=(first, second)))
+    assert [1 in frame for frame in thing] == [True] * 8 + [False] * 8
+    assert all(2 in frame for frame in thing)
+    steps = (color[1:] - color[:-1]).abs().mean((1, 2, 3))
+    assert int(steps.argmax()) == 7
+    assert float(steps[7]) > 10 * float(steps[[*range(7), *range(8, 15)]].max())

@@ -14,7 +14,7 @@ import torch
 
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.core.video import read
-from reelworld.world import caption
+from reelworld.world import caption, grammar
 from reelworld.world.dataset import read_scene, replay, write_clips
 from reelworld.world.stream import WorldConfig, WorldStream, film, plan
 
@@ -63,7 +63,7 @@ def test_another_process_makes_the_same_bytes() -> None:
 
 def test_captions_of_sampled_scenes_use_known_words_only() -> None:
     known = set(caption.vocabulary())
-    for level in (1, 2):
+    for level in grammar.LEVELS:
         for clip in plan(WorldConfig(level=level, seed=2, caption_mix=(1.0, 1.0, 1.0)), range(60)):
             assert set(caption.tokens(clip.caption)) <= known
 

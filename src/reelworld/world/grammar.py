@@ -68,7 +68,8 @@ NUM_SHOTS, SHOT_SHARES = (1, 2, 3), (0.5, 0.35, 0.15)
 SHORTEST_SHOT = 0.5  # seconds
 CUTS = 0.125  # seconds: cuts fall between two frames of 8 a second
 DURATION = 2.0  # seconds of a scene, where nobody asks for more
-ATTEMPTS = 400  # draws of one scene before sampling gives up
+DRAWS = 400  # of a program, before a split is given up
+ATTEMPTS = 400  # scenes tried for one index, before sampling gives up
 AT_ONCE = 96  # programs simulated together: the steps of one cost nearly as much as those of many
 HEADINGS = {"left": pi, "right": 0.0, "toward": -pi / 2, "away": pi / 2}
 
@@ -438,11 +439,11 @@ def draw(
     rng = _rng(seed, level, split, index, attempt)
     about = np.random.default_rng([seed, level, index])
     theme = _theme(level, split, about) if split != "extrapolate" else None
-    for _ in range(ATTEMPTS):
+    for _ in range(DRAWS):
         scene = _program(rng, level, split, seed, theme, aspect, duration)
         if in_split(scene, split):
             return scene
-    raise ConfigError(f"no program of level {level} is in split {split!r} after {ATTEMPTS} draws")
+    raise ConfigError(f"no program of level {level} is in split {split!r} after {DRAWS} draws")
 
 
 def check(level: int, split: str) -> None:

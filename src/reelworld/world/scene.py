@@ -4,8 +4,7 @@ A scene is a tree of frozen dataclasses. It is all that pixels, captions and gro
 goes through JSON without loss, and a seed names it. Units: metres, seconds, radians. The world has x to the
 right, y away from a camera that looks north, z up; the ground is z = 0.
 
-Level 3 (styles, ordered events, several shots) lives in the same program: `Scene.style`, `Event.after` and
-`Scene.shots`; the grammar fills these when it samples at level 3.
+Styles, ordered events and several shots (level 3) are `Scene.style`, `Event.after` and `Scene.shots`.
 """
 
 from __future__ import annotations
