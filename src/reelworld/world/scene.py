@@ -83,6 +83,7 @@ class Thing:
     position: Vec = (0.0, 0.0, 0.0)
     heading: float = 0.0  # radians, 0 faces right, pi/2 faces away from the camera
     scale: float = 1.0  # beyond the two sizes, only in `extrapolate`
+    floor: float = 0.0  # height of what it stands or floats on, if that is not the ground
     motion: Motion = field(default_factory=Motion)
 
 
@@ -179,8 +180,8 @@ def _faults(scene: Scene) -> Iterator[str]:
     if not 0.1 <= scene.duration <= LONGEST:
         yield f"it lasts {scene.duration:g} s; give 0.1 to {LONGEST:g} s"
     for n, thing in enumerate(scene.cast):
-        if min(thing.scale, thing.motion.rate) <= 0 or thing.position[2] < 0:
-            yield f"thing {n} needs a scale and rate above 0, and may not lie below the ground"
+        if min(thing.scale, thing.motion.rate) <= 0 or thing.position[2] < thing.floor:
+            yield f"thing {n} needs a scale and rate above 0, and may not lie below its floor"
     if not scene.shots or scene.shots[0].start != 0:
         yield "its first shot must start at 0 s"
     for n, shot in enumerate(scene.shots):

@@ -83,6 +83,7 @@ class _Constants:
     front: Array
     side: Array
     height: Array
+    floor: Array
     mass: Array
     round: Array
     bounce: Array
@@ -141,6 +142,7 @@ def _set_up(scenes: Sequence[Scene]) -> tuple[_Constants, _State]:
         front=pad(lambda t: halves(t)[0]),
         side=pad(lambda t: halves(t)[1]),
         height=pad(lambda t: extent(t)[1]),
+        floor=pad(lambda t: t.floor),
         mass=pad(mass, 1.0),
         round=pad(lambda t: body(t.kind).round) > 0,
         bounce=pad(lambda t: BOUNCE[t.material] if t.motion.action == "bounce" else THUD),
@@ -175,7 +177,7 @@ def _set_up(scenes: Sequence[Scene]) -> tuple[_Constants, _State]:
 def _drive(c: _Constants, s: _State, time: float) -> None:
     """Set the speed of what moves by its own will; slow down what no longer does."""
     active = (time >= c.start) & (time < c.end) & (c.radius > 0)
-    grounded = (s.position[..., 2] <= 1e-9) & (s.velocity[..., 2] <= 1e-9)
+    grounded = (s.position[..., 2] <= c.floor + 1e-9) & (s.velocity[..., 2] <= 1e-9)
     moving = (c.target != 0).any(-1)
     will = active & s.driven & moving
     s.velocity[..., :2] = np.where(will[..., None], c.target[..., :2], s.velocity[..., :2])
@@ -191,11 +193,11 @@ def _drive(c: _Constants, s: _State, time: float) -> None:
 
 def _advance(c: _Constants, s: _State, time: float) -> None:
     """Semi-implicit Euler under gravity; what reaches the ground turns round, with the speed it had there."""
-    aloft = (s.position[..., 2] > 0) | (s.velocity[..., 2] > 0)
+    aloft = (s.position[..., 2] > c.floor) | (s.velocity[..., 2] > 0)
     s.velocity[..., 2] -= np.where(aloft, GRAVITY / RATE, 0.0)
     s.position += s.velocity / RATE
     s.travel += (s.velocity[..., 0] * np.cos(s.course) + s.velocity[..., 1] * np.sin(s.course)) / RATE
-    under = s.position[..., 2] < 0
+    under = s.position[..., 2] < c.floor
     if under.any():
         _land(c, s, time, under)
     falling = s.tilt_rate > 0
@@ -207,14 +209,14 @@ def _advance(c: _Constants, s: _State, time: float) -> None:
 def _land(c: _Constants, s: _State, time: float, under: Array) -> None:
     """Bounce: v' = e sqrt(v^2 - 2 g depth), the speed at which the ground was crossed, times restitution."""
     down = s.velocity[..., 2]
-    crossing = np.sqrt(np.maximum(down**2 - 2 * GRAVITY * np.maximum(-s.position[..., 2], 0.0), 0.0))
+    crossing = np.sqrt(np.maximum(down**2 - 2 * GRAVITY * np.maximum(c.floor - s.position[..., 2], 0.0), 0.0))
     up = c.bounce * crossing
     up = np.where(up < 0.25, 0.0, up)
     for b, n in zip(*np.nonzero(under & (crossing > 0.4)), strict=True):
         impulse = c.mass[b, n] * (crossing[b, n] + up[b, n])
         s.log[b].append(LogEntry("land", time, int(n), None, float(impulse)))
     s.velocity[..., 2] = np.where(under, up, down)
-    s.position[..., 2] = np.where(under, 0.0, s.position[..., 2])
+    s.position[..., 2] = np.where(under, c.floor, s.position[..., 2])
 
 
 def _contacts(c: _Constants, s: _State, time: float) -> None:

@@ -28,7 +28,7 @@ def develop(color: Tensor, style: str, variant: Tensor) -> Tensor:
         dark = _contrast(gray, 1.0) * _vignette(gray, 0.75)
         return (dark + 0.03 * _grain(gray, variant)).clamp_(0.0, 1.0).expand_as(color)
     faded = 0.12 + 0.78 * _contrast(gray, 0.3)
-    old = faded * _flicker(gray, variant) * _vignette(gray, 0.45) + 0.09 * _grain(gray, variant)
+    old = faded * _flicker(gray, variant) * _vignette(gray, 0.45) + 0.06 * _grain(gray, variant)
     return (old * color.new_tensor(SEPIA)).clamp_(0.0, 1.0)
 
 
