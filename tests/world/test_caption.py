@@ -24,6 +24,7 @@ from reelworld.world.caption import (
     vocabulary,
 )
 from reelworld.world.facts import Fact, happenings
+from reelworld.world.naming import COLORED, COLORLESS
 from reelworld.world.scene import (
     COLORS,
     PRIMITIVES,
@@ -199,6 +200,8 @@ def due(scene: Scene, log: list[Entry]) -> set[Fact]:
         )
         and (fact.name, fact.args[-1]) not in usual
     }
+    if scene.style in COLORLESS:
+        told = {fact for fact in told if fact.name not in COLORED}
     told |= {f for f in true if f.name in ("place", "time")}
     if setting.place == "studio" or setting.pattern != "plain":
         told.add(Fact("pattern", (setting.pattern,)))
@@ -314,3 +317,15 @@ def test_phrases_name_one_atom_each() -> None:
 def test_conjugation(base: str, forms: tuple[str, str]) -> None:
     verb = words.conjugate(base)
     assert (verb.s, verb.ing) == forms
+
+
+@pytest.mark.parametrize("style", ["historical", "black_and_white", "film_noir"])
+def test_films_without_colour_are_told_without(style: Style) -> None:
+    person = Thing(kind="person", color="red", second_color="blue", hat="green", position=(-1.5, 0.0, 0.0))
+    scene = film(person, Thing(kind="ball", color="red"), Thing(kind="ball", color="blue"), style=style)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        for written in (descriptive(scene, (), rng), short(scene, (), rng)):
+            facts_said = parse(written.text).facts
+            assert not [f for f in facts_said if f.name in ("color", "second_color", "hat")], written.text
+            assert not contradictions(written.text, scene, ())

@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from reelworld.world import words
 from reelworld.world.dice import Dice, weighted
 from reelworld.world.facts import has_speed
-from reelworld.world.scene import Scene
+from reelworld.world.scene import Scene, Thing
 from reelworld.world.verbs import Form, Manner, sort_of, verb_phrases
 
 FULL = ("size", "material", "color", "second_color", "hat")
+COLORED = ("color", "second_color", "hat")  # what a film without colours does not show
+COLORLESS = ("historical", "black_and_white", "film_noir")
 DISTINCT: tuple[tuple[str, ...], ...] = (
     (),
     ("color",),
@@ -54,8 +56,13 @@ class Teller:
         self.told: dict[int, tuple[str, ...]] = {}  # things introduced, with the attributes stated
         self._says_matte = dice.chance(0.15)  # the usual material goes without saying
         self._words: dict[tuple[int, str], str] = {}
-        self._looks = [(t.kind, t.color, t.size, t.material, t.second_color, t.hat) for t in scene.cast]
+        self._unseen = COLORED if scene.style in COLORLESS else ()
+        self._looks = [(t.kind, *(self._seen(t, name) for name in FULL)) for t in scene.cast]
         self._motions = [Manner(t.motion.action, t.motion.direction, t.motion.speed) for t in scene.cast]
+
+    def _seen(self, thing: Thing, name: str) -> str | None:
+        """Return an attribute, None where the picture does not show it."""
+        return None if name in self._unseen else getattr(thing, name)
 
     def look(self, i: int) -> tuple[str | None, ...]:
         """Return all that a description of a thing can state."""
@@ -105,7 +112,7 @@ class Teller:
         thing = self.scene.cast[i]
         says_matte = self._says_matte and thing.kind in words.PRIMITIVES
         silent = "material" if thing.material == "matte" and not says_matte else ""
-        hidden = () if thing.kind in words.PARTS else ("second_color",)
+        hidden = (*self._unseen, *(() if thing.kind in words.PARTS else ("second_color",)))
         full = tuple(n for n in FULL if n != silent and n not in hidden and getattr(thing, n) is not None)
         return tuple(name for name in full if self.dice.chance(OFTEN[name])) if self.brief else full
 
