@@ -85,8 +85,7 @@ def _gold_rush() -> Program:
     )  # fmt: skip
     camera = Camera(move="aerial", position=(0.0, -9.0, 6.6), target=(0.0, 1.6, 0.8), focal=1.6, amount=3.0)
     return Program(
-        "Historical footage. A tall person in a black suit and a black hat walks to the left. "
-        "There is a large orange house, a large yellow house and a large white house. "
+        "Historical footage. A tall person walks to the left. There are three large houses. "
         "The camera flies overhead. The scene is a desert by day.",
         _scene((walker, *houses), camera, Setting(place="desert", time="day", variant=3), style="historical"),
     )
