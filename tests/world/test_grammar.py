@@ -14,6 +14,7 @@ import pytest
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.world import grammar
 from reelworld.world.acceptance import filmed, screen_boxes
+from reelworld.world.framing import MOVES_1
 from reelworld.world.grammar import sample
 from reelworld.world.scene import COLORS, PRIMITIVES, Scene, Style, Thing
 from reelworld.world.simulate import JUMP, TURN, Trajectory, nudged, outcome, simulate, speed_of
@@ -33,7 +34,7 @@ def test_no_heldout_combination_in_train_and_every_atom_present() -> None:
         for kind, first, second in HELDOUT:
             if level < 3 and kind in ("order", "shots"):
                 continue
-            if level == 1 and (first not in (*PRIMITIVES, *grammar.MOVES_1) or kind == "event"):
+            if level == 1 and (first not in (*PRIMITIVES, *MOVES_1) or kind == "event"):
                 continue
             if level == 1 and second in ("walk", "drive", "run"):
                 continue
@@ -128,7 +129,7 @@ def test_level_one_is_what_it_says() -> None:
         assert {t.kind for t in scene.cast} <= set(PRIMITIVES)
         assert scene.setting.place in ("studio", "meadow")
         assert scene.setting.time == "day"
-        assert scene.shots[0].camera.move in grammar.MOVES_1
+        assert scene.shots[0].camera.move in MOVES_1
         assert not scene.events
         colors |= {t.color for t in scene.cast}
     assert colors == set(COLORS)
