@@ -18,7 +18,8 @@ def test_prompts_are_true_and_the_cast_is_seen(name: str) -> None:
     clip, rendered, video = replay(scene, width=64, height=64)
     assert not caption.contradictions(prompt, scene, clip.log), prompt
     stated = {f.name for f in caption.parse(prompt).facts}
-    assert {"kind", "color", "camera", "place", "time"} <= stated
+    assert {"kind", "camera", "place", "time"} <= stated
+    assert ("color" in stated) == (scene.style == "natural")
     for n in range(len(scene.cast)):
         assert (rendered.thing == n + 1).sum((1, 2)).gt(8).float().mean() > 0.8, scene.cast[n].kind
     assert video.frames.shape == (16, 64, 64, 3)
