@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from reelworld.world.acceptance import good_frames
-from reelworld.world.scene import Camera, Event, Motion, Scene, Thing
+from reelworld.world.scene import Camera, Motion, Scene, Thing
 from reelworld.world.simulate import LogEntry, Trajectory
 
 AIRBORNE = ("fall", "bounce")  # motions that end on the ground
@@ -71,16 +71,15 @@ def _present(scene: Scene, log: list[LogEntry]) -> tuple[Scene, tuple[LogEntry, 
     if len(kept) == len(scene.cast):
         return scene, tuple(log)
     new: dict[int | None, int | None] = {None: None} | {old: k for k, old in enumerate(kept)}
-    both = [x for x in (*scene.events, *log) if x.agent in new and x.patient in new]
     events = tuple(
         replace(e, agent=new[e.agent], patient=new[e.patient], after=None)  # type: ignore[arg-type]
-        for e in both
-        if isinstance(e, Event)
+        for e in scene.events
+        if e.agent in new and e.patient in new
     )
     entries = tuple(
         e._replace(agent=new[e.agent], patient=new[e.patient])  # type: ignore[arg-type]
-        for e in both
-        if isinstance(e, LogEntry)
+        for e in log
+        if e.agent in new and e.patient in new
     )
     shots = tuple(replace(s, cast=tuple(kept.index(n) for n in s.cast)) for s in scene.shots)
     cast = tuple(scene.cast[n] for n in kept)

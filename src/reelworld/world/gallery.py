@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reelworld.world.scene import Camera, Motion, Scene, Setting, Shot, Thing
+from reelworld.world.scene import Camera, Color, Motion, Scene, Setting, Shot, Thing
 
 
 class Program(NamedTuple):
@@ -55,13 +55,14 @@ def _coffee() -> Program:
     level = 2.66  # metres: the coffee in a cup of more than twice the usual size
     cup = Thing(kind="cup", color="white", heading=0.0, scale=2.2)
     drift = Motion(action="drift", direction="right", speed="slow")
+    plans: tuple[tuple[Color, float, float, float, Motion], ...] = (
+        ("red", -0.5, -0.45, 0.0, drift),
+        ("blue", 0.5, 0.4, 3.14159, Motion(action="drift", direction="left", speed="slow")),
+    )
     ships = [
         Thing(kind="ship", color=color, second_color="white", size="small", scale=0.6, floor=level,
               position=(x, y, level), heading=heading, motion=motion)
-        for color, x, y, heading, motion in (
-            ("red", -0.5, -0.45, 0.0, drift),
-            ("blue", 0.5, 0.4, 3.14159, Motion(action="drift", direction="left", speed="slow")),
-        )
+        for color, x, y, heading, motion in plans
     ]  # fmt: skip
     camera = Camera(
         move="dolly_in", position=(0.0, -5.6, 5.4), target=(0.0, 0.0, 2.3), focal=1.75, amount=0.35
@@ -75,9 +76,12 @@ def _coffee() -> Program:
 
 
 def _gold_rush() -> Program:
+    looks: tuple[tuple[Color, Color, float], ...] = (
+        ("orange", "red", -4.2), ("yellow", "orange", 0.0), ("white", "yellow", 4.2),
+    )  # fmt: skip
     houses = [
         Thing(kind="house", color=color, second_color=roof, position=(x, 3.6, 0.0), heading=-1.57)
-        for color, roof, x in (("orange", "red", -4.2), ("yellow", "orange", 0.0), ("white", "yellow", 4.2))
+        for color, roof, x in looks
     ]  # fmt: skip
     walker = Thing(
         kind="person", color="black", second_color="black", hat="black", position=(1.2, -0.6, 0.0),
@@ -93,15 +97,15 @@ def _gold_rush() -> Program:
 
 def _snow_dogs() -> Program:
     run = Motion(action="run", direction="right", speed="medium")
-    dogs = [
-        Thing(kind="dog", color=color, size=size, position=(x, y, 0.0), heading=0.0, motion=run)
-        for color, size, x, y in (("yellow", "large", -2.4, 0.6), ("white", "small", -1.2, -1.2))
-    ]  # type: ignore[arg-type]
+    dogs = (
+        Thing(kind="dog", color="yellow", position=(-2.4, 0.6, 0.0), heading=0.0, motion=run),
+        Thing(kind="dog", color="white", size="small", position=(-1.2, -1.2, 0.0), heading=0.0, motion=run),
+    )
     camera = Camera(position=(0.0, -6.0, 1.5), target=(0.0, 0.0, 0.8), focal=1.75)
     return Program(
         "A large yellow dog and a small white dog run to the right. The camera stays still. "
         "The scene is a snowy landscape by day.",
-        _scene(tuple(dogs), camera, Setting(place="snow", time="day", pattern="grass", variant=8)),
+        _scene(dogs, camera, Setting(place="snow", time="day", pattern="grass", variant=8)),
     )
 
 

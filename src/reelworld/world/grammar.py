@@ -160,11 +160,12 @@ def _program(
     duration: float,
 ) -> Scene:
     """Draw a scene program without regard to split or view."""
+    events: tuple[Event, ...] = ()
     if theme is None:
         kinds = PRIMITIVES if level == 1 else tuple(ACTIONS)
         shares = [0.7, 0.3] if level == 1 else [0.4, 0.4, 0.2]
         count = 1 + int(rng.choice(len(shares), p=shares))
-        cast, events = _ensemble(rng, kinds, count, split == "extrapolate", duration), ()
+        cast = _ensemble(rng, kinds, count, split == "extrapolate", duration)
     elif ", " in theme:
         cast, events = _ordered(rng, theme.split(", "), aspect, duration)
     else:
@@ -176,7 +177,7 @@ def _program(
     view = camera(rng, level, round(0.5 + 0.3 * tallest, 3), aspect)
     if len(cast) > 3:
         view = replace(view, position=tuple(round(1.35 * v, 3) for v in view.position))  # type: ignore[arg-type]
-    takes = (Shot(start=0.0, duration=duration, camera=view, cast=tuple(range(len(cast)))),)
+    takes: tuple[Shot, ...] = (Shot(start=0.0, duration=duration, camera=view, cast=tuple(range(len(cast)))),)
     if level >= 3 and theme not in ("enter", "leave", "go_behind"):
         takes = shots(rng, takes[0], cast)
     style: Any = pick(rng, STYLES) if level >= 3 else "natural"
@@ -209,8 +210,9 @@ def _ordered(
     windows = ((0.12, 0.3), (0.55, 0.72))  # shares of the scene in which each happens
     side = float(rng.choice([-1.0, 1.0]))
     for n, (kind, window) in enumerate(zip(kinds, windows, strict=True)):
-        members, (event,) = _interaction(rng, kind, aspect)
-        agent, patient, event = _at_time(rng, *members, event, duration * float(rng.uniform(*window)))
+        (agent, patient), (event,) = _interaction(rng, kind, aspect)
+        time = duration * float(rng.uniform(*window))
+        agent, patient, event = _at_time(rng, agent, patient, event, time)
         x, y = (1.0 - 2.0 * n) * side * 1.3, 2.2 * n - 0.6
         base = len(cast)
         cast += [_moved(agent, x, y), _moved(patient, x, y)]
