@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -73,7 +74,14 @@ def take(a: Vector, index: Tensor) -> Vector:
 
 def put(a: Vector, index: Tensor, values: Vector) -> None:
     for target, value in zip(a, values, strict=True):
-        target[index] = value
+        target.scatter_(0, index, value)
+
+
+def where_true(mask: Tensor) -> Tensor:
+    """Return the indices at which a flat mask is true; on a CPU NumPy finds them much faster than torch."""
+    if mask.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(mask.numpy()))
+    return torch.nonzero(mask).squeeze(1)
 
 
 def affine(m: Tensor, p: Vector, *, point: bool) -> Vector:
@@ -144,8 +152,15 @@ class Cast:
         """Take quadrics, boxes [F, N, P, NUM_COLUMNS] and bounding spheres [F, N, 4]."""
         self.num = spheres.shape[1]
         self.spheres = spheres.permute(1, 2, 0).contiguous()  # [N, 4, F]
-        self.tables = torch.cat([quadrics, boxes], 2).permute(1, 2, 3, 0).contiguous()  # [N, P, C, F]
-        self.members = [_member(table, quadrics.shape[2]) for table in self.tables]
+        tables = torch.cat([quadrics, boxes], 2)  # [F, N, P, C]
+        self.rows, self.counts = tables.flatten(0, 2), tables.shape[1:3]
+        self.members = [_member(table, quadrics.shape[2]) for table in tables.permute(1, 2, 3, 0)]
+
+    def of(self, member: Tensor, primitive: Tensor, frame: Tensor) -> Tensor:
+        """Return the columns [C, M] of the primitives that rays of these frames met."""
+        members, primitives = self.counts
+        row = (frame * members + member) * primitives + primitive
+        return self.rows.index_select(0, row).T.contiguous()
 
     def near(self, n: int, rays: Rays) -> Tensor:
         """Indices of the rays that pass through member n's bounding sphere."""
@@ -153,7 +168,7 @@ class Cast:
         to = sub((sphere[0], sphere[1], sphere[2]), rays.origin)
         along = dot(to, rays.direction)
         inside = dot(to, to) - along * along < sphere[3] * sphere[3]
-        return torch.nonzero(inside & (along > -sphere[3])).squeeze(1)
+        return where_true(inside & (along > -sphere[3]))
 
     def hit(self, n: int, rays: Rays) -> tuple[Tensor, Tensor]:
         """Nearest hit of rays with member n: parameter (FAR where none) and primitive, each [M]."""
@@ -189,7 +204,7 @@ def _nearest(member: _Member, rays: Rays) -> tuple[Tensor, Tensor]:
     if not found:
         return torch.full_like(rays.direction[0], FAR), torch.zeros_like(rays.frame)
     best, which = torch.cat(found).min(0)
-    return best, member.numbers[which]
+    return best, member.numbers.index_select(0, which)
 
 
 def _rows(table: Tensor, frame: Tensor) -> Tensor:

@@ -37,7 +37,9 @@ from reelworld.world.intersect import (
     scale,
     spread,
     sub,
+    take,
     unit,
+    where_true,
 )
 from reelworld.world.styles import develop
 from reelworld.world.textures import (
@@ -105,7 +107,7 @@ class Geometry:
             return lambda name: tuple(row[SETTING[name]])
         clip = frame // (len(self.camera) // len(self.setting))
         columns = self.setting.T.contiguous()
-        return lambda name: tuple(columns[SETTING[name]][:, clip])
+        return lambda name: tuple(columns[SETTING[name]].index_select(1, clip))
 
 
 def _stack(tables: Sequence[Tensor]) -> Tensor:
@@ -134,10 +136,10 @@ def _visibility(cast: Cast, rays: Rays, normal: Vector) -> tuple[Tensor, Tensor]
         facing = (dot(to, normal) * torch.rsqrt(squared)).clamp_min_(0.0)
         hidden += facing * (0.8 * squared_radius / squared).clamp_max_(1.0)
         along = dot(to, rays.direction)
-        near = torch.nonzero((squared - along * along < squared_radius) & (along > -center[3])).squeeze(1)
+        near = where_true((squared - along * along < squared_radius) & (along > -center[3]))
         if len(near):
-            blocked = cast.hit(n, rays[near])[0] < FAR
-            free[near[blocked]] = 0.0
+            blocked = near.index_select(0, where_true(cast.hit(n, rays[near])[0] < FAR))
+            free.scatter_(0, blocked, 0.0)
     return free, 1.0 - 0.7 * hidden.clamp_max_(1.0)
 
 
@@ -221,12 +223,13 @@ def _haze(geometry: Geometry, frame: Tensor, color: Vector, t: Tensor, strength:
 
 
 class _Hits:
-    """Per-ray results, filled in stage by stage."""
+    """Per-ray results, filled in stage by stage; at first rays that go down meet the ground."""
 
     def __init__(self, rays: Rays, pixel: float) -> None:
         like, self.pixel = rays.direction[0], pixel
-        self.t = torch.full_like(like, FAR)
-        self.thing = torch.full_like(rays.frame, SKY)
+        down = rays.direction[2] < -2e-3
+        self.t = torch.where(down, -rays.origin[2] / rays.direction[2], FAR)
+        self.thing = torch.where(down, GROUND, SKY)
         self.primitive = torch.full_like(rays.frame, -1)
         self.color: Vector = (torch.empty_like(like), torch.empty_like(like), torch.empty_like(like))
         self.part = torch.zeros_like(like)
@@ -234,10 +237,7 @@ class _Hits:
 
 
 def _nearest(geometry: Geometry, cast: Cast, rays: Rays, hits: _Hits) -> None:
-    """Find what each ray meets first: ground, wall, then the members of the cast."""
-    down = torch.nonzero(rays.direction[2] < -2e-3).squeeze(1)
-    hits.t[down] = -rays.origin[2][down] / rays.direction[2][down]
-    hits.thing[down] = GROUND
+    """Find what each ray meets before the ground: a wall, then the members of the cast."""
     if geometry.backdrop == "shops":
         t = (WALL_DISTANCE - rays.origin[1]) / (rays.direction[1] + 1e-12)
         x, z = rays.origin[0] + t * rays.direction[0], rays.origin[2] + t * rays.direction[2]
@@ -249,31 +249,37 @@ def _nearest(geometry: Geometry, cast: Cast, rays: Rays, hits: _Hits) -> None:
         if not len(near):
             continue
         t, primitive = cast.hit(n, rays[near])
-        closer = t < hits.t[near]
-        near = near[closer]
-        hits.t[near], hits.primitive[near], hits.thing[near] = t[closer], primitive[closer], n + 1
+        closer = where_true(t < hits.t.index_select(0, near))
+        near = near.index_select(0, closer)
+        hits.t.scatter_(0, near, t.index_select(0, closer))
+        hits.primitive.scatter_(0, near, primitive.index_select(0, closer))
+        hits.thing.scatter_(0, near, n + 1)
 
 
 def _shade(geometry: Geometry, cast: Cast, rays: Rays, hits: _Hits) -> None:
     """Give every ray its colour, stage by stage."""
-    far = torch.nonzero(hits.thing == SKY).squeeze(1)
-    sky_rays = rays[far]
-    put(hits.color, far, sky(geometry.backdrop, geometry.shades(sky_rays.frame), sky_rays.direction))
+    far = where_true(hits.thing == SKY)
+    shades = geometry.shades(rays.frame.index_select(0, far))
+    put(hits.color, far, sky(geometry.backdrop, shades, take(rays.direction, far)))
     for stage, surface in ((GROUND, _on_ground), (WALL, _on_wall), (1, _on_cast)):
-        chosen = torch.nonzero(hits.thing >= 1 if stage == 1 else hits.thing == stage).squeeze(1)
+        chosen = where_true(hits.thing >= 1 if stage == 1 else hits.thing == stage)
         if not len(chosen):
             continue
-        some, t = rays[chosen], hits.t[chosen]
+        some, t = rays[chosen], hits.t.index_select(0, chosen)
         met = surface(geometry, cast, some, t, hits, chosen)
         color, lit = _light(geometry, cast, some, met)
         put(hits.color, chosen, _haze(geometry, some.frame, color, t, 0.4 if stage == 1 else 1.0))
-        hits.key[chosen] += lit
+        hits.key.scatter_add_(0, chosen, lit)
     hits.key += 8.0 * hits.thing + 512.0 * hits.part
 
 
 def _on_ground(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
     point = rays.at(t)
-    footprint = t * hits.pixel / (g.camera[:, 12][rays.frame] * rays.direction[2].abs().clamp_min(0.05))
+    footprint = (
+        t
+        * hits.pixel
+        / (g.camera[:, 12].index_select(0, rays.frame) * rays.direction[2].abs().clamp_min(0.05))
+    )
     color = ground(g.pattern, g.backdrop, g.shades(rays.frame), point[0], point[1], footprint)
     zero, one = t.new_zeros(()), t.new_ones(())
     return _Surface(point, (zero, zero, one), color, 0.0, None)
@@ -287,12 +293,13 @@ def _on_wall(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen
 
 def _on_cast(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen: Tensor) -> _Surface:
     point = rays.at(t)
-    rows = cast.tables[hits.thing[chosen] - 1, hits.primitive[chosen], :, rays.frame].T.contiguous()
+    member, primitive = hits.thing.index_select(0, chosen) - 1, hits.primitive.index_select(0, chosen)
+    rows = cast.of(member, primitive, rays.frame)
     normal, local = _normal(rows, point)
     stripe = _stripes(rows, local)
     albedo = choose(stripe, tuple(rows[STRIPE]), tuple(rows[COLOR]))
-    hits.part[chosen] = rows[PART]
-    hits.key[chosen] += 2.0 * stripe
+    hits.part.scatter_(0, chosen, rows[PART])
+    hits.key.scatter_add_(0, chosen, 2.0 * stripe)
     return _Surface(point, normal, albedo, rows[GLOW], rows[GLOSS])
 
 
@@ -323,9 +330,10 @@ def _display(color: Vector) -> Tensor:
     return _display_table(root.device).index_select(0, index.flatten()).view(index.shape)
 
 
-def _trace(geometry: Geometry, cast: Cast, frame: Tensor, pixels: Tensor, height: int) -> _Hits:
-    """Trace one ray of each frame index [M] through points [M, 2] of a picture, half height = 1."""
-    camera = geometry.camera.T.contiguous().index_select(1, frame)
+def _trace(
+    geometry: Geometry, cast: Cast, frame: Tensor, camera: Tensor, pixels: Tensor, height: int
+) -> _Hits:
+    """Trace rays of frames [M], with cameras [13, M], through points [M, 2] of a picture, half height = 1."""
     x, y = pixels.unbind(-1)
     direction = tuple(camera[3 + i] * x + camera[6 + i] * y + camera[9 + i] * camera[12] for i in range(3))
     rays = Rays(frame, tuple(camera[:3]), unit(direction))  # type: ignore[arg-type]
@@ -361,7 +369,8 @@ def _antialias(geometry: Geometry, cast: Cast, color: Tensor, key: Tensor) -> No
     offsets = torch.tensor([[-step, -step], [-step, step], [step, -step], [step, step]], device=color.device)
     grid = pixel_grid(width, height).to(color.device)
     pixels = (grid[row * width + column][:, None] + offsets).flatten(0, 1)
-    hits = _trace(geometry, cast, frame.repeat_interleave(4), pixels, height)
+    frames = frame.repeat_interleave(4)
+    hits = _trace(geometry, cast, frames, geometry.camera.T.index_select(1, frames), pixels, height)
     color[frame, row, column] = _display(hits.color).unflatten(0, (-1, 4)).mean(1)
 
 
@@ -387,7 +396,8 @@ def render(geometry: Geometry, width: int, height: int, *, antialias: bool = Tru
     grid = pixel_grid(width, height).to(device)
     frame = torch.arange(num_frames, device=device).repeat_interleave(len(grid))
     cast = Cast(geometry.quadrics, geometry.boxes, geometry.spheres)
-    hits = _trace(geometry, cast, frame, grid.repeat(num_frames, 1), height)
+    camera = geometry.camera.T[:, :, None].expand(-1, -1, len(grid)).reshape(13, -1)
+    hits = _trace(geometry, cast, frame, camera, grid.repeat(num_frames, 1), height)
     size = (num_frames, height, width)
     color = _display(hits.color).view(*size, 3)
     if antialias:

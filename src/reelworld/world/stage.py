@@ -86,12 +86,12 @@ def camera_path(camera: Camera, times: Array, duration: float) -> Array:
 
 
 def _look_at(position: Array, target: Array, focal: Array) -> Array:
-    forward = target - position
-    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
-    right = np.cross(forward, np.array([0.0, 0.0, 1.0]))
-    right /= np.linalg.norm(right, axis=-1, keepdims=True)
-    up = np.cross(right, forward)
-    return np.concatenate([position, right, up, forward, focal[:, None]], -1)
+    """Return the camera table [T, 13]: right = forward x z, up = right x forward, all of unit length."""
+    x, y, z = (target - position).T
+    across, length = np.sqrt(x * x + y * y), np.sqrt(x * x + y * y + z * z)
+    x, y, z, right_x, right_y = x / length, y / length, z / length, y / across, -x / across
+    rows = (right_x, right_y, np.zeros_like(x), right_y * z, -right_x * z, right_x * y - right_y * x, x, y, z)
+    return np.concatenate([position, np.stack(rows, -1), focal[:, None]], -1)
 
 
 def scene_camera(scene: Scene, times: Array) -> Array:
