@@ -1,0 +1,241 @@
+"""The classical parser: a video -> what things are in it, where and how large, frame by frame.
+
+    parser = Parser.fit()                        # on a few hundred renders, some seconds; the same every time
+    for track in parser.tracks(video.frames): print(track.color, track.kind, track.x, track.y)
+
+Pixels are told apart by colour (`colors`), connected to regions, and regions are linked from frame to frame
+by the assignment of least cost. What kind of thing a track is, its silhouettes say. No network is involved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.ndimage import binary_closing, find_objects, label
+from scipy.optimize import linear_sum_assignment
+
+from reelworld.core.types import Frames
+from reelworld.evaluate.colors import NOTHING, ColorTable
+from reelworld.world.dataset import film_scene
+from reelworld.world.scene import COLORS, PRIMITIVES
+from reelworld.world.stream import Clip, WorldConfig, plan
+
+Array = np.ndarray
+SMALLEST = 1.2e-3  # share of the picture's pixels; smaller regions are noise
+FAINTEST = 0.25  # share of a region that a colour besides white must have to be the region's
+REACH = 0.35  # of the picture's height: how far a thing can go between two frames
+OTHER_COLOR = 0.25  # cost of a link between two colours, in picture heights
+LONGEST_GAP = 3  # frames for which a thing may be lost and found again
+SHORTEST = 3  # frames of a track; shorter ones are noise
+FITTED_ON = 160  # renders
+BRIDGE = 2  # pixels: half the gap that a stripe may leave in a thing
+EIGHT = np.ones((3, 3), bool)  # neighbours, diagonal ones too
+WHITE = 1 + COLORS.index("white")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A thing in one frame. Lengths in picture heights; x right, y up, from the middle of the picture."""
+
+    color: int
+    x: float
+    y: float
+    foot: float  # height of its lowest point, seen even where the border cuts its top off
+    width: float
+    height: float
+    area: float
+    whole: bool  # it does not touch the picture's border
+    silhouette: Array
+
+
+@dataclass(frozen=True)
+class Track:
+    """A thing through a clip: float [T] each, NaN in frames where it is not seen."""
+
+    color: str
+    kind: str
+    x: Array
+    y: Array
+    foot: Array
+    width: Array
+    height: Array
+    area: Array
+    whole: Array
+
+    @property
+    def seen(self) -> Array:
+        """Tell in which frames the thing is seen: bool [T]."""
+        return ~np.isnan(self.x)
+
+
+@dataclass(frozen=True)
+class Silhouettes:
+    """A Gaussian for the silhouettes of each kind, with a covariance of its own (quadratic discriminant)."""
+
+    means: Array
+    precisions: Array
+    log_determinants: Array
+
+    @classmethod
+    def fit(cls, examples: Sequence[Array]) -> Silhouettes:
+        """Fit on silhouettes [n, features] of each kind, in the order of PRIMITIVES."""
+        covariances = [np.cov(e.T) + 1e-4 * np.eye(e.shape[1]) for e in examples]
+        return cls(
+            np.stack([e.mean(0) for e in examples]),
+            np.stack([np.linalg.inv(c) for c in covariances]),
+            np.array([np.linalg.slogdet(c)[1] for c in covariances]),
+        )
+
+    def kind(self, silhouettes: Array) -> str:
+        """Return the most probable kind behind silhouettes [n, features] of one thing."""
+        off = silhouettes[:, None] - self.means
+        distance = np.einsum("nki,kij,nkj->nk", off, self.precisions, off)
+        return PRIMITIVES[int((-distance - self.log_determinants).sum(0).argmax())]
+
+
+@dataclass(frozen=True)
+class Parser:
+    """Colours and silhouettes, fitted on renders of the world's first level."""
+
+    table: ColorTable
+    silhouettes: Silhouettes
+
+    @classmethod
+    @cache
+    def fit(cls, seed: int = 424242) -> Parser:
+        """Fit on renders of `seed`, which is no seed of a benchmark or a training."""
+        config = WorldConfig(level=1, split="train", seed=seed)
+        clips = plan(config, range(FITTED_ON))
+        films = [film_scene(clip, config)[1:] for clip in clips]
+        frames = np.stack([video.frames for _, video in films])
+        things = np.stack([rendered.thing.numpy() for rendered, _ in films])
+        plain = np.array([all(t.material != "striped" for t in clip.scene.cast) for clip in clips])
+        classes = np.stack([_classes(clip, ids) for clip, ids in zip(clips, things, strict=True)])
+        table = ColorTable.fit(frames[plain], classes[plain])
+        seen = np.where(table.classify(frames) != NOTHING, things, 0)
+        return cls(table, Silhouettes.fit(_examples(clips, seen)))
+
+    def tracks(self, frames: Frames) -> tuple[Track, ...]:
+        """Return the things of a video, the one seen longest first."""
+        per_frame = [list(regions(classes)) for classes in self.table.classify(frames)]
+        chains = sorted(_link(per_frame), key=len, reverse=True)
+        return tuple(self._track(c, len(frames)) for c in chains if len(c) >= min(SHORTEST, len(frames)))
+
+    def _track(self, chain: dict[int, Region], num_frames: int) -> Track:
+        votes = np.bincount([region.color for region in chain.values()], minlength=len(COLORS) + 1)
+        whole = [r.silhouette for r in chain.values() if r.whole] or [r.silhouette for r in chain.values()]
+        columns = np.full((7, num_frames), np.nan)
+        for t, r in chain.items():
+            columns[:, t] = r.x, r.y, r.foot, r.width, r.height, r.area, r.whole
+        return Track(COLORS[int(votes.argmax()) - 1], self.silhouettes.kind(np.stack(whole)), *columns)
+
+
+def _classes(clip: Clip, things: Array) -> Array:
+    """Return the colour class of each pixel of a render, from its ids [T, H, W]."""
+    classes = [NOTHING, *(1 + COLORS.index(thing.color) for thing in clip.scene.cast)]
+    return np.array(classes)[np.maximum(things, 0)]
+
+
+def _examples(clips: Sequence[Clip], things: Array) -> list[Array]:
+    """Collect the silhouettes of each kind from the ids of renders [N, T, H, W], as far as colours show."""
+    found: dict[str, list[Array]] = {kind: [] for kind in PRIMITIVES}
+    for clip, ids in zip(clips, things, strict=True):
+        for n, thing in enumerate(clip.scene.cast):
+            for mask in ids[::3] == n + 1:
+                if _touches_nothing(mask) and mask.mean() >= SMALLEST:
+                    found[thing.kind].append(silhouette(mask[_bounds(mask)]))
+    return [np.stack(found[kind]) for kind in PRIMITIVES]
+
+
+def _touches_nothing(mask: Array) -> bool:
+    return not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
+
+def _bounds(mask: Array) -> tuple[slice, ...]:
+    """Return the box around what is true."""
+    return tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(mask)) if mask.any() else ()
+
+
+def silhouette(mask: Array) -> Array:
+    """Describe a mask cut to its box: log aspect, share filled, width at five heights over the largest."""
+    height, width = mask.shape
+    widths = mask.sum(1) / mask.sum(1).max()
+    at = np.interp(np.linspace(0.08, 0.92, 5) * height - 0.5, np.arange(height), widths)
+    return np.array([np.log(width / height), mask.mean(), *at])
+
+
+def regions(classes: Array) -> Iterator[Region]:
+    """Yield the things in a frame of colour classes [H, W].
+
+    A region of one colour, with what is white beside it: stripes are the thing's own.
+    """
+    height, width = classes.shape
+    some = np.pad(classes != NOTHING, BRIDGE)
+    closed = binary_closing(some, structure=EIGHT, iterations=BRIDGE)[BRIDGE:-BRIDGE, BRIDGE:-BRIDGE]
+    blobs, _ = label(closed, structure=EIGHT)
+    for number, box in enumerate(find_objects(blobs), start=1):
+        inside = (blobs[box] == number) & (classes[box] != NOTHING)
+        if inside.sum() < SMALLEST * classes.size:
+            continue
+        for color, mask in _by_color(np.where(inside, classes[box], NOTHING)):
+            cut = _bounds(mask)
+            top, left = box[0].start + cut[0].start, box[1].start + cut[1].start
+            bottom, right = box[0].start + cut[0].stop, box[1].start + cut[1].stop
+            rows, columns = np.nonzero(mask)
+            yield Region(
+                color,
+                float((box[1].start + columns.mean() + 0.5 - width / 2) / height),
+                float((height / 2 - box[0].start - rows.mean() - 0.5) / height),
+                0.5 - bottom / height,
+                (right - left) / height,
+                (bottom - top) / height,
+                float(mask.sum()) / height**2,
+                top > 0 and left > 0 and bottom < height and right < width,
+                silhouette(mask[cut]),
+            )
+
+
+def _by_color(classes: Array) -> Iterator[tuple[int, Array]]:
+    """Split a blob into its things: one for each colour that has a fair share; white goes to the largest."""
+    counts = np.bincount(classes.ravel(), minlength=len(COLORS) + 1)
+    counts[NOTHING] = 0
+    strong = [int(c) for c in np.flatnonzero(counts >= FAINTEST * counts.sum()) if c != WHITE]
+    if len(strong) < 2:
+        yield strong[0] if strong else int(counts.argmax()), classes != NOTHING
+        return
+    largest = max(strong, key=lambda c: counts[c])
+    for color in strong:
+        others = [c for c in range(1, len(counts)) if c not in strong] if color == largest else []
+        yield color, np.isin(classes, [color, *others])
+
+
+def _link(frames: Sequence[list[Region]]) -> list[dict[int, Region]]:
+    """Link regions to chains by frame; each frame's links are the assignment of least total cost.
+
+    Source: Kuhn 1955, "The Hungarian method for the assignment problem".
+    """
+    chains: list[dict[int, Region]] = []
+    for t, found in enumerate(frames):
+        open_ = [chain for chain in chains if t - max(chain) <= LONGEST_GAP]
+        free = set(range(len(found)))
+        if open_ and found:
+            cost = np.array([[_cost(chain, region, t) for region in found] for chain in open_])
+            for row, column in zip(*linear_sum_assignment(cost), strict=True):
+                if cost[row, column] < REACH * (t - max(open_[row])) + OTHER_COLOR:
+                    open_[row][t] = found[column]
+                    free.discard(int(column))
+        chains += [{t: found[n]} for n in sorted(free)]
+    return chains
+
+
+def _cost(chain: dict[int, Region], region: Region, t: int) -> float:
+    """Return how far a region is from where a chain should be, and what a change of colour costs."""
+    last = max(chain)
+    before = chain[last]
+    x, y = before.x, before.y
+    if last - 1 in chain:  # it goes on as it went
+        x, y = x + (x - chain[last - 1].x) * (t - last), y + (y - chain[last - 1].y) * (t - last)
+    return float(np.hypot(region.x - x, region.y - y)) + OTHER_COLOR * (region.color != before.color)

@@ -1,0 +1,103 @@
+"""Checks pass the renders of their own scene and fail what is broken on purpose."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reelworld.evaluate.checks import CHECKS, judge
+from reelworld.world.dataset import replay
+from reelworld.world.scene import Camera, Motion, Scene, Setting, Shot, Thing
+
+STILL = Camera(position=(0.0, -5.0, 2.0), target=(0.0, 0.0, 0.8), focal=1.75)
+
+
+def scene(*cast: Thing) -> Scene:
+    shot = Shot(start=0.0, duration=2.0, camera=STILL, cast=tuple(range(len(cast))))
+    return Scene(level=1, split="train", setting=Setting(pattern="checker"), cast=cast, shots=(shot,))
+
+
+def thing(color, x=0.0, z=0.0, kind="ball", **motion) -> Thing:
+    return Thing(kind=kind, color=color, position=(x, 0.0, z), motion=Motion(**motion))
+
+
+PAIR = scene(thing("red", -1.5), thing("blue", 1.5, kind="cone"))
+SLIDE = scene(thing("purple", -0.8, action="slide", direction="right"))
+FALL = scene(thing("orange", 0.0, 2.4, action="fall"))
+JUMP = scene(thing("blue", 0.0, action="jump"))
+REST = scene(thing("red"))
+
+
+def frames_of(program: Scene) -> np.ndarray:
+    return replay(program, width=64, height=64)[2].frames
+
+
+def verdict(parser, program: Scene, frames: np.ndarray, check: str):
+    return judge(program, parser.tracks(frames))[check]
+
+
+@pytest.mark.parametrize("program", [PAIR, SLIDE, FALL, JUMP, REST])
+def test_what_happened_as_told_passes_every_check(parser, program):
+    verdicts = judge(program, parser.tracks(frames_of(program)))
+    assert not [name for name, verdict in verdicts.items() if verdict is False]
+    assert set(verdicts) == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("program", "check"),
+    [(PAIR, "left_right"), (SLIDE, "direction"), (FALL, "gravity"), (JUMP, "lift"), (REST, "growth")],
+)
+def test_each_check_is_asked_where_it_belongs(parser, program, check):
+    assert verdict(parser, program, frames_of(program), check) is True
+
+
+@pytest.mark.parametrize(
+    ("program", "check"),
+    [(PAIR, "binding"), (PAIR, "count"), (SLIDE, "direction"), (FALL, "gravity"), (JUMP, "lift")],
+)
+def test_a_grey_picture_passes_nothing(parser, program, check):
+    assert verdict(parser, program, np.full((16, 64, 64, 3), 128, np.uint8), check) is False
+
+
+def test_a_still_picture_passes_no_motion(parser):
+    for program, check in ((SLIDE, "direction"), (FALL, "gravity"), (JUMP, "lift")):
+        frames = np.repeat(frames_of(program)[:1], 16, axis=0)
+        assert verdict(parser, program, frames, check) is False
+
+
+def test_a_mirrored_picture_swaps_left_and_right(parser):
+    assert verdict(parser, PAIR, frames_of(PAIR)[:, :, ::-1], "left_right") is False
+    assert verdict(parser, SLIDE, frames_of(SLIDE)[:, :, ::-1], "direction") is False
+
+
+def test_a_thing_too_few_too_many_or_of_another_colour_fails(parser):
+    one = scene(PAIR.cast[0])
+    three = scene(*PAIR.cast, thing("yellow"))
+    other = scene(PAIR.cast[0], replace(PAIR.cast[1], color="green"))
+    for program in (one, three, other):
+        assert verdict(parser, PAIR, frames_of(program), "binding") is False
+    assert verdict(parser, PAIR, frames_of(one), "count") is False
+    assert verdict(parser, PAIR, frames_of(three), "count") is False
+    assert verdict(parser, PAIR, frames_of(other), "count") is True
+
+
+def test_another_kind_fails(parser):
+    cone = scene(thing("red", kind="cone"))
+    assert verdict(parser, REST, frames_of(cone), "kind") is False
+
+
+def test_what_vanishes_for_five_frames_is_not_permanent(parser):
+    frames, empty = frames_of(REST).copy(), frames_of(scene(thing("red", 40.0)))
+    frames[5:10] = empty[5:10]
+    assert verdict(parser, REST, frames, "permanence") is False
+
+
+def test_what_grows_by_one_percent_a_frame_fails(parser):
+    grown = [frames_of(scene(replace(REST.cast[0], scale=1.01**t)))[t] for t in range(16)]
+    assert verdict(parser, REST, np.stack(grown), "growth") is False
+
+
+def test_a_fall_at_constant_speed_is_not_gravity(parser):
+    heights = np.maximum(2.4 - 0.4 * np.arange(16), 0.0)
+    slow = [frames_of(scene(thing("orange", 0.0, float(z))))[0] for z in heights]
+    assert verdict(parser, FALL, np.stack(slow), "gravity") is False
