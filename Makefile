@@ -40,7 +40,7 @@ bench: $(VENV)/dev    ## measure speed; results go to benchmarks/results/
 docs: $(VENV)/dev     ## write the generated parts of docs/
 	$(BIN)/python docs/build.py
 
-train: $(BIN)/reel    ## train the nano model from nothing (about two hours on two cores)
+train: $(BIN)/reel    ## train the nano model from nothing (about four hours on two cores)
 	$(BIN)/pip install --quiet --editable '.[plot]'
 	$(BIN)/reel train nano --out runs/nano
 

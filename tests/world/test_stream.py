@@ -61,6 +61,18 @@ def test_another_process_makes_the_same_bytes() -> None:
     assert hashlib.sha256(here.pixels.numpy().tobytes()).hexdigest() == there
 
 
+def test_planners_write_the_same_clips() -> None:
+    config = WorldConfig(level=1, width=16, height=16, num_frames=4, seed=5)
+    alone, helped = WorldStream(config, 3), WorldStream(config, 3, planners=1)
+    for stream in (alone, helped):
+        stream.seek(7)
+    for _ in range(9):  # more than one block
+        one, other = next(alone), next(helped)
+        assert one.captions == other.captions
+        assert one.indices == other.indices
+        assert torch.equal(one.pixels, other.pixels)
+
+
 def test_captions_of_sampled_scenes_use_known_words_only() -> None:
     known = set(caption.vocabulary())
     for level in grammar.LEVELS:

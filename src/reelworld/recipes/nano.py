@@ -1,4 +1,4 @@
-"""nano: 64x64 clips of 16 frames from a 10 M parameter model, trained on two CPU cores in about three hours.
+"""nano: 64x64 clips of 16 frames from a 10 M parameter model, trained on two CPU cores in about four hours.
 
 python -m reelworld.train nano --out runs/nano
 """
@@ -14,19 +14,24 @@ CLIP = VideoShape(width=64, height=64, num_frames=16, fps=8.0)
 
 
 def nano() -> Recipe:
-    """Return the recipe: pictures and glances, then whole clips; the learning rate falls at the end."""
+    """Return the recipe: glances and pictures, then whole clips among them; at last the rate falls to zero.
+
+    Timesteps are drawn widely; why, says docs/design/0005-what-limits-sharpness.md.
+    """
     glances = (Bucket(shape=GLANCE, weight=0.7), Bucket(shape=IMAGE, weight=0.3))
-    clips = (Bucket(shape=CLIP, weight=0.75), Bucket(shape=IMAGE, weight=0.25))
+    clips = (
+        Bucket(shape=CLIP, weight=0.6), Bucket(shape=GLANCE, weight=0.3), Bucket(shape=IMAGE, weight=0.1)
+    )  # fmt: skip
     masks = MaskConfig(none=0.8, first=0.08, first_last=0.03, prefix=0.04, suffix=0.02, spans=0.03)
     return Recipe(
         name="nano",
         model=DenoiserConfig(dim=256, depth=8, num_heads=4),
         stages=(
             Stage(name="glances", steps=330, batch=64, buckets=glances, level=1),
-            Stage(name="clips", steps=2670, batch=20, buckets=clips, level=1),
+            Stage(name="clips", steps=3670, batch=20, buckets=clips, level=1),
         ),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=50, decay_share=0.3, ema_decay=0.998),
-        noise=NoiseConfig(masks=masks),
+        noise=NoiseConfig(timestep_mean=0.6, timestep_std=1.1, masks=masks),
         data=DataConfig(reuse=4),
         seed=0,
     )

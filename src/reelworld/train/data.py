@@ -21,6 +21,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from reelworld.core import runtime
 from reelworld.core.errors import DataError, ReelWorldError
 from reelworld.core.types import VideoShape
 from reelworld.recipes import Recipe, Stage
@@ -248,4 +249,5 @@ class WorldData:
             seed=seed,
             caption_mix=(stage.captions.raw, stage.captions.short, stage.captions.descriptive),
         )
-        return WorldStream(config, batch_size=batch, device=device)
+        planners = max(1, runtime.num_cores() - 2) if device != "cpu" else 0  # a CPU's worker plans itself
+        return WorldStream(config, batch_size=batch, device=device, planners=planners)

@@ -9,9 +9,13 @@ Clip number i of a seed is always the same clip with the same caption, whatever 
 
 from __future__ import annotations
 
-from collections import defaultdict
+import signal
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache, partial
+from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -145,28 +149,54 @@ def _groups(clips: Sequence[Clip], most: int) -> list[list[int]]:
     return [g[i : i + most] for g in by_look.values() for i in range(0, len(g), most)]
 
 
-class WorldStream:
-    """Endless batches of the world. `position` counts clips; `seek` continues anywhere."""
+@cache
+def _planners(count: int) -> ProcessPoolExecutor:
+    """Return processes that write clips ahead, shared by all streams of this process."""
+    stop_with_parent = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=stop_with_parent)
 
-    def __init__(self, config: WorldConfig, batch_size: int, device: str | torch.device = "cpu") -> None:
+
+class WorldStream:
+    """Endless batches of the world. `position` counts clips; `seek` continues anywhere.
+
+    Scenes are written on the CPU wherever they are rendered, many in the time of one. `planners` processes
+    write them ahead, which a GPU needs; the clips are the same.
+    """
+
+    def __init__(
+        self, config: WorldConfig, batch_size: int, device: str | torch.device = "cpu", planners: int = 0
+    ) -> None:
         self.config, self.batch_size, self.device = config, batch_size, torch.device(device)
-        self.position = 0
-        self._ahead: list[Clip] = []
+        self.planners, self.block = planners, max(batch_size, min(128, 8 * batch_size))
+        self.seek(0)
 
     def seek(self, count: int) -> None:
         """Continue as if `count` clips had been taken."""
-        self.position, self._ahead = count, []
+        self.position = self._asked = count
+        self._ahead: deque[Clip] = deque()
+        self._coming: deque[Future[list[Clip]]] = deque()
 
     def __iter__(self) -> WorldStream:
         return self
 
     def __next__(self) -> Batch:
-        if len(self._ahead) < self.batch_size:
-            first = self.position + len(self._ahead)  # many scenes are simulated in the time of one
-            self._ahead += plan(
-                self.config, range(first, first + max(self.batch_size, min(128, 8 * self.batch_size)))
-            )
-        clips, self._ahead = self._ahead[: self.batch_size], self._ahead[self.batch_size :]
+        while len(self._ahead) < self.batch_size:
+            self._ahead += self._next_block()
+        clips = [self._ahead.popleft() for _ in range(self.batch_size)]
         indices = list(range(self.position, self.position + self.batch_size))
         self.position += self.batch_size
         return Batch(film(clips, self.config, self.device), [c.caption for c in clips], indices)
+
+    def _next_block(self) -> list[Clip]:
+        """Return the next clips: written now, or by the planners, two blocks ahead for each of them."""
+        if not self.planners:
+            return plan(self.config, self._ask())
+        while len(self._coming) < 2 * self.planners:
+            self._coming.append(_planners(self.planners).submit(plan, self.config, self._ask()))
+        return self._coming.popleft().result()
+
+    def _ask(self) -> range:
+        """Return the indices of the next block."""
+        first = self._asked
+        self._asked += self.block
+        return range(first, self._asked)
