@@ -1,6 +1,7 @@
 """What the classical parser says of renders, of cheats, and of what the weights make of the same prompts.
 
     python benchmarks/checks.py [--weights FILE] [--split heldout] [--prompts 48] [--seeds 1]
+    python benchmarks/checks.py --breakages          # which check notices which breakage of renders
 
 C is the share of ground-truth renders that pass a check, F the largest of three floors (each video judged
 by another prompt of the set; its first frame, repeated; grey), M the share of generated clips that pass, and
@@ -20,9 +21,10 @@ from heldout import single_things
 from record import record
 from reelworld.core import runtime
 from reelworld.evaluate.checks import CHECKS, judge
+from reelworld.evaluate.controls import BREAKAGES, SEVERITIES, Breakage
 from reelworld.evaluate.track import Parser, Track
 from reelworld.generate.pipeline import Pipeline
-from reelworld.world.stream import Clip, WorldConfig, film
+from reelworld.world.stream import Clip, WorldConfig, film, plan
 
 Tracks = Sequence[Track]
 
@@ -34,6 +36,48 @@ def shares(clips: Sequence[Clip], tracks: Sequence[Tracks]) -> dict[str, tuple[f
     return {name: (float(np.mean(v)) if v else float("nan"), len(v)) for name, v in asked.items()}
 
 
+EACH = 12  # clips of a breakage, all of which pass the check before they are broken
+
+
+def break_matrix(parser: Parser) -> None:
+    """Say how many clips each breakage makes fail its check, by severity, and what it does to the others."""
+    config = WorldConfig(level=1, split="train", seed=2025)
+    clips = plan(config, range(240))
+    true = [judge(c.told, parser.tracks(f)) for c, f in zip(clips, film(clips, config).numpy(), strict=True)]
+    with record("breakages") as say:
+        say("clips", f"{len(clips)}, level 1, train; up to {EACH} of those that pass the named check")
+        for name, breakage in BREAKAGES.items():
+            chosen = [n for n, c in enumerate(clips) if breakage.applies(c) and true[n][breakage.check]]
+            rows = [_broken(parser, config, breakage, clips, true, chosen[:EACH], s) for s in SEVERITIES]
+            noticed = ", ".join(f"{hit:.2f}" for hit, _ in rows)
+            others = sorted(set().union(*(others for _, others in rows))) or ["none"]
+            say(
+                f"{name:20s}",
+                f"{breakage.check} fails in {noticed} of {len(chosen[:EACH])}; also: {', '.join(others)}",
+            )
+
+
+def _broken(
+    parser: Parser,
+    config: WorldConfig,
+    breakage: Breakage,
+    clips: Sequence[Clip],
+    true: Sequence[dict[str, bool | None]],
+    chosen: Sequence[int],
+    severity: int,
+) -> tuple[float, set[str]]:
+    """Return the share of clips whose named check fails now, and the other checks that fail in over 5 %."""
+    films = [breakage.film(clips[n], config, severity) for n in chosen]
+    now = [judge(clips[n].told, parser.tracks(frames)) for n, frames in zip(chosen, films, strict=True)]
+    lost = {
+        check: float(
+            np.mean([true[n][check] is True and v[check] is False for n, v in zip(chosen, now, strict=True)])
+        )
+        for check in CHECKS
+    }
+    return lost.pop(breakage.check), {check for check, share in lost.items() if share > 0.05}
+
+
 def main() -> None:
     """Judge renders, floors and the weights, and print the table."""
     options = argparse.ArgumentParser()
@@ -41,8 +85,12 @@ def main() -> None:
     options.add_argument("--split", default="heldout")
     options.add_argument("--prompts", type=int, default=48)
     options.add_argument("--seeds", type=int, default=1)
+    options.add_argument("--breakages", action="store_true")
     given = options.parse_args()
     runtime.set_threads()
+    if given.breakages:
+        break_matrix(Parser.fit())
+        return
     config = WorldConfig(level=1, split=given.split, seed=2024, caption_mix=(0.0, 0.0, 1.0))
     clips = single_things(config, given.prompts)
     parser, pipeline = Parser.fit(), Pipeline.load(given.weights)

@@ -26,8 +26,8 @@ from reelworld.world.stream import Clip, WorldConfig, plan
 Array = np.ndarray
 SMALLEST = 1.2e-3  # share of the picture's pixels; smaller regions are noise
 FAINTEST = 0.25  # share of a region that a colour besides white must have to be the region's
-REACH = 0.35  # of the picture's height: how far a thing can go between two frames
-OTHER_COLOR = 0.25  # cost of a link between two colours, in picture heights
+REACH = 0.13  # of the picture's height: how far a thing or a turning camera goes between two frames
+OTHER_COLOR = 0.08  # cost of a link between two colours, in picture heights
 LONGEST_GAP = 3  # frames for which a thing may be lost and found again
 SHORTEST = 3  # frames of a track; shorter ones are noise
 FITTED_ON = 160  # renders
@@ -224,7 +224,7 @@ def _link(frames: Sequence[list[Region]]) -> list[dict[int, Region]]:
         if open_ and found:
             cost = np.array([[_cost(chain, region, t) for region in found] for chain in open_])
             for row, column in zip(*linear_sum_assignment(cost), strict=True):
-                if cost[row, column] < REACH * (t - max(open_[row])) + OTHER_COLOR:
+                if cost[row, column] < REACH * (t - max(open_[row])):
                     open_[row][t] = found[column]
                     free.discard(int(column))
         chains += [{t: found[n]} for n in sorted(free)]
