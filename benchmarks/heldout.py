@@ -18,11 +18,11 @@ from reelworld.generate.pipeline import Pipeline
 from reelworld.world.stream import Clip, WorldConfig, film, plan
 
 
-def single_things(config: WorldConfig, count: int) -> list[Clip]:
-    """Return the first `count` clips of the split that show one thing."""
+def with_things(config: WorldConfig, count: int, things: int) -> list[Clip]:
+    """Return the first `count` clips of the split that show so many things."""
     clips: list[Clip] = []
     for block in numbers():
-        clips += [c for c in plan(config, range(block * 32, block * 32 + 32)) if len(c.scene.cast) == 1]
+        clips += [c for c in plan(config, range(block * 32, block * 32 + 32)) if len(c.scene.cast) == things]
         if len(clips) >= count:
             return clips[:count]
     raise AssertionError("unreachable")
@@ -39,7 +39,7 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=20)
     given = options.parse_args()
     config = WorldConfig(level=1, split=given.split, seed=2024, caption_mix=(0.0, 0.0, 1.0))
-    clips = single_things(config, given.count)
+    clips = with_things(config, given.count, 1)
     pipeline = Pipeline.load(given.weights)
     truth = [Video(pixels.numpy(), config.fps) for pixels in film(clips, config)]
     made = [

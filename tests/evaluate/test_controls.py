@@ -40,8 +40,9 @@ def test_a_breakage_leaves_the_frames_before_it_alone(clips):
     assert not np.array_equal(broken[8:], true[8:])
 
 
-def test_severities_are_different_videos(clips):
-    clip = next(c for c in clips if BREAKAGES["grow"].applies(c))
-    films = [BREAKAGES["grow"].film(clip, CONFIG, severity=s) for s in SEVERITIES]
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_severities_are_different_videos(clips, name):
+    clip = next(c for c in clips if BREAKAGES[name].applies(c))
+    films = [BREAKAGES[name].film(clip, CONFIG, severity=s) for s in SEVERITIES]
     assert not np.array_equal(films[0], films[1])
     assert not np.array_equal(films[1], films[2])

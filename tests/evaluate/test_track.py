@@ -54,6 +54,18 @@ def test_two_colours_that_touch_are_two_things():
     assert sorted(found.color for found in regions(classes)) == sorted([RED, BLUE])
 
 
+def test_a_small_thing_beside_a_large_one_is_seen():
+    classes = np.where(disc(64, 24, 32, 10), RED, np.where(disc(64, 40, 36, 5), BLUE, 0))
+    assert sorted(found.color for found in regions(classes)) == sorted([RED, BLUE])
+
+
+def test_a_new_thing_does_not_take_the_place_of_one_that_stays():
+    frames = [[region(RED, 0.0, 0.0), region(RED, 0.45, 0.0)]] * 3 + [
+        [region(RED, 0.1, 0.0), region(RED, -0.35, 0.0)]
+    ]
+    assert sorted(len(chain) for chain in _link(frames)) == [1, 3, 4]
+
+
 def test_things_that_cross_keep_their_names():
     frames = [[region(RED, -0.4 + 0.1 * t, 0.0), region(BLUE, 0.4 - 0.1 * t, 0.02)] for t in range(9)]
     chains = _link([frame[:: 1 if t % 2 else -1] for t, frame in enumerate(frames)])
@@ -98,7 +110,7 @@ def test_renders_are_read_as_they_are(parser):
 
 
 def _distinct(clip) -> bool:
-    """White on a bright floor, and black and white stripes, are beyond a parser of colours."""
+    """White on a bright floor, and white with black stripes, are beyond a parser of colours."""
     return clip.scene.cast[0].color != "white"
 
 

@@ -18,6 +18,16 @@ from reelworld.models.layers import (
 )
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6), (torch.bfloat16, 8e-3)]
+)
+def test_rms_norm_is_that_of_torch(generator, dtype, tolerance):
+    x = torch.randn((5, 64), generator=generator).to(dtype)
+    wanted = torch.nn.functional.rms_norm(x, (64,), eps=1e-6)
+    assert rms_norm(x).dtype == dtype
+    torch.testing.assert_close(rms_norm(x), wanted, rtol=tolerance, atol=tolerance)
+
+
 def test_rms_norm_gives_unit_root_mean_square(generator):
     x = 5 * torch.randn(3, 7, 32, generator=generator)
     weight = torch.rand(32, generator=generator)

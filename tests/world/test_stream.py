@@ -61,6 +61,16 @@ def test_another_process_makes_the_same_bytes() -> None:
     assert hashlib.sha256(here.pixels.numpy().tobytes()).hexdigest() == there
 
 
+def test_a_failed_block_is_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = WorldConfig(level=1, width=16, height=16, num_frames=4, seed=5)
+    wanted, stream = next(WorldStream(config, 2)), WorldStream(config, 2)
+    with monkeypatch.context() as broken:
+        broken.setattr(grammar, "sample", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            next(stream)
+    assert next(stream).captions == wanted.captions
+
+
 def test_planners_write_the_same_clips() -> None:
     config = WorldConfig(level=1, width=16, height=16, num_frames=4, seed=5)
     alone, helped = WorldStream(config, 3), WorldStream(config, 3, planners=1)
@@ -71,6 +81,9 @@ def test_planners_write_the_same_clips() -> None:
         assert one.captions == other.captions
         assert one.indices == other.indices
         assert torch.equal(one.pixels, other.pixels)
+    for stream in (alone, helped):  # with blocks still on their way
+        stream.seek(300)
+    assert next(alone).captions == next(helped).captions
 
 
 def test_captions_of_sampled_scenes_use_known_words_only() -> None:

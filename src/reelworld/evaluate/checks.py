@@ -3,17 +3,17 @@
     verdicts = judge(scene, parser.tracks(video.frames))         # {"binding": True, "gravity": None, ...}
 
 Each check is handed the scene program that wrote the prompt and the tracks that a parser saw. It answers
-True, False, or None where the scene does not ask for what it checks. What it asks for and nobody can see is
-False: a still or empty picture passes nothing. Lengths in picture heights, x right, y up, time in frames.
+True, False, or None where the scene does not ask for what it checks; what it asks for and nobody can see is
+False. Clips are of the first level and last two seconds. Lengths in picture heights, x right, y up.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import permutations
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from reelworld.evaluate.track import Track
 from reelworld.world.facts import relation
@@ -39,7 +39,7 @@ def judge(scene: Scene, tracks: Sequence[Track]) -> dict[str, bool | None]:
 
 def binding(scene: Scene, tracks: Sequence[Track]) -> bool:
     """Tell whether the colours seen are those of the cast, in at least 90 % of the frames."""
-    wanted = Counter(look(thing) for thing in scene.cast)
+    wanted = Counter(shown_color(thing) for thing in scene.cast)
     right = [seen == wanted for seen in _colors(tracks)] if tracks else [False]
     return float(np.mean(right)) >= MOST_FRAMES
 
@@ -61,7 +61,7 @@ def kind(scene: Scene, tracks: Sequence[Track]) -> bool | None:
 
 def left_right(scene: Scene, tracks: Sequence[Track]) -> bool | None:
     """Tell whether two things begin on their sides: sign(x_a - x_b) beyond a dead band of their widths."""
-    if len(scene.cast) != 2 or len({look(t) for t in scene.cast}) < 2:
+    if len(scene.cast) != 2 or len({shown_color(t) for t in scene.cast}) < 2:
         return None
     told = relation(scene.cast[0], scene.cast[1])
     if told not in ("left_of", "right_of"):
@@ -82,14 +82,14 @@ def direction(scene: Scene, tracks: Sequence[Track]) -> bool | None:
     """
     if not _still(scene):
         return None
-    asked = [n for n, thing in enumerate(scene.cast) if _sideways(thing) is not None]
+    ways = [(n, way) for n, thing in enumerate(scene.cast) if (way := _sideways(thing)) is not None]
     found = _assign(scene, tracks)
-    return all(_travels(found[n], _sideways(scene.cast[n])) for n in asked) if asked else None
+    return all(_travels(found[n], way) for n, way in ways) if ways else None
 
 
 def permanence(scene: Scene, tracks: Sequence[Track]) -> bool:
-    """Tell whether everything that is seen is there from first to last, but for the picture's border."""
-    return bool(tracks) and all(_stays(track) for track in tracks)
+    """Tell whether the cast and all else that is seen is there from first to last, but for the border."""
+    return None not in _assign(scene, tracks) and all(_stays(track) for track in tracks)
 
 
 def growth(scene: Scene, tracks: Sequence[Track]) -> bool | None:
@@ -125,7 +125,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def look(thing: Thing) -> str:
+def shown_color(thing: Thing) -> str:
     """Return the colour that a thing shows: white with black stripes looks as black with white ones."""
     return "black" if thing.material == "striped" and thing.color == "white" else thing.color
 
@@ -136,22 +136,25 @@ def _still(scene: Scene) -> bool:
 
 def _colors(tracks: Sequence[Track]) -> list[Counter[str]]:
     """Return the multiset of colours seen in each frame."""
-    seen = np.stack([track.seen for track in tracks])
-    return [Counter(t.color for t, there in zip(tracks, column, strict=True) if there) for column in seen.T]
+    return [
+        Counter(color for color in frame if color) for frame in zip(*(t.colors for t in tracks), strict=True)
+    ]
 
 
 def _assign(scene: Scene, tracks: Sequence[Track]) -> tuple[Track | None, ...]:
     """Give each member of the cast the track of its colour that fits best; None where none has it."""
-    chosen = [t for t in tracks if t.color in {look(thing) for thing in scene.cast}][:6]
-    options = permutations([*chosen, *[None] * len(scene.cast)], len(scene.cast))
-    return max(options, key=lambda option: sum(_fit(*pair) for pair in zip(scene.cast, option, strict=True)))
+    scores = np.array(
+        [[*(_fit(thing, track) for track in tracks), *[0.0] * len(scene.cast)] for thing in scene.cast]
+    )
+    _, columns = linear_sum_assignment(scores, maximize=True)
+    return tuple(tracks[column] if column < len(tracks) else None for column in columns)
 
 
-def _fit(thing: Thing, track: Track | None) -> float:
-    """Score a track for a thing: its colour first, then its kind, then for how long it is seen."""
-    if track is None or track.color != look(thing):
-        return -1.0 if track is not None else 0.0
-    return 1.0 + 0.1 * (track.kind == thing.kind) + 0.5 * float(track.seen.mean())
+def _fit(thing: Thing, track: Track) -> float:
+    """Score a track for a thing: its colour first, then for how long it is seen, then its kind."""
+    if track.color != shown_color(thing):
+        return -1.0
+    return 1.0 + 0.5 * float(track.seen.mean()) + 0.1 * (track.kind == thing.kind)
 
 
 def _sideways(thing: Thing) -> int | None:
@@ -162,8 +165,8 @@ def _sideways(thing: Thing) -> int | None:
     return 0 if motion.direction is None and motion.action in ("stand", "spin", "jump", "fall") else None
 
 
-def _travels(track: Track | None, way: int | None) -> bool:
-    if track is None or track.seen.sum() < 2 or way is None:
+def _travels(track: Track | None, way: int) -> bool:
+    if track is None or track.seen.sum() < 2:
         return False
     x = track.x[track.seen]
     return bool(abs(x[-1] - x[0]) <= STILL) if way == 0 else bool((x[-1] - x[0]) * way >= TRAVEL)
@@ -180,8 +183,9 @@ def _stays(track: Track) -> bool:
 
 def _keeps_size(thing: Thing) -> bool:
     """Tell whether a thing's silhouette keeps its size under a camera that does not come nearer."""
-    turns = thing.kind in ("cube", "cylinder") and thing.motion.action in ("spin", "roll")
-    return not turns and thing.motion.direction not in ("toward", "away")
+    turns = thing.kind in ("cube", "cylinder") and thing.motion.action == "spin"
+    rises = thing.motion.action in ("fall", "bounce", "jump")  # towards the camera's height, so nearer
+    return not turns and not rises and thing.motion.direction not in ("toward", "away")
 
 
 def _constant(track: Track | None) -> bool:
@@ -203,16 +207,18 @@ def _falls(track: Track | None) -> bool:
     if drop < TRAVEL or landed < 2:
         return False
     t, y = t[: landed + 1], y[: landed + 1]
-    if landed < 3:  # two frames of flight and the ground: it must only go faster
-        return bool(y[0] - y[1] < y[1] - y[2] + 0.5 * drop)
+    if landed < 4:  # too few for a parabola: it must only go faster and faster
+        return bool((np.diff(y[:landed], 2) < 0).all() and y[0] - y[1] < y[1] - y[2])
     bend, *rest = np.polyfit(t[:-1], y[:-1], 2)
     off = np.polyval([bend, *rest], t[:-1]) - y[:-1]
-    return bool(-bend * landed**2 > SPEEDING * drop and np.sqrt((off**2).mean()) < PARABOLA * drop)
+    return bool(-bend * (t[-1] - t[0]) ** 2 > SPEEDING * drop and np.sqrt((off**2).mean()) < PARABOLA * drop)
 
 
 def _rises_and_falls(track: Track | None) -> bool:
-    """Tell whether a track's height goes up and down again by a clear amount."""
+    """Tell whether a track rises from a low place and comes down again by a clear amount."""
     if track is None or track.seen.sum() < 4:
         return False
     y = track.y[track.seen]
-    return bool((np.maximum.accumulate(y) - y).max() >= LIFT and (y - np.minimum.accumulate(y)).max() >= LIFT)
+    rise = y - np.minimum.accumulate(y)
+    fall = y - np.minimum.accumulate(y[::-1])[::-1]
+    return bool(np.minimum(rise, fall).max() >= LIFT)

@@ -4,7 +4,7 @@
         if breakage.applies(clip): frames = breakage.film(clip, config, severity=3)
 
 A breakage changes the scene program or the trajectory of one frame after the other and films it again, so the
-fault has light, shadow and perspective, and nothing else is different from the true clip.
+fault has light, shadow and perspective. It is meant for clips of the first level.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from reelworld.world.dataset import film_scene
 from reelworld.world.scene import COLORS, Thing
 from reelworld.world.simulate import GRAVITY
 from reelworld.world.stream import Clip, WorldConfig
+from reelworld.world.things import extent
 
 SEVERITIES = (1, 2, 3)
 OUT_OF_SIGHT = 1e3  # metres
@@ -27,6 +28,8 @@ SHARES = {1: 0.25, 2: 0.5, 3: 1.0}  # of the clip's frames, at its end
 FRAMES_GONE = {1: 3, 2: 5, 3: 8}
 LEAPS = {1: 1.0, 2: 1.4, 3: 1.8}  # metres
 RATES = {1: 0.01, 2: 0.015, 3: 0.025}  # growth a frame
+MIRRORED = {1: 0.6, 2: 0.8, 3: 1.0}  # of the way to the mirror image
+HEIGHTS = {1: 0.2, 2: 0.1, 3: 0.0}  # share that is left of a jump
 STRAIGHT = {1: 0.6, 2: 0.8, 3: 1.0}  # how far a fall is bent towards constant speed
 TOLD_KINDS = {"ball": "cone", "cube": "cone", "cylinder": "cone", "cone": "ball"}
 
@@ -75,7 +78,7 @@ def _drop(clip: Clip, t: int, severity: int) -> Clip:
 
 
 def _add(clip: Clip, t: int, severity: int) -> Clip:
-    """Let a copy of the last member, in a colour that nobody has, stand beside everybody."""
+    """Let a copy of the last member, in a colour that nobody has, stand where nobody ever is."""
     if not _late(clip, t, severity):
         return clip
     free = [c for c in COLORS if c not in {thing.color for thing in clip.scene.cast} | {"white", "green"}]
@@ -86,15 +89,19 @@ def _add(clip: Clip, t: int, severity: int) -> Clip:
         for name, value in vars(path).items()
         if isinstance(value, np.ndarray)
     }
-    doubled["position"][:, -1] = (_free_side(clip), 0.3, 0.0)
+    doubled["position"][:, -1] = (*_free_spot(clip, extent(extra)[0]), 0.0)
     seen = tuple(replace(s, cast=(*s.cast, len(clip.scene.cast))) for s in clip.scene.shots)
     scene = replace(clip.scene, cast=(*clip.scene.cast, extra), shots=seen)
     return replace(clip, scene=scene, trajectory=replace(path, **doubled))
 
 
-def _free_side(clip: Clip) -> float:
-    """Return where across the stage there is room: on the side away from the cast's mean."""
-    return -1.0 if clip.trajectory.position[:, :, 0].mean() > 0 else 1.0
+def _free_spot(clip: Clip, radius: float) -> tuple[float, float]:
+    """Return the spot of a grid on the stage that stays furthest from everybody."""
+    spots = np.stack(np.meshgrid(np.linspace(-1.4, 1.4, 8), np.linspace(0.0, 1.8, 4)), -1).reshape(-1, 2)
+    places = clip.trajectory.position[:, :, None, :2]
+    room = np.hypot(*np.moveaxis(places - spots, -1, 0)).min((0, 1)) - radius
+    x, y = spots[int(room.argmax())]
+    return float(x), float(y)
 
 
 def _recolor(clip: Clip, t: int, severity: int) -> Clip:
@@ -109,9 +116,12 @@ def _reshape(clip: Clip, t: int, severity: int) -> Clip:
 
 
 def _mirror(clip: Clip, t: int, severity: int) -> Clip:
-    """Mirror the stage: x for -x."""
-    position = clip.trajectory.position * np.array([-1.0, 1.0, 1.0])
-    return replace(clip, trajectory=replace(clip.trajectory, position=position))
+    """Mirror the stage, x for -x, with courses and turns; a share of severities 1 and 2 moves towards it."""
+    path, share = clip.trajectory, MIRRORED[severity]
+    position = path.position * np.array([1.0 - 2.0 * share, 1.0, 1.0])
+    return replace(
+        clip, trajectory=replace(path, position=position, course=np.pi - path.course, yaw=-path.yaw)
+    )
 
 
 def _vanish(clip: Clip, t: int, severity: int) -> Clip:
@@ -120,8 +130,8 @@ def _vanish(clip: Clip, t: int, severity: int) -> Clip:
 
 
 def _teleport(clip: Clip, t: int, severity: int) -> Clip:
-    """Let the first member leap to the free side in the middle of the clip."""
-    way = 1.0 if _free_side(clip) > 0 else -1.0
+    """Let the first member leap to the other side in the middle of the clip."""
+    way = -np.sign(clip.trajectory.position[len(clip.frames) // 2, 0, 0] or 1.0)
     return _moved(clip, 0, (way * LEAPS[severity], 0.0, 0.0)) if t >= len(clip.frames) // 2 else clip
 
 
@@ -147,7 +157,7 @@ def _grounded(clip: Clip, t: int, severity: int) -> Clip:
     position = clip.trajectory.position.copy()
     for n, thing in enumerate(clip.scene.cast):
         if thing.motion.action in ("jump", "bounce"):
-            position[:, n, 2] *= 0.1 * (1.0 - severity / 3)
+            position[:, n, 2] *= HEIGHTS[severity]
     return replace(clip, trajectory=replace(clip.trajectory, position=position))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.ndimage import binary_closing, find_objects, label
+from scipy.ndimage import binary_closing, binary_opening, find_objects, label
 from scipy.optimize import linear_sum_assignment
 
 from reelworld.core.types import Frames
@@ -25,13 +25,14 @@ from reelworld.world.stream import Clip, WorldConfig, plan
 
 Array = np.ndarray
 SMALLEST = 1.2e-3  # share of the picture's pixels; smaller regions are noise
-FAINTEST = 0.25  # share of a region that a colour besides white must have to be the region's
+FAINTEST = 0.1  # share of a blob that a colour must have to be a thing of its own in it
 REACH = 0.13  # of the picture's height: how far a thing or a turning camera goes between two frames
 OTHER_COLOR = 0.08  # cost of a link between two colours, in picture heights
-LONGEST_GAP = 3  # frames for which a thing may be lost and found again
+LONGEST_GAP = 2  # frames for which a thing may be lost and found again
+FORBIDDEN = 1e3  # cost of a link that may not be
 SHORTEST = 3  # frames of a track; shorter ones are noise
 FITTED_ON = 160  # renders
-BRIDGE = 2  # pixels: half the gap that a stripe may leave in a thing
+BRIDGE = 1 / 32  # of the picture's height: half the gap that a stripe may leave in a thing
 EIGHT = np.ones((3, 3), bool)  # neighbours, diagonal ones too
 WHITE = 1 + COLORS.index("white")
 
@@ -57,6 +58,7 @@ class Track:
 
     color: str
     kind: str
+    colors: tuple[str | None, ...]  # frame by frame; `color` is the most frequent one
     x: Array
     y: Array
     foot: Array
@@ -128,9 +130,12 @@ class Parser:
         votes = np.bincount([region.color for region in chain.values()], minlength=len(COLORS) + 1)
         whole = [r.silhouette for r in chain.values() if r.whole] or [r.silhouette for r in chain.values()]
         columns = np.full((7, num_frames), np.nan)
+        colors: list[str | None] = [None] * num_frames
         for t, r in chain.items():
+            colors[t] = COLORS[r.color - 1]
             columns[:, t] = r.x, r.y, r.foot, r.width, r.height, r.area, r.whole
-        return Track(COLORS[int(votes.argmax()) - 1], self.silhouettes.kind(np.stack(whole)), *columns)
+        color, kind = COLORS[int(votes.argmax()) - 1], self.silhouettes.kind(np.stack(whole))
+        return Track(color, kind, tuple(colors), *columns)
 
 
 def _classes(clip: Clip, things: Array) -> Array:
@@ -156,7 +161,7 @@ def _touches_nothing(mask: Array) -> bool:
 
 def _bounds(mask: Array) -> tuple[slice, ...]:
     """Return the box around what is true."""
-    return tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(mask)) if mask.any() else ()
+    return tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(mask))
 
 
 def silhouette(mask: Array) -> Array:
@@ -173,14 +178,15 @@ def regions(classes: Array) -> Iterator[Region]:
     A region of one colour, with what is white beside it: stripes are the thing's own.
     """
     height, width = classes.shape
-    some = np.pad(classes != NOTHING, BRIDGE)
-    closed = binary_closing(some, structure=EIGHT, iterations=BRIDGE)[BRIDGE:-BRIDGE, BRIDGE:-BRIDGE]
-    blobs, _ = label(closed, structure=EIGHT)
+    bridge = max(1, round(BRIDGE * height))
+    some = np.pad(classes != NOTHING, bridge)  # so that what is near the border is not eroded there
+    closed = binary_closing(some, structure=EIGHT, iterations=bridge)
+    blobs, _ = label(closed[bridge:-bridge, bridge:-bridge], structure=EIGHT)
     for number, box in enumerate(find_objects(blobs), start=1):
         inside = (blobs[box] == number) & (classes[box] != NOTHING)
         if inside.sum() < SMALLEST * classes.size:
             continue
-        for color, mask in _by_color(np.where(inside, classes[box], NOTHING)):
+        for color, mask in _by_color(np.where(inside, classes[box], NOTHING), SMALLEST * classes.size):
             cut = _bounds(mask)
             top, left = box[0].start + cut[0].start, box[1].start + cut[1].start
             bottom, right = box[0].start + cut[0].stop, box[1].start + cut[1].stop
@@ -198,11 +204,16 @@ def regions(classes: Array) -> Iterator[Region]:
             )
 
 
-def _by_color(classes: Array) -> Iterator[tuple[int, Array]]:
-    """Split a blob into its things: one for each colour that has a fair share; white goes to the largest."""
+def _by_color(classes: Array, smallest: float) -> Iterator[tuple[int, Array]]:
+    """Split a blob into its things: one for each colour with a body of its own; the rest is the largest's.
+
+    A rim of mixed colours is no body: an opening with 2 x 2 pixels takes it away.
+    """
     counts = np.bincount(classes.ravel(), minlength=len(COLORS) + 1)
     counts[NOTHING] = 0
-    strong = [int(c) for c in np.flatnonzero(counts >= FAINTEST * counts.sum()) if c != WHITE]
+    body = [binary_opening(classes == c, np.ones((2, 2))).sum() for c in range(len(counts))]
+    least = max(smallest, FAINTEST * counts.sum())
+    strong = [c for c in range(1, len(counts)) if body[c] >= least and c != WHITE]
     if len(strong) < 2:
         yield strong[0] if strong else int(counts.argmax()), classes != NOTHING
         return
@@ -219,12 +230,12 @@ def _link(frames: Sequence[list[Region]]) -> list[dict[int, Region]]:
     """
     chains: list[dict[int, Region]] = []
     for t, found in enumerate(frames):
-        open_ = [chain for chain in chains if t - max(chain) <= LONGEST_GAP]
+        open_ = [chain for chain in chains if t - max(chain) <= LONGEST_GAP + 1]
         free = set(range(len(found)))
         if open_ and found:
             cost = np.array([[_cost(chain, region, t) for region in found] for chain in open_])
             for row, column in zip(*linear_sum_assignment(cost), strict=True):
-                if cost[row, column] < REACH * (t - max(open_[row])):
+                if cost[row, column] < FORBIDDEN:
                     open_[row][t] = found[column]
                     free.discard(int(column))
         chains += [{t: found[n]} for n in sorted(free)]
@@ -238,4 +249,5 @@ def _cost(chain: dict[int, Region], region: Region, t: int) -> float:
     x, y = before.x, before.y
     if last - 1 in chain:  # it goes on as it went
         x, y = x + (x - chain[last - 1].x) * (t - last), y + (y - chain[last - 1].y) * (t - last)
-    return float(np.hypot(region.x - x, region.y - y)) + OTHER_COLOR * (region.color != before.color)
+    cost = float(np.hypot(region.x - x, region.y - y)) + OTHER_COLOR * (region.color != before.color)
+    return cost if cost < REACH * (t - last) else FORBIDDEN

@@ -30,8 +30,8 @@ def rms_norm(x: Tensor, weight: Tensor | None = None) -> Tensor:
 
     Source: arXiv:1910.07467 Eq. 4. Written out: on a CPU F.rms_norm and its gradient take four times as long.
     """
-    wide = x.float()
-    scaled = x * torch.rsqrt((wide * wide).mean(-1, keepdim=True) + 1e-6).type_as(x)
+    wide = x if x.dtype == torch.float64 else x.float()
+    scaled = (wide * torch.rsqrt((wide * wide).mean(-1, keepdim=True) + 1e-6)).type_as(x)
     return scaled if weight is None else scaled * weight
 
 

@@ -27,6 +27,8 @@ from reelworld.core.types import VideoShape
 from reelworld.recipes import Recipe, Stage
 from reelworld.world.stream import Batch
 
+MOST_PLANNERS = 8  # processes that write scenes for a GPU
+
 
 class Stream(Protocol):
     """Endless batches that restart exactly: `seek(n)` continues as if n clips had been taken."""
@@ -249,5 +251,6 @@ class WorldData:
             seed=seed,
             caption_mix=(stage.captions.raw, stage.captions.short, stage.captions.descriptive),
         )
-        planners = max(1, runtime.num_cores() - 2) if device != "cpu" else 0  # a CPU's worker plans itself
+        ahead = device != "cpu" and split == "train"  # a CPU's worker plans itself, held-out clips are few
+        planners = min(MOST_PLANNERS, max(1, runtime.num_cores() - 2)) if ahead else 0
         return WorldStream(config, batch_size=batch, device=device, planners=planners)

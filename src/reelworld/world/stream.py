@@ -13,15 +13,16 @@ import signal
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from multiprocessing import get_context
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, DataError
 from reelworld.world import caption, grammar
 from reelworld.world.excerpt import excerpt, stretch
 from reelworld.world.render import render
@@ -149,11 +150,16 @@ def _groups(clips: Sequence[Clip], most: int) -> list[list[int]]:
     return [g[i : i + most] for g in by_look.values() for i in range(0, len(g), most)]
 
 
+def _leave_signals_to_parent() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides when to stop
+        signal.signal(number, signal.SIG_IGN)
+
+
 @cache
 def _planners(count: int) -> ProcessPoolExecutor:
     """Return processes that write clips ahead, shared by all streams of this process."""
-    stop_with_parent = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=stop_with_parent)
+    context = get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_leave_signals_to_parent)
 
 
 class WorldStream:
@@ -168,13 +174,14 @@ class WorldStream:
     ) -> None:
         self.config, self.batch_size, self.device = config, batch_size, torch.device(device)
         self.planners, self.block = planners, max(batch_size, min(128, 8 * batch_size))
+        self._coming: deque[Future[list[Clip]]] = deque()
         self.seek(0)
 
     def seek(self, count: int) -> None:
         """Continue as if `count` clips had been taken."""
-        self.position = self._asked = count
-        self._ahead: deque[Clip] = deque()
-        self._coming: deque[Future[list[Clip]]] = deque()
+        for future in self._coming:
+            future.cancel()
+        self.position, self._ahead, self._coming = count, deque[Clip](), deque()
 
     def __iter__(self) -> WorldStream:
         return self
@@ -188,15 +195,22 @@ class WorldStream:
         return Batch(film(clips, self.config, self.device), [c.caption for c in clips], indices)
 
     def _next_block(self) -> list[Clip]:
-        """Return the next clips: written now, or by the planners, two blocks ahead for each of them."""
-        if not self.planners:
-            return plan(self.config, self._ask())
-        while len(self._coming) < 2 * self.planners:
-            self._coming.append(_planners(self.planners).submit(plan, self.config, self._ask()))
-        return self._coming.popleft().result()
+        """Return the next clips: written now, or by the planners, two blocks ahead for each of them.
 
-    def _ask(self) -> range:
-        """Return the indices of the next block."""
-        first = self._asked
-        self._asked += self.block
-        return range(first, self._asked)
+        What fails leaves the stream where it was. Raises: DataError where a planner was killed.
+        """
+        first = self.position + len(self._ahead)
+        if not self.planners:
+            return plan(self.config, range(first, first + self.block))
+        try:
+            while len(self._coming) < 2 * self.planners:
+                start = first + len(self._coming) * self.block
+                wanted = range(start, start + self.block)
+                self._coming.append(_planners(self.planners).submit(plan, self.config, wanted))
+            clips = self._coming[0].result()
+        except BrokenProcessPool as error:
+            _planners.cache_clear()
+            self._coming.clear()
+            raise DataError("a process that writes scenes ahead was killed; go on with --resume") from error
+        self._coming.popleft()
+        return clips
