@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from record import best, gemm_flops, record
+from reelworld.core import runtime
 from reelworld.core.types import VideoShape
 from reelworld.models.cost import Cost
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
@@ -74,6 +75,7 @@ def seconds(work: Callable[[], torch.Tensor], *, compiled: bool) -> float:
 
 def main() -> None:
     """Run all figures."""
+    runtime.set_threads()  # as the `reel` command does
     torch.manual_seed(0)
     batch = 2  # prompt and no prompt
     flops = batch * Cost.of(DenoiserConfig(), SHAPE, TEXT, known=False).denoise_flops

