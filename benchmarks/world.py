@@ -136,8 +136,7 @@ def main() -> None:
                 ", ".join(map(str, heldout)) or "none",
             )
         together: set[Combination] = set()
-        for level in (1, 2):
-            share = 50_000 // part
+        for level, share in ((1, 50_000 // part), (2, 50_000 // part), (3, 20_000 // part)):
             jobs = [(level, range(k, k + 500)) for k in range(0, share, 500)]
             wrong, seen = zip(*pool.map(_check_split, jobs), strict=True)
             together = together.union(*seen)

@@ -49,8 +49,8 @@ class _RMSNorm(torch.autograd.Function):
 def rms_norm(x: Tensor, weight: Tensor | None = None) -> Tensor:
     """Scale the last axis to unit root mean square: x / sqrt(mean(x^2) + eps) * weight.
 
-    Source: arXiv:1910.07467 Eq. 4. A compiler fuses F.rms_norm; without one, with its gradient, it takes three
-    times as long on a CPU as what is written here, and seven times for heads of 64.
+    Source: arXiv:1910.07467 Eq. 4. A compiler fuses F.rms_norm; without one, it and its gradient take
+    three times as long on a CPU as what is written here, and seven times for heads of 64.
     """
     if torch.compiler.is_compiling():
         return F.rms_norm(x, x.shape[-1:], weight, eps=1e-6)
