@@ -20,7 +20,6 @@ from reelworld.world.dataset import film_scene
 from reelworld.world.scene import COLORS, Thing
 from reelworld.world.simulate import GRAVITY
 from reelworld.world.stream import Clip, WorldConfig
-from reelworld.world.things import extent
 
 SEVERITIES = (1, 2, 3)
 OUT_OF_SIGHT = 1e3  # metres
@@ -89,17 +88,17 @@ def _add(clip: Clip, t: int, severity: int) -> Clip:
         for name, value in vars(path).items()
         if isinstance(value, np.ndarray)
     }
-    doubled["position"][:, -1] = (*_free_spot(clip, extent(extra)[0]), 0.0)
+    doubled["position"][:, -1] = (*_free_spot(clip), 0.0)
     seen = tuple(replace(s, cast=(*s.cast, len(clip.scene.cast))) for s in clip.scene.shots)
     scene = replace(clip.scene, cast=(*clip.scene.cast, extra), shots=seen)
     return replace(clip, scene=scene, trajectory=replace(path, **doubled))
 
 
-def _free_spot(clip: Clip, radius: float) -> tuple[float, float]:
+def _free_spot(clip: Clip) -> tuple[float, float]:
     """Return the spot of a grid on the stage that stays furthest from everybody."""
     spots = np.stack(np.meshgrid(np.linspace(-1.4, 1.4, 8), np.linspace(0.0, 1.8, 4)), -1).reshape(-1, 2)
     places = clip.trajectory.position[:, :, None, :2]
-    room = np.hypot(*np.moveaxis(places - spots, -1, 0)).min((0, 1)) - radius
+    room = np.hypot(*np.moveaxis(places - spots, -1, 0)).min((0, 1))
     x, y = spots[int(room.argmax())]
     return float(x), float(y)
 
