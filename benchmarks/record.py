@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -38,13 +38,22 @@ def record(name: str) -> Iterator[Callable[[str, str], None]]:
 
 def best(work: Callable[[], object], repeat: int = 5) -> float:
     """Return the least seconds of several runs, after one that is not counted."""
+    return bests([work], repeat)[0]
+
+
+def bests(works: Sequence[Callable[[], object]], repeat: int) -> list[float]:
+    """Return the least seconds of each; they take turns, so that all meet the machine's good and bad moments.
+
+    Each is run once before, which is not counted.
+    """
+    times = [[_seconds(work) for work in works] for _ in range(repeat + 1)][1:]
+    return [min(column) for column in zip(*times, strict=True)]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
     work()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return time.perf_counter() - start
 
 
 def gemm_flops(size: int = 2048) -> float:

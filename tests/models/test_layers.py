@@ -42,8 +42,8 @@ def test_rms_norm_gives_unit_root_mean_square(generator):
 
 def test_modulate_shifts_and_scales(generator):
     x = torch.randn(2, 5, 8, generator=generator)
-    shift, scale = torch.full((2, 1, 8), 3.0), torch.full((2, 1, 8), -1.0)
-    torch.testing.assert_close(modulate(x, shift, scale), torch.full((2, 5, 8), 3.0))
+    shift, scale = torch.randn(2, 2, 1, 8, generator=generator)
+    torch.testing.assert_close(modulate(x, shift, scale), rms_norm(x) * scale + shift)
 
 
 def test_swiglu_is_its_formula(generator):
@@ -104,3 +104,12 @@ def test_condition_tells_images_from_videos(generator):
     assert embedding.shape == (2, 1, 16)
     assert modulation.shape == (2, 6, 16)
     assert not torch.allclose(modulation[0], modulation[1])
+
+
+def test_condition_that_has_learned_nothing_changes_nothing(generator):
+    condition = Condition(16)
+    torch.nn.init.zeros_(condition.modulation.weight)
+    torch.nn.init.zeros_(condition.modulation.bias)
+    _, modulation = condition(torch.tensor([0.3]), torch.tensor([0]))
+    for index, neutral in enumerate((0, 1, 1, 0, 1, 1)):  # shift, scale, gate
+        torch.testing.assert_close(modulation[0, index], torch.full((16,), float(neutral)))

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelworld.core.errors import ConfigError
-from reelworld.models.layers import rms_norm, rotate
+from reelworld.models.layers import rms_norm, rotate, scaled
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -53,14 +53,10 @@ class SelfAttention(nn.Module):
         extra: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Mix tokens [B, N, dim]; extra keys and values [B, L, heads, head_dim] come first in the mask."""
-        query_key, value = (
-            self.qkv(x)
-            .unflatten(-1, (3 * self.num_heads, -1))
-            .split([2 * self.num_heads, self.num_heads], dim=2)
-        )
-        scales = torch.stack([self.query_scale, self.key_scale]).repeat_interleave(self.num_heads, dim=0)
-        query_key = rotate(rms_norm(query_key) * scales, rotary).type_as(value)
-        query, key = query_key.split(self.num_heads, dim=2)
+        query_key, value = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).split([2, 1], dim=2)
+        scales = torch.stack([self.query_scale, self.key_scale])
+        query_key = rotate(rms_norm(query_key), scaled(rotary, scales)).type_as(value)
+        query, key, value = *query_key.unbind(2), value.squeeze(2)
         if extra is not None:
             key = torch.cat([extra[0].type_as(value), key], dim=1)
             value = torch.cat([extra[1].type_as(value), value], dim=1)

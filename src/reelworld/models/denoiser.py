@@ -58,8 +58,8 @@ class DenoiserConfig:
 class Block(nn.Module):
     """Attention to video and text, then SwiGLU, each normalised and modulated before and gated after.
 
-    x + (1 + gate) * f(rms_norm(x) * (1 + scale) + shift), where (shift, scale, gate) is the modulation shared
-    by all blocks plus the block's own bias. Source: arXiv:2310.00426 section 2.3 (adaLN-single).
+    x + gate * f(rms_norm(x) * scale + shift), where (shift, scale, gate) is the modulation shared by all
+    blocks plus the block's own bias. Source: arXiv:2310.00426 section 2.3 (adaLN-single).
     """
 
     def __init__(self, config: DenoiserConfig) -> None:
@@ -76,8 +76,8 @@ class Block(nn.Module):
             (modulation + self.bias).unsqueeze(2).unbind(1)
         )  # each [B, 1, dim]
         attended = self.attention(modulate(x, shift_a, scale_a), rotary, mask, text)
-        x = torch.addcmul(x, attended, 1 + gate_a)
-        return torch.addcmul(x, self.mlp(modulate(x, shift_m, scale_m)), 1 + gate_m)
+        x = torch.addcmul(x, attended, gate_a)
+        return torch.addcmul(x, self.mlp(modulate(x, shift_m, scale_m)), gate_m)
 
 
 class Denoiser(nn.Module):
@@ -211,7 +211,7 @@ class Denoiser(nn.Module):
                 tokens, modulation, rotary, mask, (text.keys[:, :, index], text.values[:, :, index])
             )
         shift, scale = self.final_modulation(nn.functional.silu(embedding)).chunk(2, dim=-1)
-        return self.final(modulate(tokens, shift, scale))
+        return self.final(modulate(tokens, shift, 1 + scale))
 
     def _to_video(self, windows: Tensor, grid: Grid, num_frames: int) -> Tensor:
         """Blend windows into a video; an image is the mean of its tubelet's frames."""

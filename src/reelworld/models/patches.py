@@ -109,13 +109,10 @@ def patchify(video: Tensor, config: PatchConfig) -> Tensor:
     Raises: ShapeError when the tubelet does not divide the video.
     """
     _, num_frames, height, width, _ = video.shape
-    Grid.of(num_frames, height, width, config)
+    grid = Grid.of(num_frames, height, width, config)
     if num_frames == 1:
         video = video.expand(-1, config.frames, -1, -1, -1)
-    windows = F.pad(video, [0, 0, *(m for m in reversed(config.overlap) for _ in range(2))])
-    for axis, size, window in zip(VIDEO_AXES, config.size, config.window, strict=True):
-        windows = windows.unfold(axis, window, size)
-    return rearrange(windows, "b t y x c f h w -> b (t y x) (f h w c)")
+    return _cut(video, *_to_lists(grid, config), weighted=False)
 
 
 def unpatchify(tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
@@ -128,50 +125,68 @@ def unpatchify(tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
             f"{tokens.shape[1]} tokens of {tokens.shape[2]} numbers do not fill a grid of {grid.num_tokens} "
             f"windows of {config.window_pixels} pixels; pass the grid and patch that made them"
         )
-    if not any(config.overlap):
-        return _fold(tokens, grid, config)
-    return _blend(tokens, *_to_lists(grid, config))
+    return _overlap_add(tokens, *_to_lists(grid, config), weighted=True)
 
 
-# The blend and its gradient are opaque operators: automatic differentiation, and the loops that the compiler
-# generates, each took about twice as long as the plain kernels below.
-@torch.library.custom_op("reelworld::blend", mutates_args=())
-def _blend(tokens: Tensor, grid: list[int], size: list[int], overlap: list[int]) -> Tensor:
-    """Add overlapping windows up to a video, each times its weights."""
+# Cutting and adding up are each other's gradient. They are opaque operators: the loops that the compiler
+# generates for them, and automatic differentiation, each took two to three times as long as these kernels.
+@torch.library.custom_op("reelworld::cut", mutates_args=())
+def _cut(video: Tensor, grid: list[int], size: list[int], overlap: list[int], weighted: bool) -> Tensor:
+    """Cut a video into windows, times the weights of `blending_weights` if asked for."""
     tiles, config = _from_lists(grid, size, overlap)
-    return _fold(tokens, tiles, config).contiguous()
+    windows = F.pad(video, [0, 0, *(m for m in reversed(overlap) for _ in range(2))])
+    for axis, step, window in zip(VIDEO_AXES, size, config.window, strict=True):
+        windows = windows.unfold(axis, window, step)
+    tokens = windows.permute(0, 1, 2, 3, 5, 6, 7, 4).clone(memory_format=torch.contiguous_format)
+    tokens = tokens.view(len(video), tiles.num_tokens, -1)
+    return (tokens * _weights(tiles, config, tokens)).type_as(video) if weighted else tokens
 
 
-@torch.library.custom_op("reelworld::blend_adjoint", mutates_args=())
-def _blend_adjoint(gradient: Tensor, grid: list[int], size: list[int], overlap: list[int]) -> Tensor:
-    """Turn the gradient of a video into that of its windows: what each sees of it, times its weights."""
+@torch.library.custom_op("reelworld::overlap_add", mutates_args=())
+def _overlap_add(
+    tokens: Tensor, grid: list[int], size: list[int], overlap: list[int], weighted: bool
+) -> Tensor:
+    """Add windows, weighted if asked for, up to a video: margins onto their neighbours, axis after axis."""
     tiles, config = _from_lists(grid, size, overlap)
-    windows = patchify(gradient, config)
-    return (windows * _weights(tiles, config, windows)).contiguous()
+    windows = tokens * _weights(tiles, config, tokens) if weighted else tokens.clone()
+    windows = windows.view(len(tokens), *grid, *config.window, -1)
+    for tile, axis, length, margin in zip(VIDEO_AXES, WINDOW_AXES, size, overlap, strict=True):
+        before, own, after = windows.split([margin, length, margin], dim=axis)
+        others = grid[tile - 1] - 1
+        own.narrow(tile, 1, others).narrow(axis, 0, margin).add_(after.narrow(tile, 0, others))
+        own.narrow(tile, 0, others).narrow(axis, length - margin, margin).add_(before.narrow(tile, 1, others))
+        windows = own
+    video = rearrange(windows, "b t y x f h w c -> b (t f) (y h) (x w) c")
+    return video.type_as(tokens).contiguous()
 
 
-@_blend.register_fake
-def _(tokens: Tensor, grid: list[int], size: list[int], overlap: list[int]) -> Tensor:
+@_cut.register_fake
+def _(video: Tensor, grid: list[int], size: list[int], overlap: list[int], weighted: bool) -> Tensor:
+    tiles, config = _from_lists(grid, size, overlap)
+    return video.new_empty(video.shape[0], tiles.num_tokens, config.window_pixels * video.shape[-1])
+
+
+@_overlap_add.register_fake
+def _(tokens: Tensor, grid: list[int], size: list[int], overlap: list[int], weighted: bool) -> Tensor:
     _, config = _from_lists(grid, size, overlap)
     shape = (n * s for n, s in zip(grid, size, strict=True))
     return tokens.new_empty(tokens.shape[0], *shape, tokens.shape[2] // config.window_pixels)
 
 
-@_blend_adjoint.register_fake
-def _(gradient: Tensor, grid: list[int], size: list[int], overlap: list[int]) -> Tensor:
-    tiles, config = _from_lists(grid, size, overlap)
-    return gradient.new_empty(gradient.shape[0], tiles.num_tokens, config.window_pixels * gradient.shape[-1])
-
-
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.lists = inputs[1:]
+    ctx.given = inputs[1:]
 
 
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-    return _blend_adjoint(gradient, *ctx.lists), None, None, None
+def _cut_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+    return _overlap_add(gradient, *ctx.given), None, None, None, None
 
 
-_blend.register_autograd(_backward, setup_context=_remember)
+def _overlap_add_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+    return _cut(gradient, *ctx.given), None, None, None, None
+
+
+_cut.register_autograd(_cut_backward, setup_context=_remember)
+_overlap_add.register_autograd(_overlap_add_backward, setup_context=_remember)
 
 
 def _to_lists(grid: Grid, config: PatchConfig) -> tuple[list[int], list[int], list[int]]:
@@ -187,44 +202,10 @@ def _from_lists(grid: list[int], size: list[int], overlap: list[int]) -> tuple[G
     return Grid(frames=grid[0], rows=grid[1], columns=grid[2]), config
 
 
-def _fold(tokens: Tensor, grid: Grid, config: PatchConfig) -> Tensor:
-    """Blend overlapping windows into a video, one axis after the other."""
-    windows = tokens.reshape(tokens.shape[0], *grid.shape, *config.window, -1)
-    for tile, axis, size, margin in zip(VIDEO_AXES, WINDOW_AXES, config.size, config.overlap, strict=True):
-        windows = _fold_axis(windows, tile, axis, size, margin)
-    return rearrange(windows, "b t y x f h w c -> b (t f) (y h) (x w) c")
-
-
-def _fold_axis(windows: Tensor, tile: int, axis: int, size: int, margin: int) -> Tensor:
-    """Blend the windows' margins with their neighbours' along one axis; leaves tiles without margins."""
-    if margin == 0:
-        return windows
-    before, first, middle, last, after = windows.split(
-        [margin, margin, size - 2 * margin, margin, margin], dim=axis
-    )
-    own = _rise(margin, windows)[margin:].view(-1, *[1] * (windows.ndim - 1 - axis))
-    first = torch.lerp(_neighbour(after, first, tile, -1), first, own)
-    last = torch.lerp(_neighbour(before, last, tile, 1), last, own.flip(0))
-    return torch.cat([first, middle, last], dim=axis)
-
-
-def _neighbour(theirs: Tensor, mine: Tensor, axis: int, step: int) -> Tensor:
-    """Give each tile what its neighbour at `step` says; at the video's border, what it says itself."""
-    length = mine.shape[axis]
-    if step < 0:
-        return torch.cat([mine.narrow(axis, 0, 1), theirs.narrow(axis, 0, length - 1)], dim=axis)
-    return torch.cat([theirs.narrow(axis, 1, length - 1), mine.narrow(axis, length - 1, 1)], dim=axis)
-
-
-def _rise(margin: int, like: Tensor) -> Tensor:
-    """How a window comes in over the 2m pixels around a border: w(i) = sin^2(pi/2 (i + 1/2) / 2m)."""
-    steps = (torch.arange(2 * margin, device=like.device) + 0.5) / (2 * margin)
-    return torch.sin(math.pi / 2 * steps).square().to(like.dtype)
-
-
 def _weights(grid: Grid, config: PatchConfig, like: Tensor) -> Tensor:
-    """Return the weights of all windows [N, window pixels * C], in the layout and type of tokens."""
-    return _weight_table(grid, config, like.shape[-1] // config.window_pixels, like.dtype, like.device)
+    """Return the weights of all windows [N, window pixels * C] in the layout of tokens, at least float32."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    return _weight_table(grid, config, like.shape[-1] // config.window_pixels, dtype, like.device)
 
 
 @lru_cache(maxsize=16)
@@ -244,7 +225,8 @@ def blending_weights(num_tiles: int, size: int, margin: int, device: torch.devic
     raised cosine, and its neighbour falls there as 1 - w. The video's own border is not shared: w = 1.
     """
     weights = torch.ones(num_tiles, size + 2 * margin, device=device)
-    rise = _rise(margin, weights)
+    steps = (torch.arange(2 * margin, device=device) + 0.5) / (2 * margin)
+    rise = torch.sin(math.pi / 2 * steps).square()
     weights[1:, : 2 * margin] = rise
     weights[:-1, size:] = rise.flip(0)
     return weights
