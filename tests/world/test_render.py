@@ -82,7 +82,7 @@ def test_depth_of_box_and_ground() -> None:
     geometry = _geometry([], [_row((0, 0, 0), (0.0, 0.0, 1.0), 0.5, box=True)], [(0.0, 0.0, 1.0, 0.9)])
     out = r.render(geometry, 65, 65)
     assert float(out.depth[0, 32, 32]) == pytest.approx(5.5, abs=1e-3)
-    below = r.pixel_grid(65, 65).view(65, 65, 2)[60, 32, 1]
+    below = r.pixel_grid(65, 65).view(2, 65, 65)[1, 60, 32]
     assert out.thing[0, 60, 32] == r.GROUND
     assert float(out.depth[0, 60, 32]) == pytest.approx(1.5 / -float(below), rel=1e-4)  # height 1, focal 1.5
     assert out.thing[0, 2, 2] == r.SKY
@@ -110,6 +110,31 @@ def test_shadow_falls_below() -> None:
     assert bool(darker[under].all())
     assert int(under.sum()) > 20
     assert not bool(darker[beside].any())
+
+
+@pytest.mark.parametrize("shape", [i.SPHERE, i.CYLINDER, i.CONE])
+def test_first_hit_is_where_a_march_along_the_ray_enters_the_solid(shape: tuple[float, ...]) -> None:
+    generator = torch.Generator().manual_seed(4)
+    origin = torch.nn.functional.normalize(torch.randn(3, 400, generator=generator), dim=0) * 3
+    toward = torch.randn(3, 400, generator=generator) * 0.7 - origin
+    toward = torch.nn.functional.normalize(toward, dim=0)
+    toward[:, 0], toward[:, 1] = (
+        torch.tensor([0.0, 0.0, -1.0]),
+        torch.tensor([0.0, 0.0, 1.0]),
+    )  # along the axis
+    origin[:, 0], origin[:, 1] = torch.tensor([0.1, 0.2, 3.0]), torch.tensor([0.1, 0.2, -3.0])
+    rows = _row(shape, (0.0, 0.0, 0.0), 1.0)[:18, None, None].expand(-1, 1, 400)
+    found = i._quadric_hit(rows, tuple(origin), tuple(toward), bitten=False)[0]  # type: ignore[arg-type]
+    step = 2e-3
+    t = torch.arange(0, 6, step)[:, None]
+    x, y, z = (origin[axis] + t * toward[axis] for axis in range(3))
+    a, b, c = shape
+    inside = (x * x + y * y + a * z * z + b * z + c <= 0) & (z.abs() <= 1)
+    entered = torch.where(inside.any(0), inside.int().argmax(0) * step, i.FAR)
+    grazing = inside.sum(0) < 4  # the march may step over so short a way
+    assert int((~grazing).sum()) > 150
+    torch.testing.assert_close(found[~grazing], entered[~grazing], rtol=0, atol=2 * step)
+    assert bool((found[inside.sum(0) == 0] == i.FAR).float().mean() > 0.98)
 
 
 def test_a_bite_is_a_hole() -> None:

@@ -180,7 +180,7 @@ def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int) -> Non
     """Send servings until the trainer hangs up; runs in the second process."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the trainer decides when to stop
         signal.signal(number, signal.SIG_IGN)
-    torch.set_num_threads(recipe.data.worker_threads)
+    runtime.set_threads(recipe.data.worker_threads)
     try:
         for item in servings(data, recipe, start):
             pixels = item.batch.pixels.numpy()

@@ -21,7 +21,7 @@ def world_points(geometry: Geometry, rendered: Rendered) -> Tensor:
     camera = geometry.camera
     grid = pixel_grid(width, height).to(camera.device)
     focal = camera[:, 12, None]
-    plane = torch.stack([g.expand(num_frames, -1) / focal for g in grid.unbind(-1)], -1)  # [F, R, 2], depth 1
+    plane = torch.stack([g.expand(num_frames, -1) / focal for g in grid], -1)  # [F, R, 2], depth 1
     right, up, forward = (camera[:, None, i : i + 3] for i in (3, 6, 9))
     direction = plane[..., :1] * right + plane[..., 1:] * up + forward
     sky = (rendered.thing == SKY).flatten(1)[..., None]

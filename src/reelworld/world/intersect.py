@@ -40,11 +40,11 @@ class Rays:
 
     def at(self, t: Tensor) -> Vector:
         """Return the points at ray parameter t."""
-        return add(self.origin, scale(self.direction, t))
+        return ahead(self.origin, self.direction, t)
 
 
 def dot(a: Vector, b: Vector) -> Tensor:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    return torch.addcmul(torch.addcmul(a[0] * b[0], a[1], b[1]), a[2], b[2])
 
 
 def scale(a: Vector, s: Tensor | float) -> Vector:
@@ -57,6 +57,15 @@ def add(a: Vector, b: Vector) -> Vector:
 
 def sub(a: Vector, b: Vector) -> Vector:
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+def ahead(a: Vector, b: Vector, s: Tensor | float) -> Vector:
+    """Return a + s b."""
+    if isinstance(s, float):
+        x, y, z = (torch.add(p, q, alpha=s) for p, q in zip(a, b, strict=True))
+    else:
+        x, y, z = (torch.addcmul(p, q, s) for p, q in zip(a, b, strict=True))
+    return x, y, z
 
 
 def unit(a: Vector) -> Vector:
@@ -86,39 +95,49 @@ def where_true(mask: Tensor) -> Tensor:
 
 def affine(m: Tensor, p: Vector, *, point: bool) -> Vector:
     """Apply maps m [12, ..., M] (rows of [3, 4]) to points or directions [M]."""
-    x, y, z = (m[i] * p[0] + m[i + 1] * p[1] + m[i + 2] * p[2] for i in (0, 4, 8))
-    return (x + m[3], y + m[7], z + m[11]) if point else (x, y, z)
+
+    def row(first: int) -> Tensor:
+        start = torch.addcmul(m[first + 3], m[first], p[0]) if point else m[first] * p[0]
+        return torch.addcmul(torch.addcmul(start, m[first + 1], p[1]), m[first + 2], p[2])
+
+    return row(0), row(4), row(8)
 
 
 def _quadric_hit(rows: Tensor, origin: Vector, direction: Vector, *, bitten: bool) -> Tensor:
     """Nearest hit of each ray [M] with capped quadrics, rows [18, P, M]: [P, M], FAR where none.
 
-    On the ray p = o + t d the surface is A t^2 + 2 B t + C = 0; the caps are the planes z = -1, 1 inside it.
+    On the ray p = o + t d the surface is A t^2 + 2 B t + C = 0. A ray is inside between its roots (A > 0),
+    or, steeper than a cone (A < 0), beyond the root that lies downwards: what is left of that stretch
+    between the caps z = -1 and z = 1 is inside the solid.
     """
     a, b, c = rows[SHAPE]
     o, d = affine(rows, origin, point=True), affine(rows, direction, point=False)
-    aa = d[0] * d[0] + d[1] * d[1] + a * d[2] * d[2]
-    bb = o[0] * d[0] + o[1] * d[1] + (a * o[2] + 0.5 * b) * d[2]
-    cc = o[0] * o[0] + o[1] * o[1] + (a * o[2] + b) * o[2] + c
-    disc = bb * bb - aa * cc
-    root, inverse = torch.sqrt(disc.clamp_min(0.0)), 1.0 / (aa + 1e-12)
-    best = torch.full_like(disc, FAR)
-
-    def nearer(t: Tensor, valid: Tensor) -> Tensor:
-        valid = valid & (t > 1e-4) & (t < best)
-        if bitten:
-            x, y = (o[i] + t * d[i] - rows[BITE][i] for i in (0, 1))
-            valid = valid & (x * x + y * y >= rows[BITE][2])
-        return torch.where(valid, t, best)
-
-    for t in ((-bb - root) * inverse, (-bb + root) * inverse):
-        best = nearer(t, (disc > 0) & ((o[2] + t * d[2]).abs() <= 1.0))
+    slope = a * d[2]
+    aa = dot(d, (d[0], d[1], slope)) + 1e-12  # along a cylinder's axis: roots far away
+    bb = dot(o, (d[0], d[1], slope)) + 0.5 * b * d[2]
+    cc = dot(o, (o[0], o[1], torch.addcmul(b, a, o[2]))) + c
+    disc = torch.addcmul(bb * bb, aa, cc, value=-1)
+    root, inverse = torch.sqrt(disc.clamp_min(0.0)), 1.0 / aa
+    first, last = (-bb - root) * inverse, (root - bb) * inverse
+    steep = aa < 0
+    if bool(steep.any()):
+        first = torch.where(steep & (d[2] > 0), -FAR, first)
+        last = torch.where(steep & (d[2] < 0), FAR, last)
     inverse = 1.0 / (d[2] + 1e-12)
-    for side in (-1.0, 1.0):
-        t = (side - o[2]) * inverse
-        x, y = o[0] + t * d[0], o[1] + t * d[1]
-        best = nearer(t, x * x + y * y < -(a + b * side + c))
-    return best
+    low, high = (-1.0 - o[2]) * inverse, (1.0 - o[2]) * inverse
+    near = torch.maximum(first, torch.minimum(low, high))
+    far = torch.minimum(last, torch.maximum(low, high))
+    met = (disc > 0) & (near < far) & (far > 1e-4)
+    if bitten:  # through a bite the far side is seen
+        near = torch.where(_whole(rows, o, d, near), near, far)
+        met &= _whole(rows, o, d, near)
+    return torch.where(met, torch.where(near > 1e-4, near, far), FAR)
+
+
+def _whole(rows: Tensor, o: Vector, d: Vector, t: Tensor) -> Tensor:
+    """Where the point at t is not in the hole that a bite left."""
+    x, y = (o[i] + t * d[i] - rows[BITE][i] for i in (0, 1))
+    return x * x + y * y >= rows[BITE][2]
 
 
 def _box_hit(rows: Tensor, origin: Vector, direction: Vector) -> Tensor:
@@ -153,14 +172,14 @@ class Cast:
         self.num = spheres.shape[1]
         self.spheres = spheres.permute(1, 2, 0).contiguous()  # [N, 4, F]
         tables = torch.cat([quadrics, boxes], 2)  # [F, N, P, C]
-        self.rows, self.counts = tables.flatten(0, 2), tables.shape[1:3]
+        self.rows, self.counts = tables.flatten(0, 2).T.contiguous(), tables.shape[1:3]
         self.members = [_member(table, quadrics.shape[2]) for table in tables.permute(1, 2, 3, 0)]
 
     def of(self, member: Tensor, primitive: Tensor, frame: Tensor) -> Tensor:
         """Return the columns [C, M] of the primitives that rays of these frames met."""
         members, primitives = self.counts
         row = (frame * members + member) * primitives + primitive
-        return self.rows.index_select(0, row).T.contiguous()
+        return self.rows.index_select(1, row)
 
     def near(self, n: int, rays: Rays) -> Tensor:
         """Indices of the rays that pass through member n's bounding sphere."""

@@ -32,6 +32,7 @@ from reelworld.world.intersect import (
     Rays,
     add,
     affine,
+    ahead,
     dot,
     put,
     scale,
@@ -133,10 +134,11 @@ def _visibility(cast: Cast, rays: Rays, normal: Vector) -> tuple[Tensor, Tensor]
         squared_radius = center[3] * center[3]
         to = sub((center[0], center[1], center[2]), rays.origin)
         squared = dot(to, to).clamp_min_(1e-6)
-        facing = (dot(to, normal) * torch.rsqrt(squared)).clamp_min_(0.0)
-        hidden += facing * (0.8 * squared_radius / squared).clamp_max_(1.0)
+        facing = dot(to, normal).mul_(torch.rsqrt(squared)).clamp_min_(0.0)
+        hidden.addcmul_(facing, (squared_radius / squared).mul_(0.8).clamp_max_(1.0))
         along = dot(to, rays.direction)
-        near = where_true((squared - along * along < squared_radius) & (along > -center[3]))
+        passing = torch.addcmul(squared, along, along, value=-1) < squared_radius
+        near = where_true(passing & (along > -center[3]))
         if len(near):
             blocked = near.index_select(0, where_true(cast.hit(n, rays[near])[0] < FAR))
             free.scatter_(0, blocked, 0.0)
@@ -164,13 +166,13 @@ def _light(geometry: Geometry, cast: Cast, rays: Rays, surface: _Surface) -> tup
     point, normal = surface.point, surface.normal
     sun, sun_color, ambient = shades("sun"), shades("sun_color"), shades("ambient")
     facing = dot(normal, sun).clamp_min(0.0)
-    start = add(point, scale(normal, 2e-3))
+    start = ahead(point, normal, 2e-3)
     lit, open_sky = _visibility(cast, Rays(rays.frame, start, spread(sun, start)), normal)
     open_sky = open_sky * (0.75 + 0.25 * normal[2])
     direct = facing * lit
     if geometry.style == "papercraft":  # flat bands of light
         direct = torch.floor(2.0 * direct + 0.6) / 2.0
-    light = add(scale(sun_color, direct), scale(ambient, open_sky))
+    light = ahead(scale(sun_color, direct), ambient, open_sky)
     if geometry.backdrop == "shops" and bool((geometry.setting[:, SETTING["misc"]][:, 2] > 0).any()):
         light = add(light, neon_light(shades, point[0], point[1]))
     if bool(geometry.lamp[:, 3:].any()):
@@ -179,7 +181,7 @@ def _light(geometry: Geometry, cast: Cast, rays: Rays, surface: _Surface) -> tup
     if surface.gloss is not None and geometry.style != "papercraft":
         half = unit(sub(sun, rays.direction))
         highlight = surface.gloss * dot(normal, half).clamp_min(0.0).pow(60.0) * lit
-        color = tuple(c + s * highlight for c, s in zip(color, sun_color, strict=True))
+        color = ahead(color, sun_color, highlight)  # type: ignore[arg-type]
     return color, lit * (facing > 0)  # type: ignore[return-value]
 
 
@@ -333,10 +335,14 @@ def _display(color: Vector) -> Tensor:
 def _trace(
     geometry: Geometry, cast: Cast, frame: Tensor, camera: Tensor, pixels: Tensor, height: int
 ) -> _Hits:
-    """Trace rays of frames [M], with cameras [13, M], through points [M, 2] of a picture, half height = 1."""
-    x, y = pixels.unbind(-1)
-    direction = tuple(camera[3 + i] * x + camera[6 + i] * y + camera[9 + i] * camera[12] for i in range(3))
-    rays = Rays(frame, tuple(camera[:3]), unit(direction))  # type: ignore[arg-type]
+    """Trace rays of frames [M] with cameras [13, ...] through points [2, ...] of a picture, half height = 1.
+
+    What stands for ... broadcasts to M rays.
+    """
+    x, y = pixels
+    towards = tuple(camera[3 + i] * x + camera[6 + i] * y + camera[9 + i] * camera[12] for i in range(3))
+    origin = tuple(camera[i].expand_as(towards[0]).flatten() for i in range(3))
+    rays = Rays(frame, origin, unit(tuple(v.flatten() for v in towards)))  # type: ignore[arg-type]
     hits = _Hits(rays, 2.0 / height)
     _nearest(geometry, cast, rays, hits)
     _shade(geometry, cast, rays, hits)
@@ -344,10 +350,10 @@ def _trace(
 
 
 def pixel_grid(width: int, height: int) -> Tensor:
-    """Centres of all pixels, row by row from the top left: [height * width, 2], half height = 1."""
+    """Centres of all pixels, row by row from the top left: x, y [2, height * width], half height = 1."""
     y = 1.0 - (torch.arange(height) + 0.5) * (2.0 / height)
     x = ((torch.arange(width) + 0.5) * 2.0 - width) / height
-    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)], -1).reshape(-1, 2)
+    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)]).flatten(1)
 
 
 def _edges(key: Tensor) -> Tensor:
@@ -366,9 +372,9 @@ def _antialias(geometry: Geometry, cast: Cast, color: Tensor, key: Tensor) -> No
     _, height, width = key.shape
     frame, row, column = torch.nonzero(_edges(key), as_tuple=True)
     step = 0.5 / height
-    offsets = torch.tensor([[-step, -step], [-step, step], [step, -step], [step, step]], device=color.device)
+    offsets = torch.tensor([[-step, -step, step, step], [-step, step, -step, step]], device=color.device)
     grid = pixel_grid(width, height).to(color.device)
-    pixels = (grid[row * width + column][:, None] + offsets).flatten(0, 1)
+    pixels = (grid.index_select(1, row * width + column)[:, :, None] + offsets[:, None]).flatten(1)
     frames = frame.repeat_interleave(4)
     hits = _trace(geometry, cast, frames, geometry.camera.T.index_select(1, frames), pixels, height)
     color[frame, row, column] = _display(hits.color).unflatten(0, (-1, 4)).mean(1)
@@ -394,10 +400,9 @@ def render(geometry: Geometry, width: int, height: int, *, antialias: bool = Tru
     """Render all frames of a geometry, on the device where it lies."""
     device, num_frames = geometry.camera.device, len(geometry.camera)
     grid = pixel_grid(width, height).to(device)
-    frame = torch.arange(num_frames, device=device).repeat_interleave(len(grid))
+    frame = torch.arange(num_frames, device=device).repeat_interleave(grid.shape[1])
     cast = Cast(geometry.quadrics, geometry.boxes, geometry.spheres)
-    camera = geometry.camera.T[:, :, None].expand(-1, -1, len(grid)).reshape(13, -1)
-    hits = _trace(geometry, cast, frame, camera, grid.repeat(num_frames, 1), height)
+    hits = _trace(geometry, cast, frame, geometry.camera.T[:, :, None], grid[:, None], height)
     size = (num_frames, height, width)
     color = _display(hits.color).view(*size, 3)
     if antialias:
@@ -407,7 +412,7 @@ def render(geometry: Geometry, width: int, height: int, *, antialias: bool = Tru
     )
     color = develop(color, geometry.style, variant)
     focal = geometry.camera[:, 12, None]
-    cosine = (focal * torch.rsqrt((grid * grid).sum(1) + focal * focal)).flatten()
+    cosine = (focal * torch.rsqrt((grid * grid).sum(0) + focal * focal)).flatten()
     depth = torch.where(hits.thing == SKY, FAR, hits.t * cosine)
     views = (v.view(size) for v in (hits.thing, hits.part, depth, hits.primitive))
     return Rendered(color, *views)

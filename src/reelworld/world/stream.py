@@ -78,6 +78,7 @@ class WorldConfig:
 
 
 SCENE_SECONDS = 2.0
+MOST_AT_ONCE = 256  # scenes written together
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,7 @@ class WorldStream:
         for future in self._coming:
             future.cancel()
         self.position, self._ahead, self._coming = count, deque[Clip](), deque()
+        self._since = count
 
     def __iter__(self) -> WorldStream:
         return self
@@ -200,8 +202,9 @@ class WorldStream:
         What fails leaves the stream where it was. Raises: DataError where a planner was killed.
         """
         first = self.position + len(self._ahead)
-        if not self.planners:
-            return plan(self.config, range(first, first + self.block))
+        if not self.planners:  # as many again as so far: the first come soon, the many at half the cost
+            more = min(MOST_AT_ONCE, max(self.batch_size, first - self._since))
+            return plan(self.config, range(first, first + more))
         try:
             while len(self._coming) < 2 * self.planners:
                 start = first + len(self._coming) * self.block
