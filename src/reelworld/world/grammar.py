@@ -61,6 +61,7 @@ BACK = {"house": 2.0, "tree": 2.0, "ship": 5.8}  # how far behind the stage's mi
 NEEDS_DIRECTION = ("slide", "roll", "drive", "walk", "run", "drift", "stop")
 STYLES = ("natural", "natural", "historical", "black_and_white", "papercraft", "film_noir")
 ORDERED = ("collide", "push", "knock_over", "bite", "switch_on")  # what can happen first, and what then
+SHARES = {1: (0.65, 0.35), 2: (0.4, 0.4, 0.2)}  # of one thing, two, three, by level
 DURATION = 2.0  # seconds of a scene, where nobody asks for more
 DRAWS = 400  # of a program, before a split is given up
 ATTEMPTS = 400  # scenes tried for one index, before sampling gives up
@@ -139,15 +140,18 @@ def _spots(rng: np.random.Generator, count: int) -> list[tuple[float, float]]:
     return spots
 
 
-def _theme(level: int, split: str, rng: np.random.Generator) -> str | None:
-    """Decide what a scene is about; kept while the scene is drawn again.
+def _theme(level: int, split: str, rng: np.random.Generator) -> str | int:
+    """Decide what a scene is about; kept while the scene is drawn again, or what is easy would be frequent.
 
-    An interaction, two of them in their order ("bite, switch_on"), or (None) things that mind their business.
+    An interaction, two of them in their order ("bite, switch_on"), or how many things mind their business.
     """
-    if level >= 3 and rng.random() < 0.3:
+    if level >= 3 and rng.random() < 0.3 and split != "extrapolate":
         orders = [o for o in permutations(ORDERED, 2) if split == "heldout" or o not in HELDOUT_ORDER]
         return ", ".join(orders[int(rng.integers(len(orders)))])
-    return pick(rng, INTERACTIONS) if level >= 2 and rng.random() < 0.5 else None
+    if level >= 2 and rng.random() < 0.5 and split != "extrapolate":
+        return pick(rng, INTERACTIONS)
+    shares = SHARES[min(level, 2)]
+    return 1 + int(rng.choice(len(shares), p=shares))
 
 
 def _program(
@@ -155,17 +159,15 @@ def _program(
     level: int,
     split: Any,
     seed: int,
-    theme: str | None,
+    theme: str | int,
     aspect: float,
     duration: float,
 ) -> Scene:
     """Draw a scene program without regard to split or view."""
     events: tuple[Event, ...] = ()
-    if theme is None:
+    if isinstance(theme, int):
         kinds = PRIMITIVES if level == 1 else tuple(ACTIONS)
-        shares = [0.7, 0.3] if level == 1 else [0.4, 0.4, 0.2]
-        count = 1 + int(rng.choice(len(shares), p=shares))
-        cast = _ensemble(rng, kinds, count, split == "extrapolate", duration)
+        cast = _ensemble(rng, kinds, theme, split == "extrapolate", duration)
     elif ", " in theme:
         cast, events = _ordered(rng, theme.split(", "), aspect, duration)
     else:
@@ -371,7 +373,7 @@ def draw(
     """Draw programs until one belongs to the split; whether it is worth filming, `sample` decides."""
     rng = _rng(seed, level, split, index, attempt)
     about = np.random.default_rng([seed, level, index])
-    theme = _theme(level, split, about) if split != "extrapolate" else None
+    theme = _theme(level, split, about)
     for _ in range(DRAWS):
         scene = _program(rng, level, split, seed, theme, aspect, duration)
         if in_split(scene, split):

@@ -9,6 +9,7 @@ parameter is the same in both. Vectors are tuples of three tensors, which keeps 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,8 +94,8 @@ def where_true(mask: Tensor) -> Tensor:
     return torch.nonzero(mask).squeeze(1)
 
 
-def affine(m: Tensor, p: Vector, *, point: bool) -> Vector:
-    """Apply maps m [12, ..., M] (rows of [3, 4]) to points or directions [M]."""
+def affine(m: Sequence[Tensor], p: Vector, *, point: bool) -> Vector:
+    """Apply maps m, 12 columns [..., M] (the rows of [3, 4]), to points or directions [M]."""
 
     def row(first: int) -> Tensor:
         start = torch.addcmul(m[first + 3], m[first], p[0]) if point else m[first] * p[0]
@@ -103,8 +104,8 @@ def affine(m: Tensor, p: Vector, *, point: bool) -> Vector:
     return row(0), row(4), row(8)
 
 
-def _quadric_hit(rows: Tensor, origin: Vector, direction: Vector, *, bitten: bool) -> Tensor:
-    """Nearest hit of each ray [M] with capped quadrics, rows [18, P, M]: [P, M], FAR where none.
+def _quadric_hit(rows: Sequence[Tensor], origin: Vector, direction: Vector, *, bitten: bool) -> Tensor:
+    """Nearest hit of each ray [M] with capped quadrics, 18 columns [P, M]: [P, M], FAR where none.
 
     On the ray p = o + t d the surface is A t^2 + 2 B t + C = 0. A ray is inside between its roots (A > 0),
     or, steeper than a cone (A < 0), beyond the root that lies downwards: what is left of that stretch
@@ -134,14 +135,14 @@ def _quadric_hit(rows: Tensor, origin: Vector, direction: Vector, *, bitten: boo
     return torch.where(met, torch.where(near > 1e-4, near, far), FAR)
 
 
-def _whole(rows: Tensor, o: Vector, d: Vector, t: Tensor) -> Tensor:
+def _whole(rows: Sequence[Tensor], o: Vector, d: Vector, t: Tensor) -> Tensor:
     """Where the point at t is not in the hole that a bite left."""
     x, y = (o[i] + t * d[i] - rows[BITE][i] for i in (0, 1))
     return x * x + y * y >= rows[BITE][2]
 
 
-def _box_hit(rows: Tensor, origin: Vector, direction: Vector) -> Tensor:
-    """Nearest hit of each ray [M] with boxes, rows [12, P, M]: [P, M]; the slab test (Kay, Kajiya 1986)."""
+def _box_hit(rows: Sequence[Tensor], origin: Vector, direction: Vector) -> Tensor:
+    """Nearest hit of each ray [M] with boxes, 12 columns [P, M]: [P, M]; the slab test (Kay, Kajiya 1986)."""
     o, d = affine(rows, origin, point=True), affine(rows, direction, point=False)
     near, far = torch.full_like(o[0], -FAR), torch.full_like(o[0], FAR)
     for i in range(3):
@@ -175,19 +176,19 @@ class Cast:
         self.rows, self.counts = tables.flatten(0, 2).T.contiguous(), tables.shape[1:3]
         self.members = [_member(table, quadrics.shape[2]) for table in tables.permute(1, 2, 3, 0)]
 
-    def of(self, member: Tensor, primitive: Tensor, frame: Tensor) -> Tensor:
-        """Return the columns [C, M] of the primitives that rays of these frames met."""
+    def of(self, member: Tensor, primitive: Tensor, frame: Tensor) -> tuple[Tensor, ...]:
+        """Return the columns, each [M], of the primitives that rays of these frames met."""
         members, primitives = self.counts
         row = (frame * members + member) * primitives + primitive
-        return self.rows.index_select(1, row)
+        return self.rows.index_select(1, row).unbind()
 
     def near(self, n: int, rays: Rays) -> Tensor:
         """Indices of the rays that pass through member n's bounding sphere."""
-        sphere = self.spheres[n].index_select(1, rays.frame)
-        to = sub((sphere[0], sphere[1], sphere[2]), rays.origin)
+        *center, radius = self.spheres[n].index_select(1, rays.frame).unbind()
+        to = sub(tuple(center), rays.origin)  # type: ignore[arg-type]
         along = dot(to, rays.direction)
-        inside = dot(to, to) - along * along < sphere[3] * sphere[3]
-        return where_true(inside & (along > -sphere[3]))
+        inside = dot(to, to) - along * along < radius * radius
+        return where_true(inside & (along > -radius))
 
     def hit(self, n: int, rays: Rays) -> tuple[Tensor, Tensor]:
         """Nearest hit of rays with member n: parameter (FAR where none) and primitive, each [M]."""
@@ -226,6 +227,6 @@ def _nearest(member: _Member, rays: Rays) -> tuple[Tensor, Tensor]:
     return best, member.numbers.index_select(0, which)
 
 
-def _rows(table: Tensor, frame: Tensor) -> Tensor:
-    """Gather [columns, P, F] for rays of these frames: [columns, P, M]."""
-    return table.flatten(0, 1).index_select(1, frame).view(*table.shape[:2], -1)
+def _rows(table: Tensor, frame: Tensor) -> tuple[Tensor, ...]:
+    """Gather [columns, P, F] for rays of these frames: columns, each [P, M]."""
+    return table.flatten(0, 1).index_select(1, frame).view(*table.shape[:2], -1).unbind()

@@ -130,15 +130,15 @@ def _visibility(cast: Cast, rays: Rays, normal: Vector) -> tuple[Tensor, Tensor]
     """
     free, hidden = torch.ones_like(rays.origin[0]), torch.zeros_like(rays.origin[0])
     for n in range(cast.num):
-        center = cast.spheres[n].index_select(1, rays.frame)
-        squared_radius = center[3] * center[3]
-        to = sub((center[0], center[1], center[2]), rays.origin)
+        *center, radius = cast.spheres[n].index_select(1, rays.frame).unbind()
+        squared_radius = radius * radius
+        to = sub(tuple(center), rays.origin)  # type: ignore[arg-type]
         squared = dot(to, to).clamp_min_(1e-6)
         facing = dot(to, normal).mul_(torch.rsqrt(squared)).clamp_min_(0.0)
         hidden.addcmul_(facing, (squared_radius / squared).mul_(0.8).clamp_max_(1.0))
         along = dot(to, rays.direction)
         passing = torch.addcmul(squared, along, along, value=-1) < squared_radius
-        near = where_true(passing & (along > -center[3]))
+        near = where_true(passing & (along > -radius))
         if len(near):
             blocked = near.index_select(0, where_true(cast.hit(n, rays[near])[0] < FAR))
             free.scatter_(0, blocked, 0.0)
@@ -197,8 +197,8 @@ def _lamp_light(geometry: Geometry, frame: Tensor, point: Vector, normal: Vector
 # ---------------------------------------------------------------- from rays to colours
 
 
-def _normal(rows: Tensor, point: Vector) -> tuple[Vector, Vector]:
-    """World normal and local position on the primitives rows [C, M] that were hit."""
+def _normal(rows: Sequence[Tensor], point: Vector) -> tuple[Vector, Vector]:
+    """World normal and local position on the primitives that were hit, columns [M] of each."""
     p = affine(rows, point, point=True)
     a, b, c = rows[SHAPE]
     side = torch.sign(p[2])
@@ -299,13 +299,13 @@ def _on_cast(g: Geometry, cast: Cast, rays: Rays, t: Tensor, hits: _Hits, chosen
     rows = cast.of(member, primitive, rays.frame)
     normal, local = _normal(rows, point)
     stripe = _stripes(rows, local)
-    albedo = choose(stripe, tuple(rows[STRIPE]), tuple(rows[COLOR]))
+    albedo = choose(stripe, rows[STRIPE], rows[COLOR])  # type: ignore[arg-type]
     hits.part.scatter_(0, chosen, rows[PART])
     hits.key.scatter_add_(0, chosen, 2.0 * stripe)
     return _Surface(point, normal, albedo, rows[GLOW], rows[GLOSS])
 
 
-def _stripes(rows: Tensor, local: Vector) -> Tensor:
+def _stripes(rows: Sequence[Tensor], local: Vector) -> Tensor:
     """Where striped things wear their second colour: bands on boxes, six sectors on what is round.
 
     sin(3 a) has the sign of y (3 x^2 - y^2) at azimuth a, so that a turn and a roll can be seen.

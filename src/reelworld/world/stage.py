@@ -48,6 +48,7 @@ STUDIO_SKY: dict[str, tuple[Vec, Vec]] = {
     "sunset": ((0.30, 0.20, 0.26), (0.80, 0.45, 0.28)),
     "night": ((0.01, 0.012, 0.02), (0.04, 0.045, 0.07)),
 }
+GREY = (0.16, 0.16, 0.17)  # stripes of what is black; white ones would make it a white thing's twin
 GLOSS = {"matte": 0.0, "shiny": 0.9, "striped": 0.1}
 BULB_GLOW = 2.5
 LUNGE, LEAN = 0.15, 0.3  # metres and radians
@@ -185,7 +186,7 @@ def _attributes(thing: Thing) -> Array:
     """Columns that do not change with time: [P, NUM_COLUMNS], hidden parts (no hat) all zeros."""
     parts = body(thing.kind).parts
     rows = np.zeros((len(parts), i.NUM_COLUMNS))
-    stripe = PALETTE["black" if thing.color == "white" else "white"]
+    stripe = {"white": PALETTE["black"], "black": GREY}.get(thing.color, PALETTE["white"])
     for p, part in enumerate(parts):
         rows[p, i.SHAPE], rows[p, i.IS_BOX] = part.shape, part.shape == BOX
         rows[p, i.COLOR], rows[p, i.STRIPE] = role_color(thing, part.role), stripe
