@@ -24,8 +24,8 @@ $(VENV)/dev: $(BIN)/reel
 video: $(BIN)/reel    ## make a video from a sentence (PROMPT="...")
 	$(BIN)/reel generate "$(PROMPT)" --preview --output out/video.mp4
 
-test: $(VENV)/dev     ## run the tests
-	$(BIN)/pytest
+test: $(VENV)/dev     ## run the tests, as many at once as there are cores
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/dev    ## lint, types, layers
 	$(BIN)/ruff format --check .
