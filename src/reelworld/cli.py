@@ -14,13 +14,14 @@ import re
 import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reelworld import __version__
-from reelworld.core.errors import Interrupted, PromptError, ReelWorldError
+from reelworld.core.errors import ConfigError, Interrupted, PromptError, ReelWorldError
 
 if TYPE_CHECKING:
     from reelworld.core.progress import Kind
@@ -55,6 +56,12 @@ def _told(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(2) from None
 
     return run
+
+
+def _need(module: str, extra: str) -> None:
+    """Raise ConfigError where the package of an extra is not installed."""
+    if find_spec(module) is None:
+        raise ConfigError(f"this command needs {module}: pip install 'reelworld[{extra}]'")
 
 
 def _kind(as_json: bool) -> Kind:
@@ -230,6 +237,70 @@ def words(
     from reelworld.generate.pipeline import Pipeline
 
     print(" ".join(sorted(word for word in Pipeline.load(weights).tokenizer.known_words() if word.isalpha())))
+
+
+@app.command()
+@_told
+def evaluate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("report"),
+    model: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
+    split: Annotated[str, typer.Option(help="train, heldout or extrapolate.")] = "heldout",
+    prompts: Annotated[int, typer.Option(min=1, help="Prompts of each check and group.")] = 25,
+    seeds: Annotated[int, typer.Option(min=1, help="Videos of each prompt.")] = 4,
+    validate: Annotated[bool, typer.Option(help="Test the checks themselves instead of a model.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Score a model on the world checks; stopped, the same command goes on."""
+    _need("scipy", "evaluate")
+    from reelworld.core import runtime
+    from reelworld.evaluate.report import write_report
+    from reelworld.evaluate.run import Evaluation, Settings
+    from reelworld.generate.pipeline import Pipeline
+
+    runtime.set_threads()
+    if validate:
+        _validate(split, output, as_json)
+        return
+    settings = Settings(split=split, each=prompts, seeds=seeds)
+    pipeline = Pipeline.load(model)
+    evaluation = Evaluation(output, settings, pipeline.weights_hash)
+    evaluation.run(pipeline, _kind(as_json))
+    page, figures = write_report(evaluation)
+    _say(as_json, str(page), report=str(page), figures=str(figures))
+
+
+def _validate(split: str, output: Path, as_json: bool) -> None:
+    """Print every gate of the checks and keep them as JSON; exit code 1 where one fails."""
+    from reelworld.core.storage import make_folder, write_bytes
+    from reelworld.evaluate.run import Settings
+    from reelworld.evaluate.validate import gates
+
+    found = []
+    for gate in gates(split, Settings().truth):
+        _say(as_json, gate.line(), **gate.facts())
+        found.append(gate)
+    path = make_folder(output) / "gates.json"
+    write_bytes(path, json.dumps([gate.facts() for gate in found], indent=1).encode())
+    failed = sum(not gate.passed for gate in found)
+    _say(as_json, f"{failed} of {len(found)} gates fail; {path}", failed=failed, gates=str(path))
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@_told
+def compare(
+    before: Annotated[Path, typer.Argument(help="Folder of an evaluation (`reel evaluate -o FOLDER`).")],
+    after: Annotated[Path, typer.Argument(help="Another, of the same prompts and seeds.")],
+    as_json: Json = False,
+) -> None:
+    """Say on which checks two models differ: paired by prompt and seed, p-values corrected by Holm."""
+    _need("scipy", "evaluate")
+    from reelworld.evaluate.compare import compare as compare_evaluations
+    from reelworld.evaluate.run import Evaluation
+
+    for change in compare_evaluations(Evaluation.read(before), Evaluation.read(after)):
+        _say(as_json, change.line(), **change.facts())
 
 
 @world.command("sample")

@@ -125,6 +125,11 @@ CHECKS: dict[str, Check] = {
 }
 
 
+def asks(scene: Scene) -> tuple[str, ...]:
+    """Name the checks that a scene asks for: those that give a verdict even on an empty picture."""
+    return tuple(name for name, verdict in judge(scene, ()).items() if verdict is not None)
+
+
 def shown_color(thing: Thing) -> str:
     """Return the colour that a thing shows: white with black stripes looks as black with white ones."""
     return "black" if thing.material == "striped" and thing.color == "white" else thing.color

@@ -37,11 +37,15 @@ Frame = Callable[[Clip, int, int], Clip]
 
 @dataclass(frozen=True)
 class Breakage:
-    """A way to break a clip: the check that must notice, when it applies, and what one frame becomes."""
+    """A way to break a clip: the check that must notice, when it applies, and what one frame becomes.
+
+    `also` are the checks that it breaks rightly: a thing that is gone does not fall either.
+    """
 
     check: str
     frame: Frame
     applies: Callable[[Clip], bool]
+    also: tuple[str, ...] = ()
 
     def film(self, clip: Clip, config: WorldConfig, severity: int) -> Frames:
         """Return the broken clip: uint8 [T, H, W, 3]."""
@@ -190,15 +194,17 @@ def _pair(clip: Clip) -> bool:
     return len(clip.scene.cast) == 2
 
 
+OF_A_THING = ("binding", "kind", "left_right", "direction", "permanence", "growth", "gravity", "lift")
+
 BREAKAGES: dict[str, Breakage] = {
-    "drop": Breakage("count", _drop, _always),
-    "add": Breakage("count", _add, _always),
-    "recolour": Breakage("binding", _recolor, _plain_color),
+    "drop": Breakage("count", _drop, _always, OF_A_THING),
+    "add": Breakage("count", _add, _always, ("binding",)),
+    "recolour": Breakage("binding", _recolor, _plain_color, OF_A_THING[1:]),
     "reshape": Breakage("kind", _reshape, _large),
-    "mirror": Breakage("direction", _mirror, _goes_sideways),
-    "swap sides": Breakage("left_right", _mirror, _pair),
-    "vanish": Breakage("permanence", _vanish, _always),
-    "teleport": Breakage("permanence", _teleport, _always),
+    "mirror": Breakage("direction", _mirror, _goes_sideways, ("left_right",)),
+    "swap sides": Breakage("left_right", _mirror, _pair, ("direction",)),
+    "vanish": Breakage("permanence", _vanish, _always, ("binding", "count")),
+    "teleport": Breakage("permanence", _teleport, _always, ("direction",)),
     "grow": Breakage("growth", _grow, _always),
     "steady fall": Breakage("gravity", _steady_fall, _told("fall")),
     "stay on the ground": Breakage("lift", _grounded, _told("jump", "bounce")),

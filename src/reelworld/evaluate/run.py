@@ -1,0 +1,195 @@
+"""Scoring a model: prompts -> videos -> tracks -> verdicts, in a folder that can be gone on with.
+
+    evaluation = Evaluation("report", Settings(split="heldout", each=25, seeds=4), pipeline.weights_hash)
+    evaluation.run(pipeline, progress="rich")        # killed or stopped: the same call goes on
+    for row in evaluation.table(): print(row.group, row.check, row.score.value)
+
+The folder holds `settings.json`, one line a video in `verdicts.jsonl`, and the videos as looping pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from reelworld import __version__
+from reelworld.core.errors import ConfigError
+from reelworld.core.progress import Kind
+from reelworld.core.progress import progress as open_progress
+from reelworld.core.storage import make_folder, storage_errors, write_bytes
+from reelworld.core.types import Video
+from reelworld.core.video import write
+from reelworld.evaluate.checks import CHECKS, judge
+from reelworld.evaluate.references import References, Verdicts
+from reelworld.evaluate.score import Score, Share
+from reelworld.evaluate.suite import GROUPS, Case, suite
+from reelworld.evaluate.track import Parser
+
+VALID_CEILING = 0.97  # that the lower end of a ceiling's interval must reach for a score to count
+
+
+class Generator(Protocol):
+    """What is scored: a prompt and a seed -> a video."""
+
+    def __call__(self, prompt: str, *, seed: int) -> list[Video]:
+        """Return one video."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Which prompts: split, prompts a check and group, seeds a prompt.
+
+    `truth` is the number of prompts a check whose renders give ceiling and floor: it takes 125 that all pass
+    to know that 97 % do.
+    """
+
+    split: str = "heldout"
+    each: int = 25
+    seeds: int = 4
+    truth: int = 150
+
+    def __post_init__(self) -> None:
+        if min(self.each, self.seeds, self.truth) < 1:
+            raise ConfigError(f"{self.each} prompts and {self.seeds} seeds: give at least 1 of each")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A check on a group of prompts: its score, and how many of the group's prompts ask for it."""
+
+    group: str
+    check: str
+    score: Score
+    ceiling: Share
+    asked: int
+    prompts: int
+
+    @property
+    def valid(self) -> bool:
+        """Tell whether the score counts: truth passes nearly always, and what knows nothing does not."""
+        return self.ceiling.interval[0] >= VALID_CEILING and self.score.measured
+
+
+class Evaluation:
+    """A model's videos of the suite, judged; what was done before in the folder is kept."""
+
+    def __init__(self, folder: str | Path, settings: Settings, weights: str) -> None:
+        """Open or begin the folder; `weights` tells the model from others.
+
+        Raises: ConfigError where it holds an evaluation of something else; StorageError.
+        """
+        self.settings, self.folder = settings, make_folder(folder)
+        make_folder(self.folder / "clips")
+        self.claim = {**asdict(settings), "weights": weights, "reelworld": __version__}
+        self._claim(self.claim)
+        self.cases = suite(settings.split, settings.each)
+        self.verdicts = _read_verdicts(self.folder / "verdicts.jsonl")
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Evaluation:
+        """Open the folder of an evaluation that was begun. Raises: ConfigError where it is none."""
+        path = Path(folder) / "settings.json"
+        try:
+            begun = json.loads(path.read_text())
+            settings = Settings(**{field.name: begun[field.name] for field in fields(Settings)})
+            return cls(folder, settings, begun["weights"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{folder} holds no evaluation; make one with `reel evaluate -o {folder}`"
+            ) from error
+
+    def run(self, generator: Generator, progress: Kind = "auto") -> None:
+        """Make and judge what is missing. Raises: StorageError, and what the generator raises."""
+        wanted = [(case, n) for case in self.cases for n in range(self.settings.seeds)]
+        todo = [(case, n) for case, n in wanted if (case.index, n) not in self.verdicts]
+        parser = Parser.fit()
+        with open_progress(progress, total=len(wanted), description="evaluating") as bar:
+            bar.advance(len(wanted) - len(todo))
+            for case, n in todo:
+                (video,) = generator(case.clip.caption, seed=case.index * self.settings.seeds + n)
+                verdicts = judge(case.clip.told, parser.tracks(video.frames))
+                write(video, self.picture(case, n))
+                self._keep(case, n, verdicts)
+                bar.advance(passed=float(np.mean([v for v in verdicts.values() if v is not None])))
+
+    def picture(self, case: Case, seed: int) -> Path:
+        """Return where the looping picture of a video lies."""
+        return self.folder / "clips" / f"{case.index}_{seed}.gif"
+
+    def table(self) -> list[Row]:
+        """Return the figures of every check that something asks for, as far as videos are judged."""
+        rows = []
+        for group in GROUPS.values():
+            prompts = sum(case.group == group for case in self.cases)
+            for check in CHECKS:
+                asking = self.asking(group, check)
+                if (share := self._share(asking, check)) is not None:
+                    ceiling = self.references.ceiling(group, check)
+                    score = Score(share, ceiling.mean, self.references.floor(group, check))
+                    rows.append(Row(group, check, score, ceiling, len(asking), prompts))
+        return rows
+
+    def asking(self, group: str, check: str) -> list[Case]:
+        """Return the prompts of a group that ask for a check."""
+        return [case for case in self.cases if case.group == group and check in case.asks]
+
+    @cached_property
+    def references(self) -> References:
+        """Return what the parser says of renders, computed once and kept in the folder."""
+        cases = suite(self.settings.split, max(self.settings.each, self.settings.truth))
+        path = self.folder / "references.json"
+        if not path.exists():
+            write_bytes(path, References.of(cases, self.settings.split).to_json())
+        return References.from_json(cases, path.read_bytes())
+
+    def _share(self, asking: Sequence[Case], check: str) -> Share | None:
+        found = [
+            (bool(self.verdicts[case.index, n][check]), case.index)
+            for case in asking
+            for n in range(self.settings.seeds)
+            if (case.index, n) in self.verdicts
+        ]
+        return Share.of(*map(list, zip(*found, strict=True))) if found else None
+
+    def _claim(self, settings: dict[str, Any]) -> None:
+        """Write what is evaluated, or make sure that it is what was begun here."""
+        path = self.folder / "settings.json"
+        if not path.exists():
+            write_bytes(path, json.dumps(settings, indent=1).encode())
+            return
+        begun = json.loads(path.read_text())
+        for name, value in settings.items():
+            if begun.get(name) != value:
+                raise ConfigError(
+                    f"{self.folder} holds an evaluation with {name} {begun.get(name)!r}, not {value!r}; "
+                    "choose another folder or delete this one"
+                )
+
+    def _keep(self, case: Case, seed: int, verdicts: Verdicts) -> None:
+        """Append a line and force it to the disk; a line that a crash cut short is not read."""
+        line = json.dumps({"prompt": case.index, "seed": seed, "verdicts": verdicts}) + "\n"
+        path = self.folder / "verdicts.jsonl"
+        with storage_errors(path), path.open("a") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        self.verdicts[case.index, seed] = verdicts
+
+
+def _read_verdicts(path: Path) -> dict[tuple[int, int], Verdicts]:
+    """Read the whole lines of a file; drop what a crash left behind the last of them."""
+    if not path.exists():
+        return {}
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole != data:
+        write_bytes(path, whole)
+    records = [json.loads(line) for line in whole.splitlines()]
+    return {(r["prompt"], r["seed"]): r["verdicts"] for r in records}

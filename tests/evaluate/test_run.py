@@ -1,0 +1,124 @@
+"""Scoring what is known: renders of the prompts score 1; stopped runs go on; the report holds its own."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reelworld.core.errors import ConfigError
+from reelworld.core.types import Video
+from reelworld.evaluate.compare import compare
+from reelworld.evaluate.report import write_report
+from reelworld.evaluate.run import Evaluation, Settings
+from reelworld.evaluate.suite import suite, suite_config
+from reelworld.world.stream import film
+
+SETTINGS = Settings(split="train", each=2, seeds=2, truth=2)
+
+
+class Renders:
+    """A generator that knows the world: it films the scene that a prompt of the suite tells of."""
+
+    def __init__(self, stop_after: int | None = None, still: bool = False) -> None:
+        self.left, self.still, self.calls = stop_after, still, 0
+        cases = suite(SETTINGS.split, SETTINGS.each)
+        films = film([case.clip for case in cases], suite_config(SETTINGS.split)).numpy()
+        self.films = {case.clip.caption: frames for case, frames in zip(cases, films, strict=True)}
+
+    def __call__(self, prompt: str, *, seed: int) -> list[Video]:
+        if self.calls == self.left:
+            raise KeyboardInterrupt
+        self.calls += 1
+        frames = self.films[prompt]
+        return [Video(np.repeat(frames[:1], len(frames), axis=0) if self.still else frames, 8.0)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    evaluation = Evaluation(tmp_path_factory.mktemp("report"), SETTINGS, "renders")
+    evaluation.run(Renders(), "silent")
+    return evaluation
+
+
+def test_suite_is_the_same_every_time_and_gives_each_check_its_prompts():
+    cases = suite("train", 2)
+    suite.cache_clear()
+    assert [case.index for case in suite("train", 2)] == [case.index for case in cases]
+    for group, check in (("one thing", "gravity"), ("two things", "left_right"), ("two things", "lift")):
+        assert sum(case.group == group and check in case.asks for case in cases) >= 2
+    assert {len(case.clip.told.cast) for case in cases if case.group == "two things"} == {2}
+
+
+def test_renders_of_the_prompts_reach_the_ceiling(finished):
+    rows = finished.table()
+    assert {row.check for row in rows} == {check for case in finished.cases for check in case.asks}
+    for row in rows:
+        assert row.score.share.mean == pytest.approx(row.score.ceiling)
+        if row.score.measured:
+            assert row.score.value == pytest.approx(1.0)
+        assert row.score.share.clips == SETTINGS.seeds * row.asked
+
+
+def test_a_stopped_run_goes_on_where_it_was(finished, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        Evaluation(tmp_path, SETTINGS, "renders").run(Renders(stop_after=5), "silent")
+    with (tmp_path / "verdicts.jsonl").open("a") as file:
+        file.write('{"prompt": 3, "se')  # a crash in the middle of a line
+    rest = Renders()
+    evaluation = Evaluation(tmp_path, SETTINGS, "renders")
+    evaluation.run(rest, "silent")
+    assert rest.calls == len(evaluation.cases) * SETTINGS.seeds - 5
+    assert evaluation.verdicts == finished.verdicts
+
+
+def test_a_folder_keeps_to_one_model(finished):
+    with pytest.raises(ConfigError, match="weights 'renders', not 'others'"):
+        Evaluation(finished.folder, SETTINGS, "others")
+    with pytest.raises(ConfigError, match="seeds 2, not 3"):
+        Evaluation(finished.folder, replace(SETTINGS, seeds=3), "renders")
+    with pytest.raises(ConfigError, match="holds no evaluation"):
+        Evaluation.read(finished.folder.parent)
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    evaluation = Evaluation(tmp_path_factory.mktemp("still"), SETTINGS, "still")
+    evaluation.run(Renders(still=True), "silent")
+    return evaluation
+
+
+def test_a_still_picture_scores_nothing_on_motion(still):
+    evaluation = still
+    scores = {(row.group, row.check): row.score for row in evaluation.table()}
+    for check in ("gravity", "lift"):
+        assert scores["one thing", check].share.mean == 0.0
+
+
+def test_report_holds_its_pictures_and_figures(finished):
+    page, figures = write_report(finished)
+    text, facts = page.read_text(), json.loads(figures.read_text())
+    assert not re.search(r'(src|href)=(?!"data:)', text)  # nothing is loaded from elsewhere
+    assert text.count("data:image/gif;base64,") >= len(facts["checks"])
+    assert facts["settings"]["weights"] == "renders"
+    for row in facts["checks"]:
+        assert row["S"] is None or row["interval"][0] <= row["S"] <= row["interval"][1] + 1e-9
+        assert row["valid"] is False  # so few prompts prove no ceiling
+
+
+def test_models_are_compared_on_the_same_videos(finished, still):
+    changes = {
+        (change.group, change.check): change for change in compare(Evaluation.read(finished.folder), still)
+    }
+    assert changes["one thing", "gravity"].difference.mean < 0
+    assert changes["two things", "left_right"].p == 1.0  # where things begin, a picture shows as well
+    assert all(change.p >= change.difference.p for change in changes.values())
+    assert "gravity" in changes["one thing", "gravity"].line()
+    assert {change.p for change in compare(finished, finished)} == {1.0}
+
+
+def test_other_prompts_are_not_compared(finished, tmp_path):
+    other = Evaluation(tmp_path, replace(SETTINGS, each=1), "renders")
+    with pytest.raises(ConfigError, match="each 2, the other 1"):
+        compare(finished, other)
