@@ -13,11 +13,12 @@ Every name is imported when it is first used, so `import reelworld` takes no tim
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from reelworld.core.version import __version__
+
 if TYPE_CHECKING:
     from reelworld.core.types import Video
     from reelworld.generate.pipeline import Pipeline, generate, load
 
-__version__ = "0.1.0"
 __all__ = ["Pipeline", "Video", "__version__", "generate", "load"]
 
 _HOMES = {

@@ -19,12 +19,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from reelworld import __version__
 from reelworld.core.errors import ConfigError
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import make_folder, storage_errors, write_bytes
 from reelworld.core.types import Video
+from reelworld.core.version import __version__
 from reelworld.core.video import write
 from reelworld.evaluate.checks import CHECKS, judge
 from reelworld.evaluate.references import References, Verdicts

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reelworld import __version__
 from reelworld.core import runtime
 from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import CheckpointError, ConfigError, PromptError, ShapeError
 from reelworld.core.progress import Kind, Progress
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.types import Frames, Pixels, Video, VideoShape
+from reelworld.core.version import __version__
 from reelworld.diffusion.guidance import guided
 from reelworld.diffusion.masks import pin_known
 from reelworld.diffusion.samplers import SAMPLERS, Callback, Model, schedule
