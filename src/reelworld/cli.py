@@ -263,8 +263,8 @@ def evaluate(
         return
     settings = Settings(split=split, each=prompts, seeds=seeds)
     pipeline = Pipeline.load(model)
-    evaluation = Evaluation(output, settings, pipeline.weights_hash)
-    evaluation.run(pipeline, _kind(as_json))
+    evaluation = Evaluation(output, settings, pipeline.weights_hash, _kind(as_json))
+    evaluation.run(pipeline)
     page, figures = write_report(evaluation)
     _say(as_json, str(page), report=str(page), figures=str(figures))
 
@@ -276,7 +276,7 @@ def _validate(split: str, output: Path, as_json: bool) -> None:
     from reelworld.evaluate.validate import gates
 
     found = []
-    for gate in gates(split, Settings().truth):
+    for gate in gates(split, Settings().truth, _kind(as_json)):
         _say(as_json, gate.line(), **gate.facts())
         found.append(gate)
     path = make_folder(output) / "gates.json"

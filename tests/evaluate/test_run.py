@@ -38,7 +38,7 @@ class Renders:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     evaluation = Evaluation(tmp_path_factory.mktemp("report"), SETTINGS, "renders")
-    evaluation.run(Renders(), "silent")
+    evaluation.run(Renders())
     return evaluation
 
 
@@ -63,12 +63,12 @@ def test_renders_of_the_prompts_reach_the_ceiling(finished):
 
 def test_a_stopped_run_goes_on_where_it_was(finished, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        Evaluation(tmp_path, SETTINGS, "renders").run(Renders(stop_after=5), "silent")
+        Evaluation(tmp_path, SETTINGS, "renders").run(Renders(stop_after=5))
     with (tmp_path / "verdicts.jsonl").open("a") as file:
         file.write('{"prompt": 3, "se')  # a crash in the middle of a line
     rest = Renders()
     evaluation = Evaluation(tmp_path, SETTINGS, "renders")
-    evaluation.run(rest, "silent")
+    evaluation.run(rest)
     assert rest.calls == len(evaluation.cases) * SETTINGS.seeds - 5
     assert evaluation.verdicts == finished.verdicts
 
@@ -82,10 +82,23 @@ def test_a_folder_keeps_to_one_model(finished):
         Evaluation.read(finished.folder.parent)
 
 
+def test_a_record_that_is_none_is_told(tmp_path):
+    (tmp_path / "settings.json").write_text("[1]")
+    with pytest.raises(ConfigError, match="no record of an evaluation"):
+        Evaluation.read(tmp_path)
+
+
+def test_other_prompts_under_the_same_numbers_are_told(finished, tmp_path):
+    begun = json.loads((finished.folder / "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps(begun | {"prompts": "of another world"}))
+    with pytest.raises(ConfigError, match="prompts 'of another world'"):
+        Evaluation(tmp_path, SETTINGS, "renders")
+
+
 @pytest.fixture(scope="module")
 def still(tmp_path_factory):
     evaluation = Evaluation(tmp_path_factory.mktemp("still"), SETTINGS, "still")
-    evaluation.run(Renders(still=True), "silent")
+    evaluation.run(Renders(still=True))
     return evaluation
 
 

@@ -46,7 +46,7 @@ def compare(a: Evaluation, b: Evaluation) -> list[Change]:
 
     Raises: ConfigError where the evaluations are of other prompts or seeds.
     """
-    for name in ("split", "each", "seeds", "reelworld"):
+    for name in ("split", "each", "seeds", "prompts", "reelworld"):
         if a.claim[name] != b.claim[name]:
             raise ConfigError(
                 f"one evaluation has {name} {a.claim[name]}, the other {b.claim[name]}; compare equals"

@@ -7,12 +7,13 @@ references.ceiling("one thing", "gravity").mean, references.floor("one thing", "
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from reelworld.core.types import Frames
+from reelworld.core.progress import Kind
+from reelworld.core.progress import progress as open_progress
 from reelworld.evaluate.checks import judge
 from reelworld.evaluate.score import Share
 from reelworld.evaluate.suite import GROUPS, Case, suite_config
@@ -20,6 +21,7 @@ from reelworld.evaluate.track import Parser
 from reelworld.world.stream import film
 
 Verdicts = dict[str, bool | None]
+CEILING = 0.97  # that the lower end of a ceiling's interval must reach for a score to count
 MOTION = ("direction", "gravity", "lift")  # what a picture that stands still must not pass
 
 
@@ -33,12 +35,21 @@ class References:
     still: Sequence[Verdicts]
 
     @classmethod
-    def of(cls, cases: Sequence[Case], split: str) -> References:
-        """Film and judge the cases."""
-        parser, films = Parser.fit(), film([case.clip for case in cases], suite_config(split)).numpy()
+    def of(cls, cases: Sequence[Case], split: str, progress: Kind = "silent") -> References:
+        """Film, parse and judge the cases; a film is parsed once, its first frame if motion counts."""
+        parser, config = Parser.fit(), suite_config(split)
+        seen, frozen = [], []
+        with open_progress(progress, total=len(cases), description="reading true renders") as bar:
+            for case in cases:
+                frames = film([case.clip], config)[0].numpy()
+                seen.append(parser.tracks(frames))
+                moves = not set(MOTION).isdisjoint(case.asks)
+                frozen.append(parser.tracks(np.repeat(frames[:1], len(frames), axis=0)) if moves else ())
+                bar.advance()
+        shifted = [seen[n] for n in _next_in_group(cases)]
         verdicts = (
-            [judge(case.clip.told, parser.tracks(shown(n))) for n, case in enumerate(cases)]
-            for shown in _showings(films, _next_in_group(cases))
+            [judge(case.clip.told, tracks) for case, tracks in zip(cases, shown, strict=True)]
+            for shown in (seen, shifted, frozen)
         )
         return cls(cases, *verdicts)
 
@@ -65,13 +76,6 @@ class References:
         """Return the verdicts of those cases of a group that ask for a check."""
         pairs = zip(self.cases, verdicts, strict=True)
         return [bool(v[check]) for case, v in pairs if case.group == group and check in case.asks]
-
-
-def _showings(films: Frames, after: Sequence[int]) -> Iterator[Callable[[int], Frames]]:
-    """Yield ways to show a film for a prompt: its own, the next one's, its first frame standing still."""
-    yield lambda n: films[n]
-    yield lambda n: films[after[n]]
-    yield lambda n: np.repeat(films[n][:1], films.shape[1], axis=0)
 
 
 def _next_in_group(cases: Sequence[Case]) -> list[int]:

@@ -16,7 +16,8 @@ import numpy as np
 
 from reelworld.core.storage import write_bytes
 from reelworld.evaluate.checks import CHECKS
-from reelworld.evaluate.run import VALID_CEILING, Evaluation, Row
+from reelworld.evaluate.references import CEILING
+from reelworld.evaluate.run import Evaluation, Row
 from reelworld.evaluate.suite import Case
 
 WORST, RANDOM = 6, 6  # clips shown of each check
@@ -73,7 +74,7 @@ def _page(evaluation: Evaluation, rows: Sequence[Row]) -> Iterator[str]:
 LEGEND = (
     "M: share of the videos that pass; F: what knows nothing of the prompt; C: true renders; "
     "S = (M &minus; F) / (C &minus; F) with its 95&#8239;% interval, clustered by prompt. "
-    f"A score counts where the lower end of C's interval reaches {VALID_CEILING}; the others are grey."
+    f"A score counts where the lower end of C's interval reaches {CEILING}; the others are grey."
 )
 HEADINGS = ("prompts of", "check", "M", "F", "C", "S", "95 %", "prompts", "asked by")
 

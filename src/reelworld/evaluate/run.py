@@ -1,7 +1,7 @@
 """Scoring a model: prompts -> videos -> tracks -> verdicts, in a folder that can be gone on with.
 
     evaluation = Evaluation("report", Settings(split="heldout", each=25, seeds=4), pipeline.weights_hash)
-    evaluation.run(pipeline, progress="rich")        # killed or stopped: the same call goes on
+    evaluation.run(pipeline)                         # killed or stopped: the same call goes on
     for row in evaluation.table(): print(row.group, row.check, row.score.value)
 
 The folder holds `settings.json`, one line a video in `verdicts.jsonl`, and the videos as looping pictures.
@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,12 +28,10 @@ from reelworld.core.types import Video
 from reelworld.core.version import __version__
 from reelworld.core.video import write
 from reelworld.evaluate.checks import CHECKS, judge
-from reelworld.evaluate.references import References, Verdicts
+from reelworld.evaluate.references import CEILING, References, Verdicts
 from reelworld.evaluate.score import Score, Share
 from reelworld.evaluate.suite import GROUPS, Case, suite
 from reelworld.evaluate.track import Parser
-
-VALID_CEILING = 0.97  # that the lower end of a ceiling's interval must reach for a score to count
 
 
 class Generator(Protocol):
@@ -74,43 +73,41 @@ class Row:
     @property
     def valid(self) -> bool:
         """Tell whether the score counts: truth passes nearly always, and what knows nothing does not."""
-        return self.ceiling.interval[0] >= VALID_CEILING and self.score.measured
+        return self.ceiling.interval[0] >= CEILING and self.score.measured
 
 
 class Evaluation:
     """A model's videos of the suite, judged; what was done before in the folder is kept."""
 
-    def __init__(self, folder: str | Path, settings: Settings, weights: str) -> None:
+    def __init__(
+        self, folder: str | Path, settings: Settings, weights: str, progress: Kind = "silent"
+    ) -> None:
         """Open or begin the folder; `weights` tells the model from others.
 
         Raises: ConfigError where it holds an evaluation of something else; StorageError.
         """
-        self.settings, self.folder = settings, make_folder(folder)
+        self.settings, self.folder, self.progress = settings, make_folder(folder), progress
         make_folder(self.folder / "clips")
-        self.claim = {**asdict(settings), "weights": weights, "reelworld": __version__}
-        self._claim(self.claim)
         self.cases = suite(settings.split, settings.each)
+        prompts = sha256("\n".join(case.clip.caption for case in self.cases).encode()).hexdigest()[:12]
+        about = {"weights": weights, "prompts": prompts, "reelworld": __version__}
+        self.claim = {**asdict(settings), **about}
+        self._claim(self.claim)
         self.verdicts = _read_verdicts(self.folder / "verdicts.jsonl")
 
     @classmethod
     def read(cls, folder: str | Path) -> Evaluation:
         """Open the folder of an evaluation that was begun. Raises: ConfigError where it is none."""
-        path = Path(folder) / "settings.json"
-        try:
-            begun = json.loads(path.read_text())
-            settings = Settings(**{field.name: begun[field.name] for field in fields(Settings)})
-            return cls(folder, settings, begun["weights"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f"{folder} holds no evaluation; make one with `reel evaluate -o {folder}`"
-            ) from error
+        begun = _read_settings(Path(folder))
+        settings = Settings(**{field.name: begun[field.name] for field in fields(Settings)})
+        return cls(folder, settings, begun["weights"])
 
-    def run(self, generator: Generator, progress: Kind = "auto") -> None:
+    def run(self, generator: Generator) -> None:
         """Make and judge what is missing. Raises: StorageError, and what the generator raises."""
         wanted = [(case, n) for case in self.cases for n in range(self.settings.seeds)]
         todo = [(case, n) for case, n in wanted if (case.index, n) not in self.verdicts]
         parser = Parser.fit()
-        with open_progress(progress, total=len(wanted), description="evaluating") as bar:
+        with open_progress(self.progress, total=len(wanted), description="evaluating") as bar:
             bar.advance(len(wanted) - len(todo))
             for case, n in todo:
                 (video,) = generator(case.clip.caption, seed=case.index * self.settings.seeds + n)
@@ -146,7 +143,7 @@ class Evaluation:
         cases = suite(self.settings.split, max(self.settings.each, self.settings.truth))
         path = self.folder / "references.json"
         if not path.exists():
-            write_bytes(path, References.of(cases, self.settings.split).to_json())
+            write_bytes(path, References.of(cases, self.settings.split, self.progress).to_json())
         return References.from_json(cases, path.read_bytes())
 
     def _share(self, asking: Sequence[Case], check: str) -> Share | None:
@@ -164,7 +161,7 @@ class Evaluation:
         if not path.exists():
             write_bytes(path, json.dumps(settings, indent=1).encode())
             return
-        begun = json.loads(path.read_text())
+        begun = _read_settings(self.folder)
         for name, value in settings.items():
             if begun.get(name) != value:
                 raise ConfigError(
@@ -181,6 +178,20 @@ class Evaluation:
             file.flush()
             os.fsync(file.fileno())
         self.verdicts[case.index, seed] = verdicts
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    """Read what a folder evaluates. Raises: ConfigError where it holds no evaluation."""
+    try:
+        begun = json.loads((folder / "settings.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{folder} holds no evaluation; make one with `reel evaluate -o {folder}`"
+        ) from error
+    wanted = {field.name for field in fields(Settings)} | {"weights"}
+    if not isinstance(begun, dict) or wanted - set(begun):
+        raise ConfigError(f"{folder / 'settings.json'} is no record of an evaluation; choose another folder")
+    return begun
 
 
 def _read_verdicts(path: Path) -> dict[tuple[int, int], Verdicts]:

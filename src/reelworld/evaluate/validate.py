@@ -18,17 +18,18 @@ from pathlib import Path
 
 import numpy as np
 
+from reelworld.core.progress import Kind
 from reelworld.core.types import Frames, Video
 from reelworld.core.video import read, write
 from reelworld.evaluate.checks import CHECKS, judge
 from reelworld.evaluate.controls import BREAKAGES, Breakage
-from reelworld.evaluate.references import References, Verdicts
+from reelworld.evaluate.references import CEILING, References, Verdicts
 from reelworld.evaluate.suite import GROUPS, Case, suite, suite_config
 from reelworld.evaluate.track import Parser
 from reelworld.world.scene import Scene, Thing
 from reelworld.world.stream import film
 
-CEILING, ROOM, SAME, NOTICED, APART = 0.97, 0.3, 0.02, 0.95, 0.05
+ROOM, SAME, NOTICED, APART = 0.3, 0.02, 0.95, 0.05  # the limits of the gates
 BROKEN = 40  # clips of a breakage, all of which pass its check before
 NULLED = 200  # clips that are changed without effect
 OPPOSITE = {"left": "right", "right": "left"}
@@ -60,13 +61,13 @@ class Gate:
         return f"{verdict}  {self.name:9s} {self.what:40s} {self.value:.3f} {sign} {self.limit:.2f}"
 
 
-def gates(split: str, each: int) -> Iterator[Gate]:
+def gates(split: str, each: int, progress: Kind = "silent") -> Iterator[Gate]:
     """Yield every gate of the checks on a split, of as many prompts a check and group.
 
     Raises: ConfigError for an unknown split.
     """
     cases = suite(split, each)
-    references = References.of(cases, split)
+    references = References.of(cases, split, progress)
     yield from _ends(references)
     parser, config = Parser.fit(), suite_config(split)
     grey = parser.tracks(np.full((config.num_frames, config.height, config.width, 3), 128, np.uint8))
