@@ -108,21 +108,25 @@ def generate(
     ] = 1,
     sampler: Annotated[str, typer.Option(help="euler, heun or multistep.")] = "multistep",
     weights: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
+    upsample: Annotated[
+        bool, typer.Option(help="Enlarge the picture four times by the trained upsampler.")
+    ] = True,
     scale: Annotated[
-        int, typer.Option(min=1, max=32, help="Enlarge the picture this many times for viewing.")
-    ] = 4,
+        int, typer.Option(min=1, max=32, help="Enlarge the picture this many times, smoothly, for viewing.")
+    ] = 1,
     preview: Annotated[bool, typer.Option(help="Also write the way from noise to video as a strip.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make a video from a sentence or a paragraph."""
     from reelworld.core import runtime
+    from reelworld.generate.enlarge import Enlarger
     from reelworld.generate.pipeline import Pipeline, Previews
     from reelworld.generate.request import MAX_PROMPT_BYTES
 
     text = _read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
     _check_outputs(output, num_videos, preview)
     runtime.set_threads()
-    pipeline = Pipeline.load(weights)
+    pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
     _warn_unknown(pipeline, text, as_json)
     for number in range(num_videos):
         previews = Previews() if preview and number == 0 else None
@@ -131,6 +135,7 @@ def generate(
             num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
             negative_prompt=negative_prompt, sampler=sampler, progress=_kind(as_json), callback=previews,
         )  # fmt: skip
+        video = enlarge(video) if enlarge else video
         _save(video, _numbered(output, number, num_videos), scale, as_json)
         if previews is not None:
             _save_preview(previews, output, as_json)
@@ -225,7 +230,22 @@ def train(context: typer.Context) -> None:
     """Train a recipe on the world or on footage; `reel train --help` lists the options."""
     from reelworld.train.__main__ import main as train_main
 
-    raise typer.Exit(train_main(context.args, prog="reel train"))
+    raise typer.Exit(train_main(context.args, prog="reel train", checker=_quick_checks))
+
+
+def _quick_checks(weights: Path, prompts: int) -> dict[str, float]:
+    """Return the share of videos that pass each check, from one video of each of a few prompts."""
+    from tempfile import TemporaryDirectory
+
+    from reelworld.evaluate.run import Evaluation, Settings
+    from reelworld.generate.pipeline import Pipeline
+
+    pipeline = Pipeline.load(weights)
+    with TemporaryDirectory() as folder:
+        settings = Settings(split="train", each=prompts, seeds=1)
+        evaluation = Evaluation(folder, settings, pipeline.weights_hash)
+        evaluation.run(pipeline)
+        return evaluation.shares()
 
 
 @app.command()
@@ -245,42 +265,92 @@ def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("report"),
     model: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
     split: Annotated[str, typer.Option(help="train, heldout or extrapolate.")] = "heldout",
-    prompts: Annotated[int, typer.Option(min=1, help="Prompts of each check and group.")] = 25,
+    level: Annotated[int, typer.Option(help="Prompts of this level of the world.")] = 1,
+    prompts: Annotated[
+        str, typer.Option(help="Prompts of each check and group; with --videos, a JSON file of prompts.")
+    ] = "25",
     seeds: Annotated[int, typer.Option(min=1, help="Videos of each prompt.")] = 4,
+    videos: Annotated[
+        Path | None, typer.Option(help="Score the videos of this folder instead of a model.")
+    ] = None,
     validate: Annotated[bool, typer.Option(help="Test the checks themselves instead of a model.")] = False,
+    plausibility: Annotated[
+        bool, typer.Option(help="Ask the model which of two clips is likelier: true or broken physics.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score a model on the world checks; stopped, the same command goes on."""
     _need("scipy", "evaluate")
     from reelworld.core import runtime
+
+    runtime.set_threads()
+    if validate:
+        _validate(split, level, output, as_json)
+        return
+    if plausibility:
+        _plausibility(output, model, split, level, _number(prompts), as_json)
+        return
+    if videos is not None:
+        from reelworld.evaluate.folder import score_folder
+
+        page, figures = score_folder(videos, prompts, output, _kind(as_json))
+    else:
+        page, figures = _evaluate(output, model, split, level, _number(prompts), seeds, as_json)
+    _say(as_json, str(page), report=str(page), figures=str(figures))
+
+
+def _plausibility(
+    output: Path, model: Path | None, split: str, level: int, pairs: int, as_json: bool
+) -> None:
+    """Print how often a model prefers true physics, and keep it as JSON."""
+    from reelworld.core.storage import make_folder, write_bytes
+    from reelworld.evaluate.plausibility import plausibility
+    from reelworld.generate.pipeline import Pipeline
+
+    pipeline, facts = Pipeline.load(model), []
+    for row in plausibility(pipeline, split=split, each=pairs, level=level, progress=_kind(as_json)):
+        facts.append({"breakage": row.breakage, "share": row.share.mean, "pairs": row.share.clips})
+        _say(as_json, row.line(), **facts[-1])
+    path = make_folder(output) / "plausibility.json"
+    write_bytes(path, json.dumps({"weights": pipeline.weights_hash, "pairs": facts}, indent=1).encode())
+    _say(as_json, str(path), figures=str(path))
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"--prompts is {text!r}; give a number, or --videos FOLDER with a file of prompts")
+    return int(text)
+
+
+def _evaluate(
+    output: Path, model: Path | None, split: str, level: int, prompts: int, seeds: int, as_json: bool
+) -> tuple[Path, Path]:
+    """Score a model; return the report and its figures."""
     from reelworld.evaluate.report import write_report
     from reelworld.evaluate.run import Evaluation, Settings
     from reelworld.generate.pipeline import Pipeline
 
-    runtime.set_threads()
-    if validate:
-        _validate(split, output, as_json)
-        return
-    settings = Settings(split=split, each=prompts, seeds=seeds)
+    settings = Settings(split=split, level=level, each=prompts, seeds=seeds)
     pipeline = Pipeline.load(model)
     evaluation = Evaluation(output, settings, pipeline.weights_hash, _kind(as_json))
     evaluation.run(pipeline)
-    page, figures = write_report(evaluation)
-    _say(as_json, str(page), report=str(page), figures=str(figures))
+    return write_report(evaluation)
 
 
-def _validate(split: str, output: Path, as_json: bool) -> None:
+def _validate(split: str, level: int, output: Path, as_json: bool) -> None:
     """Print every gate of the checks and keep them as JSON; exit code 1 where one fails."""
-    from reelworld.core.storage import make_folder, write_bytes
+    from reelworld.core.storage import make_folder
+    from reelworld.evaluate.gate import write_gates
+    from reelworld.evaluate.perceive import Perceiver
     from reelworld.evaluate.run import Settings
     from reelworld.evaluate.validate import gates
 
-    found = []
-    for gate in gates(split, Settings().truth, _kind(as_json)):
+    found, parser = [], Perceiver.load()
+    for gate in gates(split, Settings().truth, level, parser, _kind(as_json)):
         _say(as_json, gate.line(), **gate.facts())
         found.append(gate)
-    path = make_folder(output) / "gates.json"
-    write_bytes(path, json.dumps([gate.facts() for gate in found], indent=1).encode())
+    path = make_folder(output) / f"gates-level{level}.json"
+    write_gates(path, parser.weights_hash, split, found)
     failed = sum(not gate.passed for gate in found)
     _say(as_json, f"{failed} of {len(found)} gates fail; {path}", failed=failed, gates=str(path))
     if failed:

@@ -7,7 +7,7 @@ import pytest
 
 from reelworld.evaluate.checks import CHECKS, judge
 from reelworld.world.dataset import replay
-from reelworld.world.scene import Camera, Motion, Scene, Setting, Shot, Thing
+from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
 
 STILL = Camera(position=(0.0, -5.0, 2.0), target=(0.0, 0.0, 0.8), focal=1.75)
 
@@ -33,19 +33,19 @@ def frames_of(program: Scene) -> np.ndarray:
 
 
 def verdict(parser, program: Scene, frames: np.ndarray, check: str):
-    return judge(program, parser.tracks(frames))[check]
+    return judge(program, parser.look(frames))[check]
 
 
 @pytest.mark.parametrize("program", [PAIR, SLIDE, FALL, JUMP, REST])
 def test_what_happened_as_told_passes_every_check(parser, program):
-    verdicts = judge(program, parser.tracks(frames_of(program)))
+    verdicts = judge(program, parser.look(frames_of(program)))
     assert not [name for name, verdict in verdicts.items() if verdict is False]
     assert set(verdicts) == set(CHECKS)
 
 
 @pytest.mark.parametrize(
     ("program", "check"),
-    [(PAIR, "left_right"), (SLIDE, "direction"), (FALL, "gravity"), (JUMP, "lift"), (REST, "growth")],
+    [(PAIR, "left_right"), (SLIDE, "direction"), (FALL, "gravity"), (JUMP, "lift"), (SLIDE, "growth")],
 )
 def test_each_check_is_asked_where_it_belongs(parser, program, check):
     assert verdict(parser, program, frames_of(program), check) is True
@@ -60,7 +60,8 @@ def test_a_grey_picture_passes_nothing(parser, program, check):
 
 
 def test_a_still_picture_passes_no_motion(parser):
-    for program, check in ((SLIDE, "direction"), (FALL, "gravity"), (JUMP, "lift")):
+    moving = ("direction", "growth", "permanence")
+    for program, check in (*((SLIDE, name) for name in moving), (FALL, "gravity"), (JUMP, "lift")):
         frames = np.repeat(frames_of(program)[:1], 16, axis=0)
         assert verdict(parser, program, frames, check) is False
 
@@ -87,17 +88,75 @@ def test_another_kind_fails(parser):
 
 
 def test_what_vanishes_for_five_frames_is_not_permanent(parser):
-    frames, empty = frames_of(REST).copy(), frames_of(scene(thing("red", 40.0)))
+    frames, empty = frames_of(SLIDE).copy(), frames_of(scene(thing("red", 40.0)))
+    assert verdict(parser, SLIDE, frames, "permanence") is True
     frames[5:10] = empty[5:10]
-    assert verdict(parser, REST, frames, "permanence") is False
+    assert verdict(parser, SLIDE, frames, "permanence") is False
 
 
 def test_what_grows_by_one_percent_a_frame_fails(parser):
-    grown = [frames_of(scene(replace(REST.cast[0], scale=1.01**t)))[t] for t in range(16)]
-    assert verdict(parser, REST, np.stack(grown), "growth") is False
+    grown = [frames_of(scene(replace(SLIDE.cast[0], scale=1.01**t)))[t] for t in range(16)]
+    assert verdict(parser, SLIDE, np.stack(grown), "growth") is False
 
 
 def test_a_fall_at_constant_speed_is_not_gravity(parser):
     heights = np.maximum(2.4 - 0.4 * np.arange(16), 0.0)
     slow = [frames_of(scene(thing("orange", 0.0, float(z))))[0] for z in heights]
     assert verdict(parser, FALL, np.stack(slow), "gravity") is False
+
+
+BITE = Scene(
+    level=2, split="train", setting=Setting(),
+    shots=(Shot(start=0.0, duration=2.0, camera=STILL, cast=(0, 1)),),
+    cast=(
+        Thing(kind="person", color="red", second_color="blue", position=(-0.75, 0.0, 0.0)),
+        Thing(kind="cookie", color="yellow", position=(0.75, -0.2, 0.0)),
+    ),
+    events=(Event(kind="bite", agent=0, patient=1, time=1.0),),
+)  # fmt: skip
+
+
+def test_a_bite_leaves_a_mark_and_its_twin_without_a_cause_has_none(parser):
+    assert verdict(parser, BITE, frames_of(BITE), "cause") is True
+    twin = replace(BITE, events=())
+    assert verdict(parser, BITE, frames_of(twin), "cause") is False
+    assert judge(twin, parser.look(frames_of(twin)))["cause"] is None
+    healed = np.concatenate([frames_of(BITE)[:12], frames_of(twin)[12:]])
+    assert verdict(parser, BITE, healed, "cause") is False
+
+
+def test_who_is_hit_moves_when_touched(parser):
+    hit = scene(
+        thing("red", -1.6, kind="cube", action="slide", direction="right", speed="fast"),
+        replace(thing("blue", 0.4), material="striped"),
+    )
+    hit = replace(hit, events=(Event(kind="collide", agent=0, patient=1),))
+    assert verdict(parser, hit, frames_of(hit), "collision") is True
+    still = np.repeat(frames_of(hit)[:1], 16, axis=0)
+    assert verdict(parser, hit, still, "collision") is False
+
+
+@pytest.mark.parametrize("move", ["still", "pan_left", "pan_right", "dolly_in", "dolly_out"])
+def test_the_camera_is_followed(parser, move):
+    amount = 0.0 if move == "still" else 0.55
+    filmed = replace(STILL, move=move, amount=amount)
+    program = replace(REST, shots=(replace(REST.shots[0], camera=filmed),))
+    assert verdict(parser, program, frames_of(program), "camera") is True
+    other = "dolly_in" if move == "still" else "still"
+    told = replace(program, shots=(replace(REST.shots[0], camera=replace(filmed, move=other, amount=0.55)),))
+    assert verdict(parser, told, frames_of(program), "camera") is False
+
+
+def test_a_cut_must_come_and_keep_the_cast(parser):
+    near = replace(STILL, position=(1.0, -3.6, 1.6), target=(0.0, 0.0, 0.5))
+    cut = (
+        Shot(start=0.0, duration=1.0, camera=STILL, cast=(0,)),
+        Shot(start=1.0, duration=1.0, camera=near, cast=(0,)),
+    )
+    program = replace(REST, shots=cut)
+    frames = frames_of(program)
+    assert verdict(parser, program, frames, "shots") is True
+    assert verdict(parser, program, frames_of(REST), "shots") is False
+    other = replace(program, cast=(replace(REST.cast[0], color="green"),))
+    swapped = np.concatenate([frames[:8], frames_of(other)[8:]])
+    assert verdict(parser, program, swapped, "shots") is False

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reelworld.evaluate.track import Region, _link, regions, silhouette
+from reelworld.evaluate.track import regions, silhouette
+from reelworld.evaluate.tracking import Region, _link
 from reelworld.world.dataset import film_scene
 from reelworld.world.scene import COLORS
 from reelworld.world.stream import WorldConfig, plan
@@ -63,21 +64,34 @@ def test_a_new_thing_does_not_take_the_place_of_one_that_stays():
     frames = [[region(RED, 0.0, 0.0), region(RED, 0.45, 0.0)]] * 3 + [
         [region(RED, 0.1, 0.0), region(RED, -0.35, 0.0)]
     ]
-    assert sorted(len(chain) for chain in _link(frames)) == [1, 3, 4]
+    assert sorted(len(chain) for chain in _link(frames, set())) == [1, 3, 4]
 
 
 def test_things_that_cross_keep_their_names():
     frames = [[region(RED, -0.4 + 0.1 * t, 0.0), region(BLUE, 0.4 - 0.1 * t, 0.02)] for t in range(9)]
-    chains = _link([frame[:: 1 if t % 2 else -1] for t, frame in enumerate(frames)])
+    chains = _link([frame[:: 1 if t % 2 else -1] for t, frame in enumerate(frames)], set())
     assert len(chains) == 2
     assert all(len({r.color for r in chain.values()}) == 1 and len(chain) == 9 for chain in chains)
 
 
 def test_a_short_gap_is_bridged_and_a_leap_is_a_new_thing():
     hidden = [[] if t in (3, 4) else [region(RED, 0.03 * t, 0.0)] for t in range(8)]
-    assert [sorted(chain) for chain in _link(hidden)] == [[0, 1, 2, 5, 6, 7]]
+    assert [sorted(chain) for chain in _link(hidden, set())] == [[0, 1, 2, 5, 6, 7]]
     leaps = [[region(RED, 0.0 if t < 4 else 0.9, 0.0)] for t in range(8)]
-    assert [sorted(chain) for chain in _link(leaps)] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert [sorted(chain) for chain in _link(leaps, set())] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_no_link_crosses_a_cut():
+    frames = [[region(RED, 0.0, 0.0)] for _ in range(8)]
+    assert [sorted(chain) for chain in _link(frames, {5})] == [[0, 1, 2, 3, 4], [5, 6, 7]]
+
+
+def test_a_cut_is_seen_where_it_is(classical):
+    config = WorldConfig(level=1, split="train", seed=78)
+    films = [film_scene(clip, config)[2].frames for clip in plan(config, range(2))]
+    seen = classical.look(np.concatenate([films[0][:6], films[1][6:]]))
+    assert seen.cuts == (6,)
+    assert classical.look(films[0]).cuts == ()
 
 
 def test_a_silhouette_tells_a_cone_from_a_cylinder():
@@ -90,14 +104,14 @@ def test_a_silhouette_tells_a_cone_from_a_cylinder():
     np.testing.assert_allclose(cylinder[2:], 1.0)
 
 
-def test_renders_are_read_as_they_are(parser):
+def test_renders_are_read_as_they_are(classical):
     """Colours, kinds and places of 24 one-thing clips that the parser was not fitted on."""
     config = WorldConfig(level=1, split="train", seed=77)
     clips = [c for c in plan(config, range(48)) if len(c.scene.cast) == 1 and _distinct(c)][:24]
     right, kinds, off = 0, [], []
     for clip in clips:
         _, rendered, video = film_scene(clip, config)
-        tracks = parser.tracks(video.frames)
+        tracks = classical.look(video.frames).tracks
         thing = clip.scene.cast[0]
         right += [track.color for track in tracks] == [thing.color]
         for track in tracks[:1]:
@@ -121,5 +135,5 @@ def _middle(rendered, axis: int) -> np.ndarray:
     return (np.array(middles) / 64 - 0.5) * (1 if axis else -1)
 
 
-def test_nothing_is_seen_in_grey(parser):
-    assert parser.tracks(np.full((16, 64, 64, 3), 128, dtype=np.uint8)) == ()
+def test_nothing_is_seen_in_grey(classical):
+    assert classical.look(np.full((16, 64, 64, 3), 128, dtype=np.uint8)).tracks == ()

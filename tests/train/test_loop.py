@@ -19,9 +19,9 @@ from reelworld.models.denoiser import Denoiser
 from reelworld.models.text import Tokenizer
 from reelworld.recipes import Bucket, DataConfig, NoiseConfig, OptimConfig, Recipe, ReportConfig, Stage
 from reelworld.train.data import servings
+from reelworld.train.denoising import Denoising
 from reelworld.train.heldout import Heldout
 from reelworld.train.loop import train
-from reelworld.train.objectives import Denoising
 from reelworld.train.report import read_log
 from reelworld.train.snapshot import Run
 from reelworld.train.step import train_step

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from reelworld.core.errors import ConfigError
 from reelworld.recipes import OptimConfig
 from reelworld.train import optim
 
@@ -82,9 +81,11 @@ def test_muon_gets_exactly_the_blocks_matrices():
     assert muon | adamw == {id(p) for p in net.parameters()}
 
 
-def test_a_model_without_blocks_is_refused():
-    with pytest.raises(ConfigError, match="blocks"):
-        optim.build(nn.Linear(2, 2), OptimConfig())
+def test_of_convolutions_muon_gets_the_wide_ones():
+    net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.SiLU(), nn.Conv2d(16, 16, 3), nn.Linear(2, 2))
+    groups = optim.build(net, OptimConfig())
+    assert [p is net[2].weight for g in groups["muon"].param_groups for p in g["params"]] == [True]
+    assert set(optim.build(nn.Linear(2, 2), OptimConfig())) == {"adamw"}
 
 
 def test_lr_factor_rises_stays_and_falls():

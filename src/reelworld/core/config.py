@@ -75,6 +75,8 @@ def _put(data: Any, hint: Any, path: list[str], text: str, where: str) -> Any:
     if not path:
         return _parse(hint, text, where)
     inner = _without_none(hint)
+    if isinstance(data, dict) and len(fitting := _fitting(hint, data)) == 1:
+        inner = fitting[0]
     if data is None and inner is not hint:
         raise ConfigError(
             f"{where} is none, so it has no {path[0]!r}; set it whole: {where}='{{...}}' as JSON"
@@ -111,10 +113,7 @@ def _parse(hint: Any, text: str, where: str) -> Any:
 
 def _build(hint: Any, data: Any, where: str) -> Any:
     """Turn JSON `data` into a value of type `hint`, or say what was expected."""
-    choices = _choices(hint)
-    if sum(is_dataclass(choice) for choice in choices) > 1:
-        raise ConfigError(f"{where} is declared as one of several dataclasses, which JSON cannot tell apart")
-    for choice in choices:
+    for choice in _fitting(hint, data):
         if is_dataclass(choice) and isinstance(data, dict):
             return _build_dataclass(choice, data, where)
         if get_origin(choice) is tuple and isinstance(data, (list, tuple)):
@@ -171,6 +170,15 @@ def _item_hint(hint: Any, index: int) -> Any:
 
 def _choices(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _fitting(hint: Any, data: Any) -> tuple[Any, ...]:
+    """Return the choices of `hint`; of several dataclasses only the first that has all fields of `data`."""
+    choices = _choices(hint)
+    classes = [choice for choice in choices if is_dataclass(choice)]
+    if len(classes) < 2 or not isinstance(data, dict):
+        return choices
+    return (next((c for c in classes if set(data) <= set(_hints(c))), classes[0]),)
 
 
 def _literals(choices: tuple[Any, ...]) -> list[Any]:

@@ -10,6 +10,7 @@ process may leave a `.reel-*.tmp`; `remove_leftovers` deletes those).
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -137,3 +138,9 @@ def _remove(path: Path) -> None:
 
 def _mend(error: OSError) -> str:
     return _MENDS.get(error.errno or 0, error.strerror or str(error))
+
+
+def file_hash(path: str | Path) -> str:
+    """Return the first 16 hexadecimal digits of a file's SHA-256: `sha256sum` shows the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -24,6 +24,8 @@ LOWEST = np.array([0.0, -88.0, -110.0])
 HIGHEST = np.array([104.0, 110.0, 110.0])
 PRIOR = 0.8  # share of pixels that show nothing; the colours share the rest
 SMOOTH = 1.0  # bins: what a codec or a model may shift a colour by
+GRAIN = 1.5  # pixels, deviation of the blur before frames are compared
+CUT, CUT_TIMES = 0.5, 1.7  # least change at a cut: in Lab's units, and of the changes before and after
 RARE = 1e-5  # density under which a colour counts as never seen
 
 # sRGB to CIE XYZ. Source: IEC 61966-2-1.
@@ -43,6 +45,20 @@ def to_lab(frames: Frames) -> Array:
     f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     x, y, z = np.moveaxis(f, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1).astype(np.float32)
+
+
+def find_cuts(frames: Frames) -> tuple[int, ...]:
+    """Return the first frames of new shots: where the picture changes far more than before and after.
+
+    The change is the mean difference of Lab between two frames, blurred so that grain does not count.
+    """
+    if len(frames) < 2:
+        return ()
+    lab = gaussian_filter(to_lab(frames), (0.0, GRAIN, GRAIN, 0.0))
+    change = np.abs(np.diff(lab, axis=0)).mean((1, 2, 3))
+    beside = np.pad(change, 1)
+    least = np.maximum(CUT, CUT_TIMES * np.maximum(beside[:-2], beside[2:]))
+    return tuple(int(t) + 1 for t in np.flatnonzero(change > least))
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reelworld.core.errors import ConfigError
-from reelworld.evaluate.checks import CHECKS
 from reelworld.evaluate.run import Evaluation
 from reelworld.evaluate.score import Difference, difference, holm
-from reelworld.evaluate.suite import GROUPS
+from reelworld.evaluate.suite import groups_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def compare(a: Evaluation, b: Evaluation) -> list[Change]:
 
     Raises: ConfigError where the evaluations are of other prompts or seeds.
     """
-    for name in ("split", "each", "seeds", "prompts", "reelworld"):
+    for name in ("split", "level", "each", "seeds", "prompts", "parser", "reelworld"):
         if a.claim[name] != b.claim[name]:
             raise ConfigError(
                 f"one evaluation has {name} {a.claim[name]}, the other {b.claim[name]}; compare equals"
@@ -58,8 +57,8 @@ def compare(a: Evaluation, b: Evaluation) -> list[Change]:
 
 def _differences(a: Evaluation, b: Evaluation) -> Iterator[tuple[str, str, Difference]]:
     """Yield the difference of every check and group that both have videos of."""
-    for group in GROUPS.values():
-        for check in CHECKS:
+    for group, about in groups_of(a.settings.level).items():
+        for check in about.checks:
             keys = [
                 key
                 for case in a.asking(group, check)

@@ -4,22 +4,25 @@
         if breakage.applies(clip): frames = breakage.film(clip, config, severity=3)
 
 A breakage changes the scene program or the trajectory of one frame after the other and films it again, so the
-fault has light, shadow and perspective. It is meant for clips of the first level.
+fault has light, shadow and perspective.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from reelworld.core.types import Frames
 from reelworld.world.dataset import film_scene
-from reelworld.world.scene import COLORS, Thing
-from reelworld.world.simulate import GRAVITY
+from reelworld.world.labels import HIDDEN_COLORS
+from reelworld.world.scene import COLORS, Camera, Event, Thing
+from reelworld.world.simulate import GRAVITY, Trajectory
 from reelworld.world.stream import Clip, WorldConfig
+from reelworld.world.things import body, scale_of
 
 SEVERITIES = (1, 2, 3)
 OUT_OF_SIGHT = 1e3  # metres
@@ -30,6 +33,9 @@ RATES = {1: 0.01, 2: 0.015, 3: 0.025}  # growth a frame
 MIRRORED = {1: 0.6, 2: 0.8, 3: 1.0}  # of the way to the mirror image
 HEIGHTS = {1: 0.2, 2: 0.1, 3: 0.0}  # share that is left of a jump
 STRAIGHT = {1: 0.6, 2: 0.8, 3: 1.0}  # how far a fall is bent towards constant speed
+SWAPS = {1: 0.7, 2: 0.85, 3: 1.0}  # of the time between two events by which each is moved
+EARLY = {1: 2, 2: 3, 3: 4}  # frames by which an effect comes before its cause
+OPPOSITE_MOVES = {"left": "right", "right": "left", "in": "out", "out": "in", "up": "down", "down": "up"}
 TOLD_KINDS = {"ball": "cone", "cube": "cone", "cylinder": "cone", "cone": "ball"}
 
 Frame = Callable[[Clip, int, int], Clip]
@@ -49,12 +55,14 @@ class Breakage:
 
     def film(self, clip: Clip, config: WorldConfig, severity: int) -> Frames:
         """Return the broken clip: uint8 [T, H, W, 3]."""
-        one = replace(config, num_frames=1)
-        broken = [
-            replace(self.frame(clip, t, severity), frames=range(frame, frame + 1))
-            for t, frame in enumerate(clip.frames)
-        ]
-        return np.concatenate([film_scene(part, one)[2].frames for part in broken])
+        frames = [self.frame(clip, t, severity) for t in range(len(clip.frames))]
+        parts = []
+        for same, group in groupby(zip(clip.frames, frames, strict=True), key=lambda pair: id(pair[1])):
+            numbers = [number for number, _ in group]
+            shown = next(f for f in frames if id(f) == same)
+            stretch = replace(shown, frames=range(numbers[0], numbers[-1] + 1))
+            parts.append(film_scene(stretch, replace(config, num_frames=len(numbers)))[2].frames)
+        return np.concatenate(parts)
 
 
 def _late(clip: Clip, t: int, severity: int) -> bool:
@@ -123,7 +131,7 @@ def _mirror(clip: Clip, t: int, severity: int) -> Clip:
     path, share = clip.trajectory, MIRRORED[severity]
     position = path.position * np.array([1.0 - 2.0 * share, 1.0, 1.0])
     return replace(
-        clip, trajectory=replace(path, position=position, course=np.pi - path.course, yaw=-path.yaw)
+        clip, trajectory=replace(path, position=position, course=np.pi - path.course, yaw=np.pi - path.yaw)
     )
 
 
@@ -164,6 +172,149 @@ def _grounded(clip: Clip, t: int, severity: int) -> Clip:
     return replace(clip, trajectory=replace(clip.trajectory, position=position))
 
 
+def _resize(clip: Clip, t: int, severity: int) -> Clip:
+    """Let the first member have the other size."""
+    other = "small" if clip.scene.cast[0].size == "large" else "large"
+    return _recast(clip, 0, size=other) if _late(clip, t, severity) else clip
+
+
+def _swap_depth(clip: Clip, t: int, severity: int) -> Clip:
+    """Let two members change their distances from the camera, by a share of the way."""
+    position = clip.trajectory.position.copy()
+    share = MIRRORED[severity]
+    position[:, :2, 1] += share * (position[:, 1::-1, 1] - position[:, :2, 1])
+    return replace(clip, trajectory=replace(clip.trajectory, position=position))
+
+
+def _keep_apparent_size(clip: Clip, t: int, severity: int) -> Clip:
+    """Scale everything with its distance from the camera, so that it looks equally large throughout."""
+    eye = np.array(clip.scene.shots[0].camera.position)
+    distance = np.linalg.norm(clip.trajectory.position[list(clip.frames)] - eye, axis=-1)
+    grown = (distance[t] / distance[0]) ** SHARES[severity]
+    cast = [replace(c, scale=c.scale * float(g)) for c, g in zip(clip.scene.cast, grown, strict=True)]
+    return replace(clip, scene=replace(clip.scene, cast=tuple(cast)))
+
+
+def _swap_legs(clip: Clip, t: int, severity: int) -> Clip:
+    """Let legs change places: half a turn of the gait at once, every few frames."""
+    every = {1: 8, 2: 6, 3: 4}[severity]
+    travel = clip.trajectory.travel.copy()
+    if (t // every) % 2:
+        for n, thing in enumerate(clip.scene.cast):
+            travel[:, n] += 0.5 * body(thing.kind).stride * scale_of(thing)
+    return replace(clip, trajectory=replace(clip.trajectory, travel=travel))
+
+
+def _untouched(path: Trajectory, n: int) -> Trajectory:
+    """Keep member n where and as it is at first."""
+    names = ("position", "yaw", "travel", "tilt", "course")
+    held = {name: getattr(path, name).copy() for name in names}
+    for values in held.values():
+        values[:, n] = values[0, n]
+    return replace(path, **held)
+
+
+def _no_effect(clip: Clip, t: int, severity: int) -> Clip:
+    """Film the twin without effects: no bite, no light, and what was knocked over stands.
+
+    Lesser severities let the effect come and heal again.
+    """
+    if severity < 3 and not _late(clip, t, severity):
+        return clip
+    path = clip.trajectory
+    for event in clip.scene.events:
+        if event.kind == "knock_over" and event.patient is not None:
+            path = _untouched(path, event.patient)
+    return replace(clip, scene=replace(clip.scene, events=()), trajectory=path)
+
+
+def _pass_through(clip: Clip, t: int, severity: int) -> Clip:
+    """Let what meets something go on as it went, through what stays where it was.
+
+    Lesser severities let it be touched, and undo it again.
+    """
+    if severity < 3 and not _late(clip, t, severity):
+        return clip
+    path = clip.trajectory
+    position = path.position.copy()
+    for event in clip.scene.events:
+        if event.kind in ("collide", "push") and event.patient is not None:
+            velocity = path.velocity[1, event.agent] / _fps(clip)
+            steps = np.arange(len(position))[:, None]
+            position[:, event.agent] = path.position[0, event.agent] + steps * velocity
+            position[:, event.patient] = path.position[0, event.patient]
+    return replace(clip, trajectory=replace(path, position=position))
+
+
+def _too_early(clip: Clip, t: int, severity: int) -> Clip:
+    """Let what is hit begin to move before it is touched."""
+    path, later = clip.trajectory, EARLY[severity]
+    for event in clip.scene.events:
+        if event.kind in ("collide", "push") and event.patient is not None:
+            path = _shifted(path, event.patient, later)
+    return replace(clip, trajectory=path)
+
+
+def _shifted(path: Trajectory, n: int, frames: int) -> Trajectory:
+    """Let member n be where it would be some frames later (negative: earlier)."""
+    count = len(path.position)
+    when = np.clip(np.arange(count) + frames, 0, count - 1)
+    names = ("position", "velocity", "yaw", "travel", "tilt", "course")
+    moved = {name: getattr(path, name).copy() for name in names}
+    for values in moved.values():
+        values[:, n] = values[when, n]
+    return replace(path, **moved)
+
+
+def _swap_order(clip: Clip, t: int, severity: int) -> Clip:
+    """Let the second event happen when the first should, and the first when the second should."""
+    pairs = [(clip.scene.events[e.after], e) for e in clip.scene.events if e.after is not None]
+    times = {(e.kind, e.agent): e.time for e in clip.trajectory.log}
+    path, moved = clip.trajectory, dict.fromkeys(clip.scene.events, 0.0)
+    for first, second in pairs:
+        apart = SWAPS[severity] * (times[second.kind, second.agent] - times[first.kind, first.agent])
+        moved |= {first: apart, second: -apart}
+    for event, delay in moved.items():
+        for member in (event.agent, event.patient):
+            path = _shifted(path, member, -round(delay * _fps(clip)))  # type: ignore[arg-type]
+    events = tuple(_delayed(event, delay) for event, delay in moved.items())
+    return replace(clip, scene=replace(clip.scene, events=events), trajectory=path)
+
+
+def _delayed(event: Event, seconds: float) -> Event:
+    return replace(event, time=max(0.0, event.time + seconds))
+
+
+def _other_camera(clip: Clip, t: int, severity: int) -> Clip:
+    """Film with the opposite move, or by a turn where the camera should stand still."""
+    shots = tuple(replace(s, camera=_opposite(s.camera, MIRRORED[severity])) for s in clip.scene.shots)
+    return replace(clip, scene=replace(clip.scene, shots=shots))
+
+
+def _opposite(camera: Camera, share: float) -> Camera:
+    if camera.move in ("still", "aerial"):
+        return replace(camera, move="pan_left", amount=0.6 * share)
+    move, _, way = camera.move.partition("_")
+    return replace(camera, move=f"{move}_{OPPOSITE_MOVES[way]}", amount=camera.amount * share)  # type: ignore[arg-type]
+
+
+def _other_actor(clip: Clip, t: int, severity: int) -> Clip:
+    """Let the whole cast wear other colours from the first cut on."""
+    second = clip.scene.shots[1]
+    if clip.frames[t] / _fps(clip) < second.start - 1e-6:
+        return clip
+    steps = {1: 1, 2: 2, 3: 3}[severity]
+    for n, thing in enumerate(clip.scene.cast):
+        clip = _recast(clip, n, color=COLORS[(COLORS.index(thing.color) + steps) % len(COLORS)])
+    return clip
+
+
+def _no_cut(clip: Clip, t: int, severity: int) -> Clip:
+    """Film everything in one shot."""
+    whole = replace(clip.scene.shots[0], duration=clip.scene.duration)
+    return replace(clip, scene=replace(clip.scene, shots=(whole,)))
+
+
 def _fps(clip: Clip) -> float:
     """Return the frames a second of a trajectory, which has one frame more than its scene."""
     return (len(clip.trajectory.position) - 1) / clip.scene.duration
@@ -194,18 +345,48 @@ def _pair(clip: Clip) -> bool:
     return len(clip.scene.cast) == 2
 
 
-OF_A_THING = ("binding", "kind", "left_right", "direction", "permanence", "growth", "gravity", "lift")
+def _happens(*kinds: str) -> Callable[[Clip], bool]:
+    return lambda clip: any(event.kind in kinds for event in clip.scene.events)
+
+
+def _ordered(clip: Clip) -> bool:
+    return any(event.after is not None for event in clip.scene.events)
+
+
+def _colorful_cuts(clip: Clip) -> bool:
+    return len(clip.scene.shots) > 1 and clip.scene.style not in HIDDEN_COLORS
+
+
+def _cuts(clip: Clip) -> bool:
+    return len(clip.scene.shots) > 1
+
+
+OF_A_THING = (
+    "binding", "kind", "size", "left_right", "front_behind", "direction", "permanence", "growth",
+    "perspective", "gravity", "lift", "camera",
+)  # fmt: skip
 
 BREAKAGES: dict[str, Breakage] = {
     "drop": Breakage("count", _drop, _always, OF_A_THING),
     "add": Breakage("count", _add, _always, ("binding",)),
-    "recolour": Breakage("binding", _recolor, _plain_color, OF_A_THING[1:]),
-    "reshape": Breakage("kind", _reshape, _large),
+    "recolour": Breakage("binding", _recolor, _plain_color, OF_A_THING[1:-1]),
+    "reshape": Breakage("kind", _reshape, _large, ("size", "growth", "perspective")),
+    "resize": Breakage("size", _resize, _always, ("kind", "growth", "perspective", "lift", "gravity")),
     "mirror": Breakage("direction", _mirror, _goes_sideways, ("left_right",)),
     "swap sides": Breakage("left_right", _mirror, _pair, ("direction",)),
-    "vanish": Breakage("permanence", _vanish, _always, ("binding", "count")),
-    "teleport": Breakage("permanence", _teleport, _always, ("direction",)),
-    "grow": Breakage("growth", _grow, _always),
+    "swap depths": Breakage("front_behind", _swap_depth, _pair, ("perspective", "left_right")),
+    "vanish": Breakage("permanence", _vanish, _always, (*OF_A_THING, "count")),
+    "teleport": Breakage("permanence", _teleport, _always, (*OF_A_THING, "count")),
+    "grow": Breakage("growth", _grow, _always, ("perspective", "size")),
+    "keep apparent size": Breakage("perspective", _keep_apparent_size, _always, ("size", "growth")),
     "steady fall": Breakage("gravity", _steady_fall, _told("fall")),
     "stay on the ground": Breakage("lift", _grounded, _told("jump", "bounce")),
+    "another path": Breakage("camera", _other_camera, _always, (*OF_A_THING, "count")),
+    "swap legs": Breakage("legs", _swap_legs, _told("walk", "run")),
+    "no effect": Breakage("cause", _no_effect, _happens("bite", "switch_on", "knock_over")),
+    "pass through": Breakage("collision", _pass_through, _happens("collide", "push")),
+    "too early": Breakage("collision", _too_early, _happens("collide", "push")),
+    "swap order": Breakage("order", _swap_order, _ordered),
+    "another actor": Breakage("shots", _other_actor, _colorful_cuts),
+    "no cut": Breakage("shots", _no_cut, _cuts),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,24 +16,49 @@ from typing import Any
 import numpy as np
 
 from reelworld.core.storage import write_bytes
-from reelworld.evaluate.checks import CHECKS
 from reelworld.evaluate.references import CEILING
 from reelworld.evaluate.run import Evaluation, Row
-from reelworld.evaluate.suite import Case
 
 WORST, RANDOM = 6, 6  # clips shown of each check
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A judged video: its looping picture, its prompt, and what it is told by."""
+
+    picture: Path
+    prompt: str
+    number: int  # of the prompt
+    about: str
+    passed: bool
+
+
 def write_report(evaluation: Evaluation) -> tuple[Path, Path]:
     """Write both files; return their paths. Raises: StorageError."""
-    rows = evaluation.table()
-    figures = {"settings": evaluation.claim, "checks": [_facts(row) for row in rows]}
-    data = json.dumps(figures, indent=1, allow_nan=False).encode()
-    page = "\n".join(_page(evaluation, rows)).encode()
-    return (
-        write_bytes(evaluation.folder / "report.html", page),
-        write_bytes(evaluation.folder / "report.json", data),
+    claim = evaluation.claim
+    done, wanted = len(evaluation.verdicts), len(evaluation.cases) * evaluation.settings.seeds
+    intro = (
+        f"{claim['split']} prompts of level {claim['level']}, {claim['each']} a check and group, "
+        f"{claim['seeds']} seeds; {done} of {wanted} videos judged by the parser {claim['parser']}."
     )
+    rows = evaluation.table()
+    clips = {check: _judged(evaluation, check) for check in dict.fromkeys(row.check for row in rows)}
+    return write_page(evaluation.folder, f"World checks: {claim['weights']}", intro, claim, rows, clips)
+
+
+def write_page(
+    folder: Path,
+    title: str,
+    intro: str,
+    settings: dict[str, Any],
+    rows: Sequence[Row],
+    clips: dict[str, list[Shown]],
+) -> tuple[Path, Path]:
+    """Write a table and the clips of each check as HTML and JSON. Raises: StorageError."""
+    figures = {"settings": settings, "checks": [_facts(row) for row in rows]}
+    data = json.dumps(figures, indent=1, allow_nan=False).encode()
+    page = "\n".join(_page(title, intro, rows, clips)).encode()
+    return write_bytes(folder / "report.html", page), write_bytes(folder / "report.json", data)
 
 
 def _facts(row: Row) -> dict[str, Any]:
@@ -44,82 +70,88 @@ def _facts(row: Row) -> dict[str, Any]:
         "M": round(score.share.mean, 4),
         "F": round(score.floor, 4),
         "C": round(score.ceiling, 4),
-        "S": round(score.value, 4) if score.measured else None,
-        "interval": [round(end, 4) for end in score.interval] if score.measured else None,
+        "S": None if row.refused else round(score.value, 4),
+        "interval": None if row.refused else [round(end, 4) for end in score.interval],
         "clips": score.share.clips,
         "prompts": score.share.prompts,
         "asked": row.asked,
+        "kappa": round(row.agreement, 4) if np.isfinite(row.agreement) else None,
         "coverage": round(row.asked / row.prompts, 4),
-        "valid": row.valid,
+        "refused": list(row.refused),
     }
 
 
-def _page(evaluation: Evaluation, rows: Sequence[Row]) -> Iterator[str]:
-    claim = evaluation.claim
-    done, wanted = len(evaluation.verdicts), len(evaluation.cases) * evaluation.settings.seeds
-    yield f"<!doctype html><html lang=en><meta charset=utf-8><title>ReelWorld evaluation</title>{STYLE}"
-    yield f"<h1>World checks: {escape(str(claim['weights']))}</h1>"
-    yield (
-        f"<p>{escape(claim['split'])} prompts, {claim['each']} a check and group, {claim['seeds']} seeds; "
-        f"{done} of {wanted} videos judged. {LEGEND}</p>"
-    )
+def _page(title: str, intro: str, rows: Sequence[Row], clips: dict[str, list[Shown]]) -> Iterator[str]:
+    yield f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>{STYLE}"
+    yield f"<h1>{escape(title)}</h1><p>{escape(intro)} {LEGEND}</p>"
     yield "<table><tr>" + "".join(f"<th>{name}" for name in HEADINGS)
     for row in rows:
         yield _table_row(row)
     yield "</table>"
-    for check in CHECKS:
-        yield from _clips(evaluation, check)
+    for check, shown in clips.items():
+        yield from _clips(check, shown)
 
 
 LEGEND = (
     "M: share of the videos that pass; F: what knows nothing of the prompt; C: true renders; "
-    "S = (M &minus; F) / (C &minus; F) with its 95&#8239;% interval, clustered by prompt. "
-    f"A score counts where the lower end of C's interval reaches {CEILING}; the others are grey."
+    "S = (M &minus; F) / (C &minus; F) with its 95&#8239;% interval, clustered by prompt; kappa: agreement "
+    "with the second parser beyond chance. "
+    f"A score is refused where the lower end of C's interval does not reach {CEILING}, or the parser "
+    "fails a gate of the check (point at the word: which)."
 )
-HEADINGS = ("prompts of", "check", "M", "F", "C", "S", "95 %", "prompts", "asked by")
+HEADINGS = ("prompts of", "check", "M", "F", "C", "S", "95 %", "kappa", "prompts", "asked by")
 
 
 def _table_row(row: Row) -> str:
     score, (low, high) = row.score, row.score.interval
-    s, interval = (
-        (f"{score.value:.2f}", f"{low:.2f} to {high:.2f}") if score.measured else ("&ndash;", "&ndash;")
-    )
+    s, interval = f"{score.value:.2f}", f"{low:.2f} to {high:.2f}"
+    if row.refused:
+        s, interval = f"<abbr title='{escape('; '.join(row.refused))}'>refused</abbr>", "&ndash;"
+    agreement = f"{row.agreement:.2f}" if np.isfinite(row.agreement) else "&ndash;"
     cells = (
         row.group, row.check.replace("_", " "), f"{score.share.mean:.2f}", f"{score.floor:.2f}",
-        f"{score.ceiling:.2f}", s, interval, str(score.share.prompts), f"{row.asked / row.prompts:.0%}",
+        f"{score.ceiling:.2f}", s, interval, agreement, str(score.share.prompts),
+        f"{row.asked / row.prompts:.0%}",
     )  # fmt: skip
-    return f"<tr{'' if row.valid else ' class=weak'}>" + "".join(f"<td>{cell}" for cell in cells)
+    return f"<tr{'' if not row.refused else ' class=weak'}>" + "".join(f"<td>{cell}" for cell in cells)
 
 
-def _clips(evaluation: Evaluation, check: str) -> Iterator[str]:
-    """Yield the worst clips of a check, those whose prompt fails most often, and some drawn at random."""
-    judged = [
-        (case, n, bool(evaluation.verdicts[case.index, n][check]))
+def _judged(evaluation: Evaluation, check: str) -> list[Shown]:
+    """Return every judged video of the prompts that ask for a check."""
+    return [
+        Shown(
+            evaluation.picture(case, n), case.clip.caption, case.index, f"{case.group}, seed {n}",
+            bool(evaluation.verdicts[case.index, n][check]),
+        )
         for case in evaluation.cases
         if check in case.asks
         for n in range(evaluation.settings.seeds)
         if (case.index, n) in evaluation.verdicts
-    ]
+    ]  # fmt: skip
+
+
+def _clips(check: str, judged: Sequence[Shown]) -> Iterator[str]:
+    """Yield the worst clips of a check, those whose prompt fails most often, and some drawn at random."""
     if not judged:
         return
     passed: dict[int, list[bool]] = {}
-    for case, _, good in judged:
-        passed.setdefault(case.index, []).append(good)
-    failed = sorted((j for j in judged if not j[2]), key=lambda j: (float(np.mean(passed[j[0].index])), j[1]))
+    for clip in judged:
+        passed.setdefault(clip.number, []).append(clip.passed)
+    failed = sorted((c for c in judged if not c.passed), key=lambda c: float(np.mean(passed[c.number])))
     chance = np.random.default_rng(0).permutation(len(judged))[:RANDOM]
     yield f"<h2>{check.replace('_', ' ')}</h2><h3>Worst</h3><div class=clips>"
-    yield from (_clip(evaluation, *j) for j in failed[:WORST])
+    yield from map(_clip, failed[:WORST])
     yield "</div><h3>At random</h3><div class=clips>"
-    yield from (_clip(evaluation, *judged[i]) for i in chance)
+    yield from (_clip(judged[i]) for i in chance)
     yield "</div>"
 
 
-def _clip(evaluation: Evaluation, case: Case, seed: int, good: bool) -> str:
-    data = b64encode(evaluation.picture(case, seed).read_bytes()).decode()
-    verdict, text = "passes" if good else "fails", escape(case.clip.caption)
+def _clip(clip: Shown) -> str:
+    data = b64encode(clip.picture.read_bytes()).decode()
+    verdict, text = "passes" if clip.passed else "fails", escape(clip.prompt)
     return (
         f'<figure class={verdict}><img alt="{text}" src="data:image/gif;base64,{data}">'
-        f"<figcaption><b>{verdict}</b>, {case.group}, seed {seed}: {text}</figcaption></figure>"
+        f"<figcaption><b>{verdict}</b>, {escape(clip.about)}: {text}</figcaption></figure>"
     )
 
 

@@ -27,10 +27,12 @@ from reelworld.core.storage import make_folder, storage_errors, write_bytes
 from reelworld.core.types import Video
 from reelworld.core.version import __version__
 from reelworld.core.video import write
-from reelworld.evaluate.checks import CHECKS, judge
-from reelworld.evaluate.references import CEILING, References, Verdicts
-from reelworld.evaluate.score import Score, Share
-from reelworld.evaluate.suite import GROUPS, Case, suite
+from reelworld.evaluate.checks import Verdicts, judge
+from reelworld.evaluate.gate import failed
+from reelworld.evaluate.perceive import Perceiver
+from reelworld.evaluate.references import CEILING, References
+from reelworld.evaluate.score import Score, Share, kappa
+from reelworld.evaluate.suite import Case, Key, groups_of, suite
 from reelworld.evaluate.track import Parser
 
 
@@ -43,16 +45,17 @@ class Generator(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Which prompts: split, prompts a check and group, seeds a prompt.
+    """Which prompts: split, level of the world, prompts a check and group, seeds a prompt.
 
-    `truth` is the number of prompts a check whose renders give ceiling and floor: it takes 125 that all pass
-    to know that 97 % do.
+    `truth` is the number of prompts a check whose renders give ceiling and floor: 400 of which five fail are
+    just enough to know that 97 % pass.
     """
 
     split: str = "heldout"
+    level: int = 1
     each: int = 25
     seeds: int = 4
-    truth: int = 150
+    truth: int = 400
 
     def __post_init__(self) -> None:
         if min(self.each, self.seeds, self.truth) < 1:
@@ -69,11 +72,16 @@ class Row:
     ceiling: Share
     asked: int
     prompts: int
+    agreement: float  # of the two parsers, Cohen's kappa; NaN where the second cannot judge
+    gates: tuple[str, ...] = ()  # of this check that the parser fails
 
     @property
-    def valid(self) -> bool:
-        """Tell whether the score counts: truth passes nearly always, and what knows nothing does not."""
-        return self.ceiling.interval[0] >= CEILING and self.score.measured
+    def refused(self) -> tuple[str, ...]:
+        """Return why the score does not count: gates that the check or its parser fails."""
+        low = self.ceiling.interval[0]
+        ceiling = (f"ceiling of these prompts: {low:.3f} < {CEILING}",) if low < CEILING else ()
+        apart = () if self.score.measured else ("floor and ceiling are too near",)
+        return (*ceiling, *apart, *self.gates)
 
 
 class Evaluation:
@@ -88,12 +96,16 @@ class Evaluation:
         """
         self.settings, self.folder, self.progress = settings, make_folder(folder), progress
         make_folder(self.folder / "clips")
-        self.cases = suite(settings.split, settings.each)
+        self.cases = suite(settings.split, settings.each, settings.level)
+        self.parser = Perceiver.load()
         prompts = sha256("\n".join(case.clip.caption for case in self.cases).encode()).hexdigest()[:12]
         about = {"weights": weights, "prompts": prompts, "reelworld": __version__}
+        about["parser"] = self.parser.weights_hash
         self.claim = {**asdict(settings), **about}
         self._claim(self.claim)
-        self.verdicts = _read_verdicts(self.folder / "verdicts.jsonl")
+        records = _read_records(self.folder / "verdicts.jsonl")
+        self.verdicts: Judged = {(r["prompt"], r["seed"]): r["verdicts"] for r in records}
+        self.second: Judged = {(r["prompt"], r["seed"]): r["second"] for r in records}
 
     @classmethod
     def read(cls, folder: str | Path) -> Evaluation:
@@ -102,19 +114,23 @@ class Evaluation:
         settings = Settings(**{field.name: begun[field.name] for field in fields(Settings)})
         return cls(folder, settings, begun["weights"])
 
-    def run(self, generator: Generator) -> None:
-        """Make and judge what is missing. Raises: StorageError, and what the generator raises."""
-        wanted = [(case, n) for case in self.cases for n in range(self.settings.seeds)]
+    def run(self, generator: Generator, only: Key | None = None) -> None:
+        """Make and judge what is missing; `only` the prompts of a group that ask for a check.
+
+        Raises: StorageError, and what the generator raises.
+        """
+        cases = self.cases if only is None else self.asking(*only)
+        wanted = [(case, n) for case in cases for n in range(self.settings.seeds)]
         todo = [(case, n) for case, n in wanted if (case.index, n) not in self.verdicts]
-        parser = Parser.fit()
+        classical = Parser.fit()
         with open_progress(self.progress, total=len(wanted), description="evaluating") as bar:
             bar.advance(len(wanted) - len(todo))
             for case, n in todo:
                 (video,) = generator(case.clip.caption, seed=case.index * self.settings.seeds + n)
-                verdicts = judge(case.clip.told, parser.tracks(video.frames))
+                both = [judge(case.clip.told, p.look(video.frames)) for p in (self.parser, classical)]
                 write(video, self.picture(case, n))
-                self._keep(case, n, verdicts)
-                bar.advance(passed=float(np.mean([v for v in verdicts.values() if v is not None])))
+                self._keep(case, n, *both)
+                bar.advance(passed=float(np.mean([bool(both[0][check]) for check in case.asks])))
 
     def picture(self, case: Case, seed: int) -> Path:
         """Return where the looping picture of a video lies."""
@@ -122,16 +138,27 @@ class Evaluation:
 
     def table(self) -> list[Row]:
         """Return the figures of every check that something asks for, as far as videos are judged."""
-        rows = []
-        for group in GROUPS.values():
+        rows, broken = [], failed(self.settings.level, self.parser.weights_hash)
+        for group, about in groups_of(self.settings.level).items():
             prompts = sum(case.group == group for case in self.cases)
-            for check in CHECKS:
+            for check in about.checks:
                 asking = self.asking(group, check)
                 if (share := self._share(asking, check)) is not None:
                     ceiling = self.references.ceiling(group, check)
                     score = Score(share, ceiling.mean, self.references.floor(group, check))
-                    rows.append(Row(group, check, score, ceiling, len(asking), prompts))
+                    agreement = self._agreement(asking, check)
+                    gates = broken(group, check)
+                    rows.append(Row(group, check, score, ceiling, len(asking), prompts, agreement, gates))
         return rows
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of videos that pass, by group and check, without ceilings and floors."""
+        found = {
+            f"{group}: {check}": self._share(self.asking(group, check), check)
+            for group, about in groups_of(self.settings.level).items()
+            for check in about.checks
+        }
+        return {name: share.mean for name, share in found.items() if share is not None}
 
     def asking(self, group: str, check: str) -> list[Case]:
         """Return the prompts of a group that ask for a check."""
@@ -140,10 +167,12 @@ class Evaluation:
     @cached_property
     def references(self) -> References:
         """Return what the parser says of renders, computed once and kept in the folder."""
-        cases = suite(self.settings.split, max(self.settings.each, self.settings.truth))
+        settings = self.settings
+        cases = suite(settings.split, max(settings.each, settings.truth), settings.level)
         path = self.folder / "references.json"
         if not path.exists():
-            write_bytes(path, References.of(cases, self.settings.split, self.progress).to_json())
+            found = References.of(cases, settings.split, settings.level, self.parser, self.progress)
+            write_bytes(path, found.to_json())
         return References.from_json(cases, path.read_bytes())
 
     def _share(self, asking: Sequence[Case], check: str) -> Share | None:
@@ -154,6 +183,13 @@ class Evaluation:
             if (case.index, n) in self.verdicts
         ]
         return Share.of(*map(list, zip(*found, strict=True))) if found else None
+
+    def _agreement(self, asking: Sequence[Case], check: str) -> float:
+        """Return how far the two parsers agree on a check beyond chance."""
+        keys = [(case.index, n) for case in asking for n in range(self.settings.seeds)]
+        pairs = [(self.verdicts[k][check], self.second[k][check]) for k in keys if k in self.verdicts]
+        judged = [(bool(a), bool(b)) for a, b in pairs if b is not None]
+        return kappa(*map(list, zip(*judged, strict=True))) if judged else float("nan")
 
     def _claim(self, settings: dict[str, Any]) -> None:
         """Write what is evaluated, or make sure that it is what was begun here."""
@@ -169,15 +205,15 @@ class Evaluation:
                     "choose another folder or delete this one"
                 )
 
-    def _keep(self, case: Case, seed: int, verdicts: Verdicts) -> None:
+    def _keep(self, case: Case, seed: int, verdicts: Verdicts, second: Verdicts) -> None:
         """Append a line and force it to the disk; a line that a crash cut short is not read."""
-        line = json.dumps({"prompt": case.index, "seed": seed, "verdicts": verdicts}) + "\n"
+        line = json.dumps({"prompt": case.index, "seed": seed, "verdicts": verdicts, "second": second}) + "\n"
         path = self.folder / "verdicts.jsonl"
         with storage_errors(path), path.open("a") as file:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        self.verdicts[case.index, seed] = verdicts
+        self.verdicts[case.index, seed], self.second[case.index, seed] = verdicts, second
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
@@ -194,13 +230,15 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     return begun
 
 
-def _read_verdicts(path: Path) -> dict[tuple[int, int], Verdicts]:
+Judged = dict[tuple[int, int], Verdicts]  # prompt, seed
+
+
+def _read_records(path: Path) -> list[dict[str, Any]]:
     """Read the whole lines of a file; drop what a crash left behind the last of them."""
     if not path.exists():
-        return {}
+        return []
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
     if whole != data:
         write_bytes(path, whole)
-    records = [json.loads(line) for line in whole.splitlines()]
-    return {(r["prompt"], r["seed"]): r["verdicts"] for r in records}
+    return [json.loads(line) for line in whole.splitlines()]

@@ -1,29 +1,97 @@
 """Which prompts a model is scored on: for every check as many as asked for, always the same.
 
-    cases = suite("heldout", each=25)
+    cases = suite("heldout", each=25, level=1)
     for case in cases: print(case.clip.caption, case.asks)
 
-Prompts of one thing and of two are two groups, scored apart. Clips are taken in the order of their number,
-and one is kept where a check that it asks for still lacks prompts, so nothing is chosen by hand.
+Prompts are in groups, scored apart. Clips are taken in the order of their number, and one is kept where a
+check that it asks for still lacks prompts, so nothing is chosen by hand. What the world draws too rarely is
+staged: the same scenes under a camera that stands still, or two things one behind the other.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
+
 from reelworld.core.errors import ConfigError
-from reelworld.evaluate.checks import CHECKS, asks
-from reelworld.world.stream import Clip, WorldConfig, plan
+from reelworld.evaluate.checks import asks
+from reelworld.world.acceptance import acceptable, overlapping, with_view_events
+from reelworld.world.scene import Scene
+from reelworld.world.simulate import simulate
+from reelworld.world.splits import in_split
+from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
 
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
-GROUPS = {1: "one thing", 2: "two things"}
 BLOCK = 128
-MOST = 40 * BLOCK  # clips that are looked through; a check that is asked for more rarely stays short
+MOST = {1: 40 * BLOCK, 2: 16 * BLOCK, 3: 16 * BLOCK}  # clips looked through; rarer checks stay short
+
+STAGED = 100_000  # added to a prompt's number for each staging of it
+ASIDE, DEEPER = 0.75, 1.3  # metres to each side, and of depth for a metre across, of what stands behind
 
 Key = tuple[str, str]  # group, check
+
+
+def as_it_is(scene: Scene) -> Scene:
+    """Take a scene as it was drawn."""
+    return scene
+
+
+def held_still(scene: Scene) -> Scene | None:
+    """Film a scene in one shot by a camera that stands still; None where nothing in it is told to be seen."""
+    first = scene.shots[0]
+    camera = replace(first.camera, move="still", amount=0.0)
+    whole = replace(first, duration=scene.duration, camera=camera)
+    walks = any(thing.motion.action in ("walk", "run") for thing in scene.cast)
+    return replace(scene, shots=(whole,)) if scene.events or walks else None
+
+
+def in_depth(scene: Scene) -> Scene | None:
+    """Put the two things of a scene one behind the other instead of side by side, under a still camera."""
+    if len(scene.cast) != 2:
+        return None
+    cast = []
+    for thing, side in zip(scene.cast, (-ASIDE, ASIDE), strict=True):
+        x, _, z = thing.position
+        cast.append(replace(thing, position=(side, round(DEEPER * x, 4), z)))
+    return held(replace(scene, cast=tuple(cast)))
+
+
+def held(scene: Scene) -> Scene:
+    """Let the camera of a scene of one shot stand still."""
+    camera = replace(scene.shots[0].camera, move="still", amount=0.0)
+    return replace(scene, shots=(replace(scene.shots[0], camera=camera),))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Prompts of a level that are scored together, with the checks that they are asked for.
+
+    `staging` changes drawn scenes to what the checks need, or refuses them.
+    """
+
+    level: int
+    checks: tuple[str, ...]
+    num_things: int | None = None
+    staging: Callable[[Scene], Scene | None] = as_it_is
+
+
+_ONE = (
+    "binding", "count", "kind", "size", "permanence", "growth", "perspective", "direction", "gravity", "lift",
+    "camera",
+)  # fmt: skip
+GROUPS: dict[str, Group] = {
+    "one thing": Group(1, _ONE, num_things=1),
+    "two things": Group(1, (*_ONE[:4], "left_right", *_ONE[4:]), num_things=2),
+    "one behind the other": Group(1, ("front_behind",), num_things=2, staging=in_depth),
+    "all things": Group(2, ("camera",)),
+    "all things, still camera": Group(2, ("legs", "collision", "cause"), staging=held_still),
+    "films": Group(3, ("shots",)),
+    "events in order": Group(3, ("order",), staging=held_still),
+}
 
 
 @dataclass(frozen=True)
@@ -36,22 +104,31 @@ class Case:
     asks: tuple[str, ...]
 
 
-def suite_config(split: str) -> WorldConfig:
-    """Return the world that the prompts of a split describe: level 1, descriptive captions."""
-    return WorldConfig(level=1, split=split, seed=SUITE_SEED, caption_mix=(0.0, 0.0, 1.0))
+def suite_config(split: str, level: int) -> WorldConfig:
+    """Return the world that the prompts of a split and level describe: descriptive captions."""
+    return WorldConfig(level=level, split=split, seed=SUITE_SEED, caption_mix=(0.0, 0.0, 1.0))
+
+
+def groups_of(level: int) -> dict[str, Group]:
+    """Return the groups of a level. Raises: ConfigError where it has none."""
+    found = {name: group for name, group in GROUPS.items() if group.level == level}
+    if not found:
+        raise ConfigError(f"no prompts of level {level}; levels are 1, 2 and 3")
+    return found
 
 
 @cache
-def suite(split: str, each: int) -> tuple[Case, ...]:
+def suite(split: str, each: int, level: int = 1) -> tuple[Case, ...]:
     """Return the prompts of a split that give each check `each` of a group, where the world has as many.
 
-    Raises: ConfigError for an unknown split or no prompts.
+    Raises: ConfigError for an unknown split or level, or no prompts.
     """
     if each < 1:
         raise ConfigError(f"{each} prompts a check: give at least 1")
-    lacking = Counter(dict.fromkeys(_keys(), each))
+    groups = groups_of(level)
+    lacking = Counter({(name, check): each for name, group in groups.items() for check in group.checks})
     kept: list[Case] = []
-    for case in _cases(split):
+    for case in _cases(split, level, groups):
         wanted = [key for check in case.asks if lacking[key := (case.group, check)] > 0]
         if wanted:
             kept.append(case)
@@ -61,14 +138,44 @@ def suite(split: str, each: int) -> tuple[Case, ...]:
     return tuple(kept)
 
 
-def _keys() -> list[Key]:
-    """List what can be asked for at all: two things are needed for left and right."""
-    return [(g, c) for n, g in GROUPS.items() for c in CHECKS if c != "left_right" or n > 1]
+def _cases(split: str, level: int, groups: dict[str, Group]) -> Iterator[Case]:
+    """Yield the prompts of a split in the order of their numbers; each staging gives a prompt of its own."""
+    config = suite_config(split, level)
+    for first in range(0, MOST[level], BLOCK):
+        indices = range(first, first + BLOCK)
+        drawn = plan(config, indices)
+        for number, staging in enumerate(dict.fromkeys(group.staging for group in groups.values())):
+            staged = drawn if staging is as_it_is else _staged(drawn, staging, config, indices)
+            for index, clip in zip(indices, staged, strict=True):
+                if clip is not None:
+                    yield from _in_groups(clip, number * STAGED + index, groups, staging)
 
 
-def _cases(split: str) -> Iterator[Case]:
-    """Yield the prompts of a split in the order of their numbers."""
-    config = suite_config(split)
-    for first in range(0, MOST, BLOCK):
-        for index, clip in enumerate(plan(config, range(first, first + BLOCK)), first):
-            yield Case(index, clip, GROUPS[len(clip.told.cast)], asks(clip.told))
+def _in_groups(clip: Clip, index: int, groups: dict[str, Group], staging: object) -> Iterator[Case]:
+    for name, group in groups.items():
+        if group.staging is staging and group.num_things in (None, len(clip.told.cast)):
+            asked = tuple(c for c in asks(clip.told, len(clip.frames)) if c in group.checks)
+            yield Case(index, clip, name, asked)
+
+
+def _staged(
+    clips: Sequence[Clip],
+    staging: Callable[[Scene], Scene | None],
+    config: WorldConfig,
+    indices: Sequence[int],
+) -> list[Clip | None]:
+    """Change the scenes of clips, and simulate and tell them anew; None where one is not worth filming."""
+    scenes = [staging(clip.scene) for clip in clips]
+    kept = [
+        n for n, s in enumerate(scenes) if s is not None and in_split(s, config.split) and not overlapping(s)
+    ]
+    paths = simulate([s for n in kept if (s := scenes[n]) is not None], config.scene_frames, config.fps)
+    found: list[Clip | None] = [None] * len(clips)
+    for n, path in zip(kept, paths, strict=True):
+        scene = scenes[n]
+        if scene is not None and acceptable(scene, path, config.fps, config.aspect):
+            path = with_view_events(scene, path, config.fps, config.aspect)
+            clip = Clip(scene, path, range(config.num_frames), scene, path.log)
+            rng = np.random.default_rng([config.seed, indices[n], 3])
+            found[n] = replace(clip, caption=write_caption(clip, rng, config))
+    return found

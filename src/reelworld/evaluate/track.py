@@ -1,10 +1,10 @@
 """The classical parser: a video -> what things are in it, where and how large, frame by frame.
 
     parser = Parser.fit()                        # on a few hundred renders, some seconds; the same every time
-    for track in parser.tracks(video.frames): print(track.color, track.kind, track.x, track.y)
+    for track in parser.look(video.frames).tracks: print(track.color, track.kind, track.x, track.y)
 
-Pixels are told apart by colour (`colors`), connected to regions, and regions are linked from frame to frame
-by the assignment of least cost. What kind of thing a track is, its silhouettes say. No network is involved.
+Pixels are told apart by colour (`colors`) and connected to regions, which `tracking` links. What kind of
+thing a track is, its silhouettes say. No network is involved.
 """
 
 from __future__ import annotations
@@ -15,62 +15,20 @@ from functools import cache
 
 import numpy as np
 from scipy.ndimage import binary_closing, binary_opening, find_objects, label
-from scipy.optimize import linear_sum_assignment
 
 from reelworld.core.types import Frames
-from reelworld.evaluate.colors import NOTHING, ColorTable
+from reelworld.evaluate.colors import NOTHING, ColorTable, find_cuts
+from reelworld.evaluate.tracking import SMALLEST, Observed, Region, follow, region_of
 from reelworld.world.dataset import film_scene
 from reelworld.world.scene import COLORS, PRIMITIVES
 from reelworld.world.stream import Clip, WorldConfig, plan
 
 Array = np.ndarray
-SMALLEST = 1.2e-3  # share of the picture's pixels; smaller regions are noise
 FAINTEST = 0.1  # share of a blob that a colour must have to be a thing of its own in it
-REACH = 0.13  # of the picture's height: how far a thing or a turning camera goes between two frames
-OTHER_COLOR = 0.08  # cost of a link between two colours, in picture heights
-LONGEST_GAP = 2  # frames for which a thing may be lost and found again
-FORBIDDEN = 1e3  # cost of a link that may not be
-SHORTEST = 3  # frames of a track; shorter ones are noise
 FITTED_ON = 160  # renders
 BRIDGE = 1 / 32  # of the picture's height: half the gap that a stripe may leave in a thing
 EIGHT = np.ones((3, 3), bool)  # neighbours, diagonal ones too
 WHITE = 1 + COLORS.index("white")
-
-
-@dataclass(frozen=True)
-class Region:
-    """A thing in one frame. Lengths in picture heights; x right, y up, from the middle of the picture."""
-
-    color: int
-    x: float
-    y: float
-    foot: float  # height of its lowest point, seen even where the border cuts its top off
-    width: float
-    height: float
-    area: float
-    whole: bool  # it does not touch the picture's border
-    silhouette: Array
-
-
-@dataclass(frozen=True)
-class Track:
-    """A thing through a clip: float [T] each, NaN in frames where it is not seen."""
-
-    color: str
-    kind: str
-    colors: tuple[str | None, ...]  # frame by frame; `color` is the most frequent one
-    x: Array
-    y: Array
-    foot: Array
-    width: Array
-    height: Array
-    area: Array
-    whole: Array
-
-    @property
-    def seen(self) -> Array:
-        """Tell in which frames the thing is seen: bool [T]."""
-        return ~np.isnan(self.x)
 
 
 @dataclass(frozen=True)
@@ -120,22 +78,15 @@ class Parser:
         seen = np.where(table.classify(frames) != NOTHING, things, 0)
         return cls(table, Silhouettes.fit(_examples(clips, seen)))
 
-    def tracks(self, frames: Frames) -> tuple[Track, ...]:
-        """Return the things of a video, the one seen longest first."""
+    def look(self, frames: Frames) -> Observed:
+        """Return the things of a video and its cuts; of the camera this parser knows nothing."""
+        cuts = find_cuts(frames)
         per_frame = [list(regions(classes)) for classes in self.table.classify(frames)]
-        chains = sorted(_link(per_frame), key=len, reverse=True)
-        return tuple(self._track(c, len(frames)) for c in chains if len(c) >= min(SHORTEST, len(frames)))
+        return Observed(follow(per_frame, cuts, self._name), len(frames), cuts)
 
-    def _track(self, chain: dict[int, Region], num_frames: int) -> Track:
-        votes = np.bincount([region.color for region in chain.values()], minlength=len(COLORS) + 1)
-        whole = [r.silhouette for r in chain.values() if r.whole] or [r.silhouette for r in chain.values()]
-        columns = np.full((7, num_frames), np.nan)
-        colors: list[str | None] = [None] * num_frames
-        for t, r in chain.items():
-            colors[t] = COLORS[r.color - 1]
-            columns[:, t] = r.x, r.y, r.foot, r.width, r.height, r.area, r.whole
-        color, kind = COLORS[int(votes.argmax()) - 1], self.silhouettes.kind(np.stack(whole))
-        return Track(color, kind, tuple(colors), *columns)
+    def _name(self, chain: Sequence[Region]) -> tuple[str, str]:
+        whole = [region.about for region in chain if region.whole] or [region.about for region in chain]
+        return self.silhouettes.kind(np.stack(whole)), ""
 
 
 def _classes(clip: Clip, things: Array) -> Array:
@@ -177,8 +128,7 @@ def regions(classes: Array) -> Iterator[Region]:
 
     A region of one colour, with what is white beside it: stripes are the thing's own.
     """
-    height, width = classes.shape
-    bridge = max(1, round(BRIDGE * height))
+    bridge = max(1, round(BRIDGE * len(classes)))
     some = np.pad(classes != NOTHING, bridge)  # so that what is near the border is not eroded there
     closed = binary_closing(some, structure=EIGHT, iterations=bridge)
     blobs, _ = label(closed[bridge:-bridge, bridge:-bridge], structure=EIGHT)
@@ -187,21 +137,9 @@ def regions(classes: Array) -> Iterator[Region]:
         if inside.sum() < SMALLEST * classes.size:
             continue
         for color, mask in _by_color(np.where(inside, classes[box], NOTHING), SMALLEST * classes.size):
-            cut = _bounds(mask)
-            top, left = box[0].start + cut[0].start, box[1].start + cut[1].start
-            bottom, right = box[0].start + cut[0].stop, box[1].start + cut[1].stop
-            rows, columns = np.nonzero(mask)
-            yield Region(
-                color,
-                float((box[1].start + columns.mean() + 0.5 - width / 2) / height),
-                float((height / 2 - box[0].start - rows.mean() - 0.5) / height),
-                0.5 - bottom / height,
-                (right - left) / height,
-                (bottom - top) / height,
-                float(mask.sum()) / height**2,
-                top > 0 and left > 0 and bottom < height and right < width,
-                silhouette(mask[cut]),
-            )
+            whole = np.zeros(classes.shape, bool)
+            whole[box] = mask
+            yield region_of(whole, color, silhouette(mask[_bounds(mask)]))
 
 
 def _by_color(classes: Array, smallest: float) -> Iterator[tuple[int, Array]]:
@@ -221,33 +159,3 @@ def _by_color(classes: Array, smallest: float) -> Iterator[tuple[int, Array]]:
     for color in strong:
         others = [c for c in range(1, len(counts)) if c not in strong] if color == largest else []
         yield color, np.isin(classes, [color, *others])
-
-
-def _link(frames: Sequence[list[Region]]) -> list[dict[int, Region]]:
-    """Link regions to chains by frame; each frame's links are the assignment of least total cost.
-
-    Source: Kuhn 1955, "The Hungarian method for the assignment problem".
-    """
-    chains: list[dict[int, Region]] = []
-    for t, found in enumerate(frames):
-        open_ = [chain for chain in chains if t - max(chain) <= LONGEST_GAP + 1]
-        free = set(range(len(found)))
-        if open_ and found:
-            cost = np.array([[_cost(chain, region, t) for region in found] for chain in open_])
-            for row, column in zip(*linear_sum_assignment(cost), strict=True):
-                if cost[row, column] < FORBIDDEN:
-                    open_[row][t] = found[column]
-                    free.discard(int(column))
-        chains += [{t: found[n]} for n in sorted(free)]
-    return chains
-
-
-def _cost(chain: dict[int, Region], region: Region, t: int) -> float:
-    """Return how far a region is from where a chain should be, and what a change of colour costs."""
-    last = max(chain)
-    before = chain[last]
-    x, y = before.x, before.y
-    if last - 1 in chain:  # it goes on as it went
-        x, y = x + (x - chain[last - 1].x) * (t - last), y + (y - chain[last - 1].y) * (t - last)
-    cost = float(np.hypot(region.x - x, region.y - y)) + OTHER_COLOR * (region.color != before.color)
-    return cost if cost < REACH * (t - last) else FORBIDDEN

@@ -9,7 +9,6 @@ The same weights, prompt, settings and seed give the same frames; `num_videos=4,
 `mask`, and get the same frames back where the mask is 1.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -25,10 +24,12 @@ from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import CheckpointError, ConfigError, PromptError, ShapeError
 from reelworld.core.progress import Kind, Progress
 from reelworld.core.progress import progress as open_progress
+from reelworld.core.storage import file_hash
 from reelworld.core.types import Frames, Pixels, Video, VideoShape
 from reelworld.core.version import __version__
 from reelworld.diffusion.guidance import guided
 from reelworld.diffusion.masks import pin_known
+from reelworld.diffusion.path import add_noise, velocity_loss
 from reelworld.diffusion.samplers import SAMPLERS, Callback, Model, schedule
 from reelworld.generate import request
 from reelworld.generate.request import Given, Sampling, to_frames
@@ -138,6 +139,20 @@ class Pipeline:
                 )
                 for each in seeds
             ]
+
+    @torch.inference_mode()
+    def loss(self, frames: Frames, prompt: str, timestep: float, *, seed: int = 0) -> float:
+        """Return the velocity loss of a video uint8 [T, H, W, 3] under a prompt, with the noise of a seed.
+
+        Raises: PromptError; ShapeError for a size that the tubelets do not divide.
+        """
+        clean = torch.from_numpy(np.ascontiguousarray(frames)).float()[None] / 127.5 - 1
+        noise = torch.randn(clean.shape, generator=runtime.generator(seed))
+        clean, noise = clean.to(self.device), noise.to(self.device)
+        t = torch.full((1,), timestep, device=self.device)
+        text = self._texts(prompt, None)[0]
+        predicted = self._bound(text, None, self.shape.fps)(add_noise(clean, noise, t), t)
+        return float(velocity_loss(predicted, clean, t).mean())
 
     def _model(
         self, prompt: str, negative_prompt: str | None, sampling: Sampling, given: Given | None, fps: float
@@ -262,12 +277,6 @@ def default_weights() -> Path:
             "then load the weights.safetensors of that run"
         )
     return path
-
-
-def file_hash(path: str | Path) -> str:
-    """Return the first 16 hexadecimal digits of a file's SHA-256: `sha256sum` shows the same."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _default_shape(card: dict[str, Any]) -> VideoShape:

@@ -10,18 +10,26 @@ data.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reelworld.core import checkpoint
 from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import CheckpointError, ConfigError
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
+from reelworld.models.perception import Perception
 from reelworld.models.text import Tokenizer
+from reelworld.models.upsampler import Upsampler
 
 FORMAT = "reelworld-denoiser-1"
+FORMATS: dict[type[nn.Module], str] = {
+    Denoiser: FORMAT,
+    Perception: "reelworld-perception-1",
+    Upsampler: "reelworld-upsampler-1",
+}
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Released(NamedTuple):
@@ -44,13 +52,19 @@ def denoiser_to_checkpoint(
     `card` holds JSON; of its entries `shape` (a VideoShape as JSON) is what the weights make unless told
     otherwise. Raises: CheckpointError where the card is not JSON; StorageError where the disk refuses.
     """
+    return network_to_checkpoint(path, denoiser, {**card, "tokenizer": tokenizer.to_json()}, dtype)
+
+
+def network_to_checkpoint(
+    path: str | Path, network: nn.Module, card: Mapping[str, Any], dtype: torch.dtype = torch.float32
+) -> Path:
+    """Write the weights of any of our networks, with the configuration that builds it again."""
     described = {
-        "format": FORMAT,
-        "model": to_json(denoiser.config),
-        "tokenizer": tokenizer.to_json(),
+        "format": FORMATS[type(network)],
+        "model": to_json(network.config),
         "dtype": str(dtype).removeprefix("torch."),
     }
-    tensors = {name: tensor.to(dtype) for name, tensor in denoiser.state_dict().items()}
+    tensors = {name: tensor.to(dtype).contiguous() for name, tensor in network.state_dict().items()}
     return checkpoint.save(path, tensors, {**card, **described})
 
 
@@ -59,27 +73,54 @@ def checkpoint_to_denoiser(path: str | Path, device: str | torch.device = "cpu")
 
     Raises: CheckpointError where the file is missing, corrupt, or not the weights of a denoiser.
     """
-    tensors, card = checkpoint.load(path)
-    if card.get("format") != FORMAT:
-        raise CheckpointError(_foreign(path, card))
+    denoiser, card = checkpoint_to_network(path, Denoiser, DenoiserConfig, device)
     try:
-        denoiser = Denoiser(from_json(DenoiserConfig, card.get("model")))
         tokenizer = Tokenizer.from_json(card["tokenizer"])
     except (ConfigError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path} describes a model that this version cannot build ({error}); "
-            "train it again, or use the version of ReelWorld that wrote it"
-        ) from error
-    _check_tensors(path, tensors, denoiser.state_dict())
-    denoiser.load_state_dict(tensors)
-    return Released(denoiser.eval().to(device), tokenizer, card)
+        raise CheckpointError(_unbuildable(path, error)) from error
+    return Released(denoiser, tokenizer, card)
 
 
-def _foreign(path: str | Path, card: Mapping[str, Any]) -> str:
+def checkpoint_to_network(
+    path: str | Path, network: type[Network], config: type, device: str | torch.device = "cpu"
+) -> tuple[Network, dict[str, Any]]:
+    """Read a network and its card: float32, evaluation mode.
+
+    Raises: CheckpointError where the file is missing, corrupt, or the weights of something else.
+    """
+    tensors, card = checkpoint.load(path)
+    if card.get("format") != FORMATS[network]:
+        raise CheckpointError(_foreign(path, card, FORMATS[network]))
+    try:
+        model = network(from_json(config, card.get("model")))
+    except (ConfigError, KeyError, TypeError) as error:
+        raise CheckpointError(_unbuildable(path, error)) from error
+    _check_tensors(path, tensors, model.state_dict())
+    model.load_state_dict(tensors)
+    return model.eval().to(device), card
+
+
+def check_same(path: str | Path, config: object, recipe_name: str, wanted: object) -> None:
+    """Raise ConfigError where weights are of another model than a recipe's."""
+    if config != wanted:
+        raise ConfigError(
+            f"{path} holds another model than the recipe '{recipe_name}'; choose the recipe it came from"
+        )
+
+
+def _unbuildable(path: str | Path, error: Exception) -> str:
+    return (
+        f"{path} describes a model that this version cannot build ({error}); "
+        "train it again, or use the version of ReelWorld that wrote it"
+    )
+
+
+def _foreign(path: str | Path, card: Mapping[str, Any], wanted: str) -> str:
     if "state" in card:
         return f"{path} is the state of a training, not weights; give the weights.safetensors of its run"
     return (
-        f"{path} holds {card.get('format', 'something else')!r}, not {FORMAT!r}; give weights of a denoiser"
+        f"{path} holds {card.get('format', 'something else')!r}, not {wanted!r}; "
+        f"give weights of {wanted.removeprefix('reelworld-').removesuffix('-1')} networks"
     )
 
 

@@ -223,3 +223,16 @@ class TextFeatures:
         return TextFeatures(
             F.pad(self.keys, widths), F.pad(self.values, widths), F.pad(self.mask, [0, missing])
         )
+
+
+def encode(tokenizer: Tokenizer, captions: Sequence[str], length: int) -> Tensor:
+    """Return token ids [B, length], padded or cut: one length, so that shapes stay the same."""
+    token_ids = tokenizer.encode(list(captions), max_length=length)
+    return F.pad(token_ids, (0, length - token_ids.size(1)), value=PAD)
+
+
+def null_ids(token_ids: Tensor) -> Tensor:
+    """Return the ids that stand for no caption, in the shape of `token_ids`."""
+    empty = torch.full_like(token_ids, PAD)
+    empty[:, 0] = NULL
+    return empty

@@ -8,7 +8,7 @@ and the seed. The same recipe on the same machine gives the same weights bit for
 inside every checkpoint.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -17,8 +17,10 @@ from reelworld.core.types import VideoShape
 from reelworld.diffusion.masks import MaskConfig
 from reelworld.diffusion.path import MIN_T
 from reelworld.models.denoiser import DenoiserConfig
+from reelworld.models.perception import PerceptionConfig
+from reelworld.models.upsampler import UpsamplerConfig
 
-NAMES = ("nano",)
+NAMES = ("nano", "perception", "upsampler")
 
 
 def _at_least(config: object, least: float, *names: str) -> None:
@@ -39,10 +41,11 @@ def _shares(config: object, *names: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """One shape of clip and how often a step draws it."""
+    """One shape of clip and how often a step draws it; `level` of the world, if not the stage's."""
 
     shape: VideoShape
     weight: float = 1.0
+    level: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,10 @@ class Stage:
             raise ConfigError(f"stage '{self.name}' needs at least one bucket")
         if min(b.weight for b in self.buckets) < 0 or sum(b.weight for b in self.buckets) <= 0:
             raise ConfigError(f"stage '{self.name}': bucket weights must be >= 0 and not all zero")
+
+    def of(self, bucket: int) -> "Stage":
+        """Return the stage as a bucket's clips see it: at its level of the world."""
+        return replace(self, level=self.buckets[bucket].level or self.level)
 
     def clips(self, bucket: int) -> int:
         """Return the batch size of a bucket: the same work per step as the first bucket's batch."""
@@ -136,6 +143,26 @@ class NoiseConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DegradeConfig:
+    """What is done to clean renders before a parser or an upsampler sees them; each drawn up to its limit.
+
+    `light`: how far brightness, contrast and each colour's gain go from 1; `blur`: standard deviation of a
+    Gaussian, in pixels; `noise`: its standard deviation, of a range of 2; `blocks`: step of the quantisation
+    of 8 x 8 cosines, as codecs do, in the same range; `clean`: share of clips that stay as they are.
+    """
+
+    light: float = 0.15
+    blur: float = 1.2
+    noise: float = 0.08
+    blocks: float = 0.25
+    clean: float = 0.2
+
+    def __post_init__(self) -> None:
+        _at_least(self, 0, "light", "blur", "noise", "blocks")
+        _shares(self, "clean")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """How clips reach the loop.
 
@@ -182,10 +209,11 @@ class Recipe:
     """Everything that decides a training."""
 
     name: str
-    model: DenoiserConfig
+    model: DenoiserConfig | PerceptionConfig | UpsamplerConfig
     stages: tuple[Stage, ...]
     optim: OptimConfig = field(default_factory=OptimConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    degrade: DegradeConfig = field(default_factory=DegradeConfig)
     data: DataConfig = field(default_factory=DataConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     seed: int = 0
@@ -194,7 +222,7 @@ class Recipe:
         if not self.stages:
             raise ConfigError(f"recipe '{self.name}' has no stages; give at least one")
         for stage in self.stages:
-            if stage.text_length > self.model.text.max_length:
+            if isinstance(self.model, DenoiserConfig) and stage.text_length > self.model.text.max_length:
                 raise ConfigError(
                     f"stage '{stage.name}': text_length {stage.text_length} exceeds the model's "
                     f"text.max_length {self.model.text.max_length}"

@@ -24,6 +24,7 @@ import torch
 from reelworld.core import runtime
 from reelworld.core.errors import DataError, ReelWorldError
 from reelworld.core.types import VideoShape
+from reelworld.models.perception import PerceptionConfig
 from reelworld.recipes import Recipe, Stage
 from reelworld.world.stream import Batch
 
@@ -91,6 +92,7 @@ def _join(batches: list[Batch]) -> Batch:
         pixels=torch.cat([batch.pixels for batch in batches]),
         captions=[caption for batch in batches for caption in batch.captions],
         indices=[index for batch in batches for index in batch.indices],
+        labels={name: torch.cat([batch.labels[name] for batch in batches]) for name in batches[0].labels},
     )
 
 
@@ -128,7 +130,7 @@ def _open_echo(
     data: DataSet, recipe: Recipe, stage_index: int, bucket: int, first: int, step: int, device: str
 ) -> Echo:
     """Open a bucket's stream where the stage's earlier steps left it."""
-    stage = recipe.stages[stage_index]
+    stage = recipe.stages[stage_index].of(bucket)
     earlier = sum(bucket_at(stage, recipe.seed, before) == bucket for before in range(first, step))
     group = stage.clips(bucket) // recipe.data.reuse
     seed = recipe.seed * 1000 + stage_index * 100 + bucket
@@ -183,10 +185,10 @@ def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int) -> Non
     runtime.set_threads(recipe.data.worker_threads)
     try:
         for item in servings(data, recipe, start):
-            pixels = item.batch.pixels.numpy()
-            sender.send(
-                (item.step, item.bucket, item.seconds, pixels, item.batch.captions, item.batch.indices)
-            )
+            batch = item.batch
+            labels = {name: label.numpy() for name, label in batch.labels.items()}
+            content = (batch.pixels.numpy(), batch.captions, batch.indices, labels)
+            sender.send((item.step, item.bucket, item.seconds, *content))
     except BrokenPipeError:
         return
     except ReelWorldError as error:
@@ -208,8 +210,9 @@ def _receive(receiver: Connection, ready: "queue.Queue[Serving | Exception]") ->
         if isinstance(message, Exception):
             ready.put(message)
             return
-        step, bucket, seconds, pixels, captions, indices = message
-        batch = Batch(pixels=torch.from_numpy(pixels), captions=captions, indices=indices)
+        step, bucket, seconds, pixels, captions, indices, labels = message
+        tensors = {name: torch.from_numpy(label) for name, label in labels.items()}
+        batch = Batch(torch.from_numpy(pixels), captions, indices, tensors)
         ready.put(Serving(step=step, bucket=bucket, batch=batch, seconds=seconds))
 
 
@@ -223,7 +226,9 @@ def _served(ready: "queue.Queue[Serving | Exception]", count: int) -> Iterator[S
 
 @dataclass(frozen=True, kw_only=True)
 class WorldData:
-    """The simulated world as a data set."""
+    """The simulated world as a data set; with `labelled`, batches say what their pixels show."""
+
+    labelled: bool = False
 
     def words(self) -> tuple[str, ...]:
         """Return every word a caption of the world can hold."""
@@ -253,4 +258,9 @@ class WorldData:
         )
         ahead = device != "cpu" and split == "train"  # a CPU's worker plans itself, held-out clips are few
         planners = min(MOST_PLANNERS, max(1, runtime.num_cores() - 2)) if ahead else 0
-        return WorldStream(config, batch_size=batch, device=device, planners=planners)
+        return WorldStream(config, batch, device, planners, self.labelled)
+
+
+def world_data(recipe: Recipe) -> WorldData:
+    """Return the world as the recipe's model needs it: a parser learns from labels."""
+    return WorldData(labelled=isinstance(recipe.model, PerceptionConfig))

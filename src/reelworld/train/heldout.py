@@ -6,6 +6,7 @@ curve moves only because the model does.
 
 import numpy as np
 import torch
+from PIL import Image
 
 from reelworld.core import runtime
 from reelworld.core.types import VideoShape
@@ -13,10 +14,11 @@ from reelworld.diffusion.guidance import guided
 from reelworld.diffusion.path import add_noise, velocity_loss
 from reelworld.diffusion.samplers import Model, multistep, schedule
 from reelworld.models.denoiser import Denoiser
-from reelworld.models.text import TextFeatures, Tokenizer
+from reelworld.models.text import TextFeatures, Tokenizer, encode, null_ids
 from reelworld.recipes import Recipe
 from reelworld.train.data import DataSet
-from reelworld.train.objectives import encode, null_ids, to_float
+from reelworld.train.objectives import to_float
+from reelworld.train.report import sheet
 
 TIMESTEPS = (0.1, 0.3, 0.5, 0.7, 0.9)
 CHUNK = 8
@@ -76,3 +78,8 @@ class Heldout:
         """Return uint8 [prompts, T, H, W, 3]: the clips that the captions were written for."""
         frames: np.ndarray = self.pixels[: self.recipe.data.sample_prompts].cpu().numpy()
         return frames
+
+    def picture(self, model: Denoiser, title: str) -> Image.Image:
+        """Draw samples beside the clips that their captions were written for."""
+        samples = self.samples(model)
+        return sheet(self.captions[: len(samples)], self.truth(), samples, title)

@@ -18,19 +18,13 @@ from typing import Any
 import torch
 
 from reelworld.core import checkpoint, runtime, storage
-from reelworld.core.checkpoint import State
 from reelworld.core.config import to_json
-from reelworld.core.errors import ConfigError, DataError, Interrupted, StorageError
+from reelworld.core.errors import DataError, Interrupted, StorageError
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
-from reelworld.models.denoiser import Denoiser
-from reelworld.models.released import checkpoint_to_denoiser
-from reelworld.models.text import Tokenizer
 from reelworld.recipes import Recipe
-from reelworld.train import snapshot
-from reelworld.train.data import DataSet, Serving, WorldData, open_feed
-from reelworld.train.heldout import Heldout
-from reelworld.train.objectives import Denoising
+from reelworld.train import objectives, snapshot
+from reelworld.train.data import DataSet, Serving, open_feed, world_data
 from reelworld.train.report import Record
 from reelworld.train.reporter import Reporter
 from reelworld.train.signals import Stop, stop_signals
@@ -50,20 +44,22 @@ def train(
     device: str = "auto",
     progress: Kind = "auto",
     note: Callable[[str], None] = print,
+    checks: Callable[[Path], dict[str, float]] | None = None,
 ) -> Path:
     """Train a recipe into the folder `out`; return the path of the average weights.
 
     `data` defaults to the simulated world; `init` starts from released weights with new optimisers; `minutes`
-    stops and saves early; `note` is told, in one line each, what the user should know.
+    stops and saves early; `note` is told, in one line each, what the user should know; `checks` scores a
+    weights file, each time one is written.
 
     Raises: StorageError when `out` holds a run already; Interrupted on Ctrl-C or SIGTERM, with the state
     saved; NonFiniteError when training diverged; CheckpointError, ConfigError and DataError for what cannot
     be used.
     """
     folder, where = _open_folder(out, recipe, resume), runtime.device(device)
-    data = data if data is not None else WorldData()
+    data = data if data is not None else world_data(recipe)
     state = snapshot.newest(folder / "state", recipe, data.describe()) if resume else None
-    objective = _denoising(recipe, data, init, state, where)
+    objective = objectives.build(recipe, data, init, state, where)
     loss_function = _compiled(objective.loss, where, compile, note)
     machine = {
         "device": where.type,
@@ -73,7 +69,7 @@ def train(
     run = Run(objective, recipe, data=data.describe(), machine=machine)
     for line in [] if state is None else snapshot.restore(run, state):
         note(line)
-    reporter = Reporter(run, Heldout(data, recipe, objective.tokenizer, where), data, folder, note)
+    reporter = Reporter(run, objective.exam(data, recipe), data, folder, note, checks)
     with (
         reporter,
         _repeatable(where),
@@ -106,28 +102,6 @@ def _open_folder(out: str | Path, recipe: Recipe, resume: bool) -> Path:
     if not resume:
         storage.write_bytes(folder / "recipe.json", json.dumps(to_json(recipe), indent=1).encode())
     return folder
-
-
-def _denoising(
-    recipe: Recipe, data: DataSet, init: str | Path | None, state: State | None, device: torch.device
-) -> Denoising:
-    """Build the denoiser: as the state to resume says, from released weights, or fresh from the seed."""
-    size = recipe.model.text.vocabulary_size
-    if init is not None and state is None:
-        model, old, _ = checkpoint_to_denoiser(init)
-        if model.config != recipe.model:
-            raise ConfigError(
-                f"{init} holds another model than the recipe '{recipe.name}'; choose the recipe it came from"
-            )
-        tokenizer = Tokenizer.from_words((*old.words, *data.words()), size=size)  # old words keep their rows
-        tokenizer.learnt = old.learnt
-    else:
-        model = Denoiser(recipe.model, runtime.generator(recipe.seed))
-        tokenizer = Tokenizer.from_words(data.words(), size=size)
-    if state is not None:
-        tokenizer = Tokenizer.from_json(state.card["tokenizer"])
-    model = model.to(device).requires_grad_(True).train()
-    return Denoising(model, tokenizer, recipe.noise, seed=recipe.seed, device=device)
 
 
 def _compiled(

@@ -1,32 +1,45 @@
 """What is minimised: one small class per model, handed to the one loop.
 
-    objective = Denoising(model, tokenizer, NoiseConfig(), seed=0, device=torch.device("cpu"))
+    objective = build(recipe, data, init=None, state=None, device=torch.device("cpu"))
     loss = objective.loss(**objective.inputs(batch, text_length=64, fps=8.0))
 
 `inputs` draws everything random from the objective's own generators, so `loss` is a plain function of tensors
-that compiles and that a resumed run repeats bit for bit.
+that compiles and that a resumed run repeats bit for bit. An `Exam` says how good the average weights are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from reelworld.core import runtime
-from reelworld.diffusion.masks import pin_known, sample_masks
-from reelworld.diffusion.path import add_noise, sample_timesteps, velocity_loss
-from reelworld.models.denoiser import Denoiser
-from reelworld.models.text import NULL, PAD, Tokenizer
-from reelworld.recipes import NoiseConfig
+from reelworld.core.checkpoint import State
+from reelworld.core.types import VideoShape
+from reelworld.models.denoiser import DenoiserConfig
+from reelworld.models.perception import PerceptionConfig
+from reelworld.recipes import Recipe
+from reelworld.train.data import DataSet
 from reelworld.world.stream import Batch
+
+
+class Exam(Protocol):
+    """Frozen clips on which the average weights are measured again and again."""
+
+    shape: VideoShape
+
+    def losses(self, model: Any) -> dict[str, float]:
+        """Return figures by name, smaller is better; names that begin with "t=" are drawn as curves."""
+
+    def picture(self, model: Any, title: str) -> Image.Image:
+        """Show what the model makes, beside the truth."""
 
 
 class Objective(Protocol):
     """A model and how wrong it is about a batch."""
 
     generators: dict[str, torch.Generator]
-    tokenizer: Tokenizer
 
     @property
     def model(self) -> nn.Module:
@@ -38,68 +51,40 @@ class Objective(Protocol):
     def loss(self, *args: Any, **inputs: Any) -> Tensor:
         """Return the mean loss of a batch; a pure function of the inputs and the weights."""
 
+    def flops(self, shape: VideoShape, text_length: int) -> int:
+        """Return the operations of a training step for one clip."""
 
-class Denoising:
-    """Predict the clean video from a noisy one, its caption and its known pixels."""
+    def card(self) -> dict[str, Any]:
+        """Return what a state must hold beside tensors."""
 
-    def __init__(
-        self, model: Denoiser, tokenizer: Tokenizer, config: NoiseConfig, *, seed: int, device: torch.device
-    ) -> None:
-        self.model, self.tokenizer, self.config, self.device = model, tokenizer, config, device
-        names = ("timestep", "noise", "mask", "dropout")
-        self.generators = {
-            name: runtime.generator(seed + 7919 * (i + 1), device) for i, name in enumerate(names)
-        }
+    def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
+        """Write the average weights as others read them."""
 
-    def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
-        """Draw timesteps, noise, masks and the captions to drop."""
-        pixels, draw = batch.pixels.to(self.device), self.generators
-        kept = (
-            torch.rand(len(pixels), generator=draw["dropout"], device=self.device)
-            >= self.config.caption_dropout
-        )
-        token_ids = encode(self.tokenizer, batch.captions, text_length)
-        self.tokenizer.learn(token_ids)
-        token_ids = token_ids.to(self.device)
-        return {
-            "pixels": pixels,
-            "noise": torch.randn(pixels.shape, generator=draw["noise"], device=self.device),
-            "timestep": sample_timesteps(
-                len(pixels), draw["timestep"], mean=self.config.timestep_mean, std=self.config.timestep_std
-            ),
-            "mask": sample_masks(pixels.shape, draw["mask"], self.config.masks),
-            "token_ids": torch.where(kept[:, None], token_ids, null_ids(token_ids)),
-            "fps": fps,
-        }
+    def exam(self, data: DataSet, recipe: Recipe) -> Exam:
+        """Draw the clips to measure on."""
 
-    def loss(
-        self, pixels: Tensor, noise: Tensor, timestep: Tensor, mask: Tensor, token_ids: Tensor, fps: float
-    ) -> Tensor:
-        """Return the mean squared velocity error over the pixels that are not given.
 
-        Known pixels are pinned as they are when sampling, so nothing is spent on repeating them.
-        """
-        clean = to_float(pixels)
-        text = self.model.encode_text(token_ids)
-        noisy = add_noise(clean, noise, timestep)
-        predicted = self.model(noisy, timestep, text, known=clean * mask, mask=mask, fps=fps)
-        pinned = pin_known(predicted.float(), clean, mask)
-        return velocity_loss(pinned, clean, timestep, self.config.min_timestep).mean()
+def build(
+    recipe: Recipe, data: DataSet, init: str | Path | None, state: State | None, device: torch.device
+) -> Objective:
+    """Build the objective of a recipe's model: as a state to resume says, from weights, or from the seed.
+
+    Raises: ConfigError where weights are of another model; CheckpointError where they cannot be read.
+    """
+    init = init if state is None else None
+    if isinstance(recipe.model, DenoiserConfig):
+        from reelworld.train.denoising import Denoising
+
+        return Denoising.build(recipe, data, init, state, device)
+    if isinstance(recipe.model, PerceptionConfig):
+        from reelworld.train.perceiving import Perceiving
+
+        return Perceiving.build(recipe, init, device)
+    from reelworld.train.upsampling import Upsampling
+
+    return Upsampling.build(recipe, init, device)
 
 
 def to_float(pixels: Tensor) -> Tensor:
     """Map uint8 pixels to float32 in [-1, 1]."""
     return pixels.float() / 127.5 - 1
-
-
-def encode(tokenizer: Tokenizer, captions: Sequence[str], length: int) -> Tensor:
-    """Return token ids [B, length], padded or cut: one length, so that shapes stay the same."""
-    token_ids = tokenizer.encode(list(captions), max_length=length)
-    return nn.functional.pad(token_ids, (0, length - token_ids.size(1)), value=PAD)
-
-
-def null_ids(token_ids: Tensor) -> Tensor:
-    """Return the ids that stand for no caption, in the shape of `token_ids`."""
-    empty = torch.full_like(token_ids, PAD)
-    empty[:, 0] = NULL
-    return empty

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reelworld.core.errors import ConfigError
 from reelworld.recipes import OptimConfig
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Source: K. Jordan, https://kellerjordan.github.io/posts/muon/
@@ -77,49 +76,49 @@ class Muon(torch.optim.Optimizer):
             [grad.lerp(buffer, momentum) for grad, buffer in zip(grads, buffers, strict=True)]
         )
         working = torch.bfloat16 if ahead.is_cuda else ahead.dtype
-        updates = orthogonalise(ahead.to(working), group["steps"]).to(ahead.dtype)
+        matrices = ahead.flatten(2)  # of a convolution: what it makes of a whole window
+        updates = orthogonalise(matrices.to(working), group["steps"]).to(ahead.dtype).view_as(ahead)
         torch._foreach_mul_(params, 1 - lr * group["weight_decay"])
-        torch._foreach_add_(params, list(updates), alpha=-lr * 0.2 * math.sqrt(max(params[0].shape)))
+        torch._foreach_add_(params, list(updates), alpha=-lr * 0.2 * math.sqrt(max(matrices.shape[1:])))
 
 
 def block_matrices(model: nn.Module) -> list[str]:
-    """Return the names of the weights that Muon updates: linear layers inside a list of blocks."""
+    """Return the names of the weights that Muon updates: linear layers inside a list of blocks.
+
+    A model of convolutions has no such list; of it, all convolutions with an activation behind them.
+    """
     return [
         f"{name}.weight"
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and "blocks" in name.split(".")[:-1]
+        if (isinstance(module, nn.Linear) and "blocks" in name.split(".")[:-1])
+        or (isinstance(module, nn.Conv2d) and min(module.weight.shape[:2]) > 3 * 4)
     ]
 
 
 def build(model: nn.Module, config: OptimConfig) -> dict[str, torch.optim.Optimizer]:
-    """Return the optimisers by the name of their parameter group.
-
-    Raises: ConfigError when the model has no blocks for Muon.
-    """
+    """Return the optimisers by the name of their parameter group; Muon only where there are blocks for it."""
     named = dict(model.named_parameters())
     chosen = set(block_matrices(model)) & named.keys()
-    if not chosen:
-        raise ConfigError(
-            "the model has no linear layers in a list named 'blocks', so Muon has nothing to update"
-        )
     muon = [param for name, param in named.items() if name in chosen]
     rest = [param for name, param in named.items() if name not in chosen]
-    return {
-        "muon": Muon(
+    optimizers: dict[str, torch.optim.Optimizer] = {}
+    if muon:
+        optimizers["muon"] = Muon(
             muon,
             lr=config.muon_lr,
             momentum=config.muon_momentum,
             weight_decay=config.muon_weight_decay,
             steps=config.muon_steps,
-        ),
-        "adamw": torch.optim.AdamW(
+        )
+    if rest:
+        optimizers["adamw"] = torch.optim.AdamW(
             rest,
             lr=config.adamw_lr,
             betas=config.adamw_betas,
             eps=config.adamw_eps,
             weight_decay=config.adamw_weight_decay,
-        ),
-    }
+        )
+    return optimizers
 
 
 def lr_factor(step: int, total: int, *, warmup: int, decay_share: float) -> float:

@@ -92,11 +92,15 @@ def plot(log: Path, path: Path) -> str:
     steps = [r for r in records if r["kind"] == "step" and r["applied"]]
     heldout = [r for r in records if r["kind"] == "heldout"]
     figure = figure_class(figsize=(12, 4), layout="constrained")
-    axes = figure.subplots(1, 3)
+    checks = [r for r in records if r["kind"] == "checks"]
+    axes = figure.subplots(1, 4 if checks else 3)
     _curve(axes[0], steps, ["loss"], "training loss", log=True)
     bins = [name for name in heldout[0] if name.startswith("t=")] if heldout else []
     _curve(axes[1], heldout, bins, "held-out loss (average weights)", log=True)
     _curve(axes[2], steps, ["clips_per_second"], "clips per second", log=False)
+    if checks:
+        names = [name for name in checks[-1] if name not in ("kind", "step")]
+        _curve(axes[3], checks, names, "share that passes the checks", log=False)
     drawn = BytesIO()
     figure.savefig(drawn, dpi=100, format="png")
     storage.write_bytes(path, drawn.getvalue())

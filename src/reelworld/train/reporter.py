@@ -5,7 +5,6 @@ None of it changes the weights: it draws from its own noise and reads the averag
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -14,14 +13,10 @@ from typing import Any
 from reelworld.core.config import to_json
 from reelworld.core.errors import StorageError
 from reelworld.core.storage import write_bytes
-from reelworld.core.types import VideoShape
-from reelworld.models.cost import Cost
-from reelworld.models.denoiser import Denoiser, DenoiserConfig
-from reelworld.models.released import denoiser_to_checkpoint
 from reelworld.train import snapshot
 from reelworld.train.data import DataSet
-from reelworld.train.heldout import Heldout
-from reelworld.train.report import Record, RunLog, plot, sheet
+from reelworld.train.objectives import Exam
+from reelworld.train.report import Record, RunLog, plot
 from reelworld.train.snapshot import Run
 
 
@@ -29,9 +24,16 @@ class Reporter:
     """Writes a run's folder; use as a context, which closes the log."""
 
     def __init__(
-        self, run: Run, heldout: Heldout, data: DataSet, folder: Path, note: Callable[[str], None]
+        self,
+        run: Run,
+        exam: Exam,
+        data: DataSet,
+        folder: Path,
+        note: Callable[[str], None],
+        checks: Callable[[Path], dict[str, float]] | None = None,
     ) -> None:
-        self.run, self.heldout, self.data, self.folder, self.note = run, heldout, data, folder, note
+        self.checks = checks
+        self.run, self.exam, self.data, self.folder, self.note = run, exam, data, folder, note
         self.config = run.recipe.report
         self.weights = folder / "weights.safetensors"
         self.log = RunLog(folder, start=run.step, tensorboard=self.config.tensorboard)
@@ -78,18 +80,16 @@ class Reporter:
         """Return the operations per second of a step, counted as models/cost.py does."""
         stage = next(stage for stage in self.run.recipe.stages if stage.name == record["stage"])
         shape = stage.buckets[record["bucket"]].shape
-        operations = training_flops(self.run.recipe.model, shape, stage.text_length)
+        operations = self.run.objective.flops(shape, stage.text_length)
         return round(operations * record["clips"] / record["seconds"])
 
     def measure(self) -> None:
         """Log the held-out loss of the average weights."""
-        self.log.write({"kind": "heldout", "step": self.run.step} | self.heldout.losses(self._ema()))
+        self.log.write({"kind": "heldout", "step": self.run.step} | self.exam.losses(self.run.ema))
 
     def picture(self) -> None:
         """Draw samples beside the ground truth, and the curves."""
-        samples = self.heldout.samples(self._ema())
-        prompts = self.heldout.captions[: len(samples)]
-        page = sheet(prompts, self.heldout.truth(), samples, f"{self.run.recipe.name}, step {self.run.step}")
+        page = self.exam.picture(self.run.ema, f"{self.run.recipe.name}, step {self.run.step}")
         drawn = BytesIO()
         page.save(drawn, format="png")
         write_bytes(self.folder / "samples" / f"step_{self.run.step:08d}.png", drawn.getvalue())
@@ -101,8 +101,10 @@ class Reporter:
         if self.saved_at == self.run.step:
             return
         snapshot.save(self.run, self.folder / "state", keep=self.config.keep_checkpoints)
-        denoiser_to_checkpoint(self.weights, self._ema(), self.run.objective.tokenizer, self._card())
+        self.run.objective.write(self.weights, self.run.ema, self._card())
         self.saved_at = self.run.step
+        if self.checks is not None:
+            self.log.write({"kind": "checks", "step": self.run.step} | self.checks(self.weights))
 
     def finish(self) -> None:
         """Measure and draw once more."""
@@ -119,17 +121,6 @@ class Reporter:
                 "seconds": round(run.seconds),
                 "refused": run.refused,
             },
-            "shape": to_json(self.heldout.shape),
+            "shape": to_json(self.exam.shape),
             "data": self.data.describe(),
         }
-
-    def _ema(self) -> Denoiser:
-        model = self.run.ema
-        assert isinstance(model, Denoiser)
-        return model
-
-
-@lru_cache
-def training_flops(config: DenoiserConfig, shape: VideoShape, text_length: int) -> int:
-    """Return the operations of one clip in a training step."""
-    return Cost.of(config, shape, text_length).training_flops

@@ -61,7 +61,7 @@ def save(run: Run, folder: Path, keep: int) -> Path:
     }
     card = {
         "recipe": to_json(run.recipe),
-        "tokenizer": run.objective.tokenizer.to_json(),
+        **run.objective.card(),
         "data": run.data,
         "machine": run.machine,
     }

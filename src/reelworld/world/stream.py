@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from multiprocessing import get_context
 
@@ -83,11 +83,15 @@ MOST_AT_ONCE = 256  # scenes written together
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips with their captions: pixels uint8 [B, T, H, W, 3], and which clips of the stream they are."""
+    """Clips with their captions: pixels uint8 [B, T, H, W, 3], and which clips of the stream they are.
+
+    `labels` say what the pixels show (see `labels`), where that is asked for.
+    """
 
     pixels: Tensor
     captions: list[str]
     indices: list[int]
+    labels: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -167,12 +171,18 @@ class WorldStream:
     """Endless batches of the world. `position` counts clips; `seek` continues anywhere.
 
     Scenes are written on the CPU wherever they are rendered, many in the time of one. `planners` processes
-    write them ahead, which a GPU needs; the clips are the same.
+    write them ahead, which a GPU needs; the clips are the same. With `labelled`, batches have labels.
     """
 
     def __init__(
-        self, config: WorldConfig, batch_size: int, device: str | torch.device = "cpu", planners: int = 0
+        self,
+        config: WorldConfig,
+        batch_size: int,
+        device: str | torch.device = "cpu",
+        planners: int = 0,
+        labelled: bool = False,
     ) -> None:
+        self.labelled = labelled
         self.config, self.batch_size, self.device = config, batch_size, torch.device(device)
         self.planners, self.block = planners, max(batch_size, min(128, 8 * batch_size))
         self._coming: deque[Future[list[Clip]]] = deque()
@@ -194,7 +204,13 @@ class WorldStream:
         clips = [self._ahead.popleft() for _ in range(self.batch_size)]
         indices = list(range(self.position, self.position + self.batch_size))
         self.position += self.batch_size
-        return Batch(film(clips, self.config, self.device), [c.caption for c in clips], indices)
+        captions = [c.caption for c in clips]
+        if not self.labelled:
+            return Batch(film(clips, self.config, self.device), captions, indices)
+        from reelworld.world.labels import film_labelled  # which needs the clips of this module
+
+        pixels, labels = film_labelled(clips, self.config, self.device)
+        return Batch(pixels, captions, indices, labels)
 
     def _next_block(self) -> list[Clip]:
         """Return the next clips: written now, or by the planners, two blocks ahead for each of them.

@@ -1,0 +1,166 @@
+"""Checks of cause and effect: what meets, pushes, bites, lights up or topples, and what comes first.
+
+An effect is seen in the patient's track: a bitten cookie has less area, a lit lamp more light, a toppled
+domino less height, what was hit a speed. Answers are as in `looks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from reelworld.evaluate.casting import cast_tracks, shows_color
+from reelworld.evaluate.tracking import Observed, Track
+from reelworld.world.scene import Event, Scene
+
+Array = np.ndarray
+BITTEN = 0.06  # share of a cookie's area that is gone after a bite
+LIT = 0.04  # of full light that a lamp gains
+TOPPLED = 0.3  # share of a domino's height that is gone
+STARTED = 0.03  # picture heights that a thing has gone when it has been set in motion
+TOUCH = 0.06  # picture heights between two things that meet, at most
+THROUGH = 0.6  # of half their widths together: middles nearer than this are inside each other
+EARLY = 1  # frames by which an effect may seem to come before its cause
+ACTS = ("bite", "switch_on", "knock_over")
+MEETINGS = ("collide", "push")
+
+
+def cause(scene: Scene, seen: Observed) -> bool | None:
+    """Tell whether each bite, lit lamp and toppled domino shows: once, after its cause, and for good."""
+    asked = [event for event in scene.events if event.kind in ACTS]
+    if not asked or not _still(scene) or (_needs_light(asked) and not _knows_light(seen)):
+        return None
+    return all(effect_frame(event, scene, seen) is not None for event in asked)
+
+
+def collision(scene: Scene, seen: Observed) -> bool | None:
+    """Tell whether what is hit begins to move when it is touched and not before, and nothing goes through."""
+    asked = [event for event in scene.events if event.kind in MEETINGS]
+    if not asked or not _still(scene) or any(_too_heavy(event, scene) for event in asked):
+        return None
+    return all(_meets(event, scene, seen) for event in asked)
+
+
+def order(scene: Scene, seen: Observed) -> bool | None:
+    """Tell whether the effect of "first A" is seen before that of "then B"."""
+    asked = [(scene.events[e.after], e) for e in scene.events if e.after is not None]
+    told = [event for pair in asked for event in pair]
+    if not asked or not _still(scene) or (_needs_light(told) and not _knows_light(seen)):
+        return None
+    if not shows_color(scene) and len({thing.kind for thing in scene.cast}) < len(scene.cast):
+        return None  # nobody could say who is who
+    times = [tuple(effect_frame(event, scene, seen) for event in pair) for pair in asked]
+    return all(a is not None and b is not None and a < b for a, b in times)
+
+
+def effect_frame(event: Event, scene: Scene, seen: Observed) -> int | None:
+    """Return the frame from which an event's effect on its patient is seen; None where it is not.
+
+    An effect lasts: what heals or comes back was none.
+    """
+    if event.patient is None:
+        return None
+    found = cast_tracks(scene, seen)
+    agent, patient = found[event.agent], found[event.patient]
+    if patient is None or agent is None or patient.seen.sum() < 6:
+        return None
+    frame = EFFECTS[event.kind](patient)
+    if frame is None or event.kind == "switch_on":
+        return frame
+    return frame if _near(agent, patient, frame) else None
+
+
+def _step(values: Array, change: Callable[[float, float], float], least: float) -> int | None:
+    """Return the frame that best splits values [T] in two levels, if they differ and the second one lasts.
+
+    The split of least squares; the levels are medians, of the second part also that of its last frames.
+    """
+    seen = np.flatnonzero(~np.isnan(values))
+    v = values[seen]
+    splits = range(2, len(v) - 1)
+    if not splits:
+        return None
+    cost = [v[:k].var() * k + v[k:].var() * (len(v) - k) for k in splits]
+    k = splits[int(np.argmin(cost))]
+    before, after, last = float(np.median(v[:k])), float(np.median(v[k:])), float(np.median(v[-2:]))
+    lasts = change(before, after) >= least and change(before, last) >= least
+    return int(seen[k]) if lasts else None
+
+
+def _bitten(track: Track) -> int | None:
+    return _step(np.where(track.whole == 1, track.area, np.nan), lambda a, b: 1.0 - b / a, BITTEN)
+
+
+def _lit(track: Track) -> int | None:
+    return _step(track.light, lambda a, b: b - a, LIT)
+
+
+def _toppled(track: Track) -> int | None:
+    return _step(track.height, lambda a, b: 1.0 - b / a, TOPPLED)
+
+
+def _set_in_motion(track: Track) -> int | None:
+    """Return the last frame in which a thing that rests at first has not yet moved."""
+    seen = np.flatnonzero(track.seen)
+    x, y = track.x[seen], track.y[seen]
+    gone = np.hypot(x - np.median(x[:2]), y - np.median(y[:2]))
+    if gone[-1] < STARTED:
+        return None
+    moved = int((gone > 0.3 * STARTED).argmax())
+    return int(seen[max(moved - 1, 0)])
+
+
+EFFECTS: dict[str, Callable[[Track], int | None]] = {
+    "bite": _bitten,
+    "switch_on": _lit,
+    "knock_over": _toppled,
+    "collide": _set_in_motion,
+    "push": _set_in_motion,
+}
+
+
+def _meets(event: Event, scene: Scene, seen: Observed) -> bool:
+    """Tell whether an agent sets a resting patient in motion where they touch, and stays on its side."""
+    assert event.patient is not None
+    found = cast_tracks(scene, seen)
+    agent, patient = found[event.agent], found[event.patient]
+    if agent is None or patient is None:
+        return False
+    moved = _set_in_motion(patient)
+    if moved is None or not _near(agent, patient, moved):
+        return False
+    both = np.flatnonzero(agent.seen & patient.seen)
+    apart = (patient.x - agent.x)[both]
+    reach = (patient.width + agent.width)[both] / 2
+    same_side = (np.sign(apart) == np.sign(apart[0])) | (np.abs(apart) < STARTED)
+    return bool(same_side.all() and (np.abs(apart) > THROUGH * reach).mean() > 0.9)
+
+
+def _near(agent: Track, patient: Track, frame: int) -> bool:
+    """Tell whether two things touch in the picture about a frame."""
+    for t in range(max(0, frame - EARLY), min(len(agent.x), frame + EARLY + 1)):
+        if agent.seen[t] and patient.seen[t]:
+            gap = abs(agent.x[t] - patient.x[t]) - (agent.width[t] + patient.width[t]) / 2
+            if gap < TOUCH:
+                return True
+    return False
+
+
+def _still(scene: Scene) -> bool:
+    """Tell whether one camera stands still: another one moves and grows everything."""
+    return len(scene.shots) == 1 and scene.shots[0].camera.move == "still"
+
+
+def _too_heavy(event: Event, scene: Scene) -> bool:
+    """Tell whether what is hit hardly moves: something large by something small."""
+    assert event.patient is not None
+    return (scene.cast[event.agent].size, scene.cast[event.patient].size) == ("small", "large")
+
+
+def _needs_light(events: list[Event]) -> bool:
+    return any(event.kind == "switch_on" for event in events)
+
+
+def _knows_light(seen: Observed) -> bool:
+    return not any(np.isnan(track.light).all() for track in seen.tracks)

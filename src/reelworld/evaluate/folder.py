@@ -1,0 +1,152 @@
+"""Scoring videos that somebody else made: a folder of them, and what each was asked to show.
+
+    score_folder("videos", "prompts.json", "report")     # report/report.html, report/report.json
+
+prompts.json holds {"name.mp4": "prompt", ...}. There are no renders of these prompts, so the floor is what
+videos of other prompts reach, and the ceiling that of the gates on record. Videos are looked at with eight
+frames a second, as the parser learned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reelworld.core.errors import ConfigError
+from reelworld.core.progress import Kind
+from reelworld.core.progress import progress as open_progress
+from reelworld.core.storage import file_hash, make_folder
+from reelworld.core.video import read, write
+from reelworld.evaluate.checks import CHECKS, Verdicts, judge
+from reelworld.evaluate.gate import failed, recorded
+from reelworld.evaluate.perceive import Perceiver
+from reelworld.evaluate.report import Shown, write_page
+from reelworld.evaluate.run import Row
+from reelworld.evaluate.score import Score, Share, kappa
+from reelworld.evaluate.suite import GROUPS
+from reelworld.evaluate.told import told
+from reelworld.evaluate.track import Parser
+from reelworld.world.scene import Scene
+
+OTHERS = "more things"
+FPS = 8.0
+
+
+@dataclass(frozen=True)
+class _Film:
+    """A video: what its prompt tells and asks for, both parsers' verdicts, and those by another prompt."""
+
+    name: str
+    prompt: str
+    scene: Scene
+    asks: tuple[str, ...]
+    verdicts: Verdicts
+    second: Verdicts
+    swapped: Verdicts
+    picture: Path
+
+    @property
+    def group(self) -> str:
+        return next((g for g, about in GROUPS.items() if about.num_things == len(self.scene.cast)), OTHERS)
+
+
+def score_folder(
+    videos: str | Path, prompts: str | Path, output: str | Path, progress: Kind = "silent"
+) -> tuple[Path, Path]:
+    """Judge every video that has a prompt; return the report and its figures.
+
+    Raises: ConfigError where videos or prompts are missing; PromptError for a prompt in which nothing is
+    read; VideoError for a file that is no video; StorageError.
+    """
+    asked = _read_prompts(Path(prompts))
+    files = {name: Path(videos) / name for name in asked}
+    if missing := [str(path) for path in files.values() if not path.is_file()]:
+        raise ConfigError(f"{len(missing)} of {len(files)} videos are missing, first {missing[0]}")
+    folder = make_folder(output)
+    make_folder(folder / "clips")
+    films = _judge(files, asked, folder, progress)
+    rows = [row for group in (*GROUPS, OTHERS) for check in CHECKS for row in _rows(films, group, check)]
+    clips = {
+        check: [
+            Shown(f.picture, f.prompt, n, f.name, bool(f.verdicts[check]))
+            for n, f in enumerate(films)
+            if check in f.asks
+        ]
+        for check in dict.fromkeys(row.check for row in rows)
+    }
+    settings = {"videos": len(films), "prompts": file_hash(prompts), "parser": Perceiver.load().weights_hash}
+    intro = f"{len(films)} videos of {videos}, judged by what their prompts say."
+    return write_page(folder, "World checks of a folder", intro, settings, rows, clips)
+
+
+def _read_prompts(path: Path) -> dict[str, str]:
+    """Read {"name.mp4": "prompt"}. Raises: ConfigError."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f'cannot read {path} ({error}); give JSON: {{"name.mp4": "prompt", ...}}'
+        ) from error
+    if not isinstance(found, dict) or not found or not all(isinstance(v, str) for v in found.values()):
+        raise ConfigError(
+            f'{path} must hold an object of prompts by file name: {{"name.mp4": "prompt", ...}}'
+        )
+    return found
+
+
+def _judge(files: dict[str, Path], prompts: dict[str, str], folder: Path, progress: Kind) -> list[_Film]:
+    """Parse each video twice and judge it by its own prompt, and by the next different one."""
+    parsers = (Perceiver.load(), Parser.fit())
+    told_by = {prompt: told(prompt) for prompt in dict.fromkeys(prompts.values())}
+    texts = list(told_by)
+    found = []
+    with open_progress(progress, len(files), "judging") as bar:
+        for n, (name, path) in enumerate(files.items()):
+            video = read(path, fps=FPS)
+            seen, second = (parser.look(video.frames) for parser in parsers)
+            scene, asked = told_by[prompts[name]]
+            other, asked_of_other = told_by[texts[(texts.index(prompts[name]) + 1) % len(texts)]]
+            swapped = {check: v for check, v in judge(other, seen).items() if check in asked_of_other}
+            picture = write(video, folder / "clips" / f"{n:05d}.gif")
+            verdicts = (judge(scene, seen), judge(scene, second), swapped)
+            found.append(_Film(name, prompts[name], scene, asked, *verdicts, picture))
+            bar.advance()
+    return found
+
+
+def _rows(films: Sequence[_Film], group: str, check: str) -> list[Row]:
+    """Return the row of a check and group; none where no prompt asks for it."""
+    members = [film for film in films if film.group == group]
+    asking = [film for film in members if check in film.asks]
+    if not asking:
+        return []
+    texts = [film.prompt for film in asking]
+    share = Share.of([bool(film.verdicts[check]) for film in asking], [texts.index(text) for text in texts])
+    swapped = [bool(film.swapped[check]) for film in members if check in film.swapped]
+    both = [(bool(f.verdicts[check]), bool(f.second[check])) for f in asking if f.second[check] is not None]
+    agreement = kappa(*map(list, zip(*both, strict=True))) if both else float("nan")
+    ceiling, gates = _on_record(group, check)
+    score = Score(share, ceiling.mean, float(np.mean(swapped)) if swapped else 0.0)
+    return [Row(group, check, score, ceiling, len(asking), len(members), agreement, gates)]
+
+
+def _on_record(group: str, check: str) -> tuple[Share, tuple[str, ...]]:
+    """Return the ceiling of a check and which gates it fails, of this group or of one that asks for it."""
+    parser = Perceiver.load().weights_hash
+    home = group if group in GROUPS and check in GROUPS[group].checks else None
+    home = home or next(name for name, about in GROUPS.items() if check in about.checks)
+    level = GROUPS[home].level
+    for gate in recorded(level, parser) or []:
+        if (
+            gate.name == "ceiling"
+            and (gate.check, gate.group) == (check, home)
+            and gate.prompts
+            and gate.share
+        ):
+            error = float(np.sqrt(gate.share * (1.0 - gate.share) / gate.prompts))
+            return Share(gate.share, error, gate.prompts, gate.prompts), failed(level, parser)(home, check)
+    return Share(1.0, 0.0, 1, 1), failed(level, parser)(home, check)

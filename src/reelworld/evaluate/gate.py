@@ -1,0 +1,81 @@
+"""A figure of a check and its limit; and the record of those that the packaged parser was released with.
+
+refused = failed(level=1, parser=Perceiver.load().weights_hash)
+refused("one thing", "growth")                # ("null encoded, of 60: 0.030 against 0.02",)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from reelworld.core.storage import write_bytes
+
+UNTESTED = "its gates were not tested with this parser: `reel evaluate --validate`"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A figure of a check and its limit, from below or from above."""
+
+    name: str
+    check: str
+    what: str
+    value: float
+    limit: float
+    from_below: bool = True
+    group: str = ""  # of prompts, where it is of one
+    share: float | None = None  # of a ceiling: what its lower end is of
+    prompts: int | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the figure keeps its limit."""
+        return self.value >= self.limit if self.from_below else self.value <= self.limit
+
+    def facts(self) -> dict[str, object]:
+        """Say it for programs."""
+        return {**asdict(self), "passed": self.passed}
+
+    def line(self) -> str:
+        """Say it in one line for people."""
+        sign = ">=" if self.from_below else "<="
+        verdict = "pass" if self.passed else "FAIL"
+        what = ", ".join(part for part in (self.check.replace("_", " "), self.group, self.what) if part)
+        return f"{verdict}  {self.name:9s} {what:66s} {self.value:.3f} {sign} {self.limit:.2f}"
+
+
+def write_gates(path: Path, parser: str, split: str, gates: Sequence[Gate]) -> Path:
+    """Write the record of a parser's gates on a split and level. Raises: StorageError."""
+    record = {"parser": parser, "split": split, "gates": [asdict(gate) for gate in gates]}
+    return write_bytes(path, json.dumps(record, indent=1).encode())
+
+
+def packaged(level: int) -> Path:
+    """Return where the record of the packaged parser lies."""
+    return Path(str(files("reelworld") / "weights" / f"gates-level{level}.json"))
+
+
+def recorded(level: int, parser: str) -> list[Gate] | None:
+    """Return the gates of the packaged record; None where there is none of this parser."""
+    path = packaged(level)
+    record = json.loads(path.read_text()) if path.is_file() else {}
+    if record.get("parser") != parser:
+        return None
+    return [Gate(**facts) for facts in record["gates"]]
+
+
+def failed(level: int, parser: str) -> Callable[[str, str], tuple[str, ...]]:
+    """Return a function of group and check: the gates that fail for them; without a record, that it lacks."""
+    gates = recorded(level, parser)
+
+    def of(group: str, check: str) -> tuple[str, ...]:
+        if gates is None:
+            return (UNTESTED,)
+        broken = [g for g in gates if not g.passed and g.check in (check, "all") and g.group in (group, "")]
+        return tuple(f"{g.name} {g.what}: {g.value:.3f} against {g.limit:.2f}" for g in broken)
+
+    return of

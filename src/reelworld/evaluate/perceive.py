@@ -1,0 +1,166 @@
+"""The trained parser: a video -> its things, its cuts and its camera, by `models/perception.py`.
+
+    parser = Perceiver.load()                    # the packaged weights; the same file for every evaluation
+    seen = parser.look(video.frames)
+    for track in seen.tracks: print(track.color, track.kind, track.size, track.depth)
+
+Pixels of things point to the middles of their things; where many point, there is a thing. Of the camera the
+network has a guess, which the brightness of what stands still makes exact (`egomotion`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+
+from reelworld.core.errors import CheckpointError
+from reelworld.core.storage import file_hash
+from reelworld.core.types import Frames
+from reelworld.evaluate.colors import find_cuts
+from reelworld.evaluate.egomotion import follow_camera
+from reelworld.evaluate.tracking import SMALLEST, Observed, Region, follow, region_of
+from reelworld.models.perception import Perception, PerceptionConfig, Seen
+from reelworld.models.released import checkpoint_to_network
+from reelworld.world.labels import KINDS, LEFT, RIGHT, SIZES
+
+Array = np.ndarray
+HEIGHT = 64  # of the pictures that it was trained on; others are scaled to it
+STEP = 8  # pixels of which sizes are multiples
+SMOOTH = 1.0  # pixels: how exactly pixels point
+STRAY = 4.0  # pixels from a middle within which pixels point to it
+FAINTEST = 0.04  # of the pixels of the largest thing: fewer are noise beside it
+BESIDE = 0.45  # of the root of a thing's pixels: how near to its middle its own stray pixels point
+LEG_PIXELS = 2  # fewer of a leg's do not show where it is
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # Source: ITU-R BT.709
+
+
+@dataclass(frozen=True)
+class Perceiver:
+    """A trained network and the hash of its weights."""
+
+    network: Perception
+    weights_hash: str
+
+    @classmethod
+    @cache
+    def load(cls, path: Path | None = None) -> Perceiver:
+        """Load weights, by default the packaged ones. Raises: CheckpointError."""
+        source = path or Path(str(files("reelworld") / "weights" / "perception.safetensors"))
+        if not source.is_file():
+            raise CheckpointError(
+                f"the parser's weights are missing ({source}); `reel train perception` makes them"
+            )
+        network, _ = checkpoint_to_network(source, Perception, PerceptionConfig)
+        return cls(network, file_hash(source))
+
+    def look(self, frames: Frames) -> Observed:
+        """Return what a video uint8 [T, H, W, 3] shows."""
+        small = _scaled(frames)
+        with torch.inference_mode():
+            seen = self.network(torch.from_numpy(small).float()[None] / 127.5 - 1)
+        fields = Seen(*(field[0].float().numpy() for field in seen))
+        camera = np.asarray(fields.camera)
+        cuts = find_cuts(small)
+        luminance, depth = small @ LUMINANCE / 255.0, np.exp(np.asarray(fields.depth))
+        still = np.asarray(fields.kind).argmax(-1) == 0
+        camera = camera[:, :7].copy()
+        camera[:, :6] = follow_camera(luminance, depth, still, camera[:, :6].astype(np.float64), cuts)
+        per_frame = [list(regions(_frame(fields, t), small[t])) for t in range(len(small))]
+        return Observed(follow(per_frame, cuts, name), len(frames), cuts, camera)
+
+
+def _scaled(frames: Frames) -> Frames:
+    """Scale to the height of the training; the width to the nearest that the network's levels divide."""
+    height, width = frames.shape[1:3]
+    wanted = (HEIGHT, max(STEP, STEP * round(width * HEIGHT / height / STEP)))
+    if (height, width) == wanted:
+        return np.ascontiguousarray(frames)
+    x = torch.from_numpy(np.ascontiguousarray(frames)).float().permute(0, 3, 1, 2)
+    x = torch.nn.functional.interpolate(x, wanted, mode="bilinear", antialias=True)
+    scaled: Frames = x.round().byte().permute(0, 2, 3, 1).numpy()
+    return scaled
+
+
+def _frame(fields: Seen, t: int) -> Seen:
+    return Seen(*(field[t] for field in fields))
+
+
+def regions(seen: Seen, frame: Array) -> Iterator[Region]:
+    """Yield the things of one frame from its fields [H, W, ...] and its pixels."""
+    kind, color, size = (_log_softmax(np.asarray(f)) for f in (seen.kind, seen.color, seen.size))
+    side, depth = np.asarray(seen.side).argmax(-1), np.exp(np.asarray(seen.depth))
+    light = frame @ LUMINANCE / 255.0
+    for mask in members(kind.argmax(-1) > 0, np.asarray(seen.offset), color.argmax(-1)):
+        about = np.concatenate([kind[mask][:, 1:].mean(0), size[mask].mean(0)])
+        yield region_of(
+            mask, 1 + int(color[mask].mean(0).argmax()), about,
+            depth=float(np.median(depth[mask])), light=float(light[mask].mean()), gait=_gait(side, mask),
+        )  # fmt: skip
+
+
+def members(thing: Array, offset: Array, color: Array) -> Iterator[Array]:
+    """Yield the pixels [H, W] of each thing: those that point to the same middle, the largest crowd first.
+
+    thing bool [H, W]; offset [H, W, 2], right and down, in picture heights; color [H, W]: a crowd beside the
+    middle of a larger one of its colour is what that one left over.
+    """
+    height, width = thing.shape
+    rows, columns = np.nonzero(thing)
+    there = np.stack([rows, columns], -1) + offset[rows, columns][:, ::-1] * height
+    left, least = np.ones(len(rows), bool), SMALLEST * thing.size
+    found: list[tuple[Array, int, Array]] = []  # middle, colour, pixels
+    while left.sum() >= least:
+        middle = _crowd(there[left], (height, width))
+        own = left & (np.linalg.norm(there - middle, axis=-1) < STRAY)
+        if own.sum() < least:
+            break
+        left, least = left & ~own, max(least, FAINTEST * own.sum())
+        hue = int(np.bincount(color[rows[own], columns[own]]).argmax())
+        for other in found:
+            if hue == other[1] and np.linalg.norm(middle - other[0]) < BESIDE * np.sqrt(other[2].sum()):
+                np.logical_or(other[2], own, out=other[2])
+                break
+        else:
+            found.append((middle, hue, own))
+    for _, _, own in found:
+        mask = np.zeros_like(thing)
+        mask[rows[own], columns[own]] = True
+        yield mask
+
+
+def _crowd(there: Array, shape: tuple[int, int]) -> Array:
+    """Return the middle of the densest crowd of places [N, 2] in a picture."""
+    spots = np.clip(np.rint(there).astype(int), 0, np.array(shape) - 1)
+    votes = np.zeros(shape)
+    np.add.at(votes, tuple(spots.T), 1.0)
+    peak = np.array(np.unravel_index(gaussian_filter(votes, SMOOTH).argmax(), shape))
+    near = np.linalg.norm(there - peak, axis=-1) < 2.0 * SMOOTH
+    middle: Array = there[near].mean(0) if near.any() else peak.astype(float)
+    return middle
+
+
+def name(chain: Sequence[Region]) -> tuple[str, str]:
+    """Return the kind and size that a track's regions speak for, the large ones louder."""
+    weights = np.array([region.area * (1.0 if region.whole else 0.3) for region in chain])
+    votes = (np.stack([region.about for region in chain]) * weights[:, None]).sum(0)
+    return KINDS[int(votes[: len(KINDS)].argmax())], SIZES[int(votes[len(KINDS) :].argmax())]
+
+
+def _gait(side: Array, mask: Array) -> float:
+    """Return how far the left leg is right of the right one, in picture heights; NaN where one is hidden."""
+    legs = [np.nonzero((side == s) & mask)[1] for s in (LEFT, RIGHT)]
+    if min(len(leg) for leg in legs) < LEG_PIXELS:
+        return float("nan")
+    return float((legs[0].mean() - legs[1].mean()) / side.shape[0])
+
+
+def _log_softmax(logits: Array) -> Array:
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))

@@ -1,0 +1,64 @@
+"""A small video -> a large one, by the trained upsampler (64 x 64 -> 256 x 256).
+
+    large = Enlarger.load()(video)
+
+It was trained on renders of the simulated world and sharpens what looks like them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from reelworld.core.errors import CheckpointError
+from reelworld.core.storage import file_hash
+from reelworld.core.types import Frames, Video
+from reelworld.models.released import checkpoint_to_network
+from reelworld.models.upsampler import Upsampler, UpsamplerConfig
+
+CHUNK = 16  # frames enlarged together, so that memory does not grow with length
+OVERLAP = 4  # frames before and after that a chunk also looks at: as far as the network does
+
+
+@dataclass(frozen=True)
+class Enlarger:
+    """A trained upsampler and the hash of its weights."""
+
+    network: Upsampler
+    weights_hash: str
+
+    @classmethod
+    @cache
+    def load(cls, path: Path | None = None) -> Enlarger:
+        """Load weights, by default the packaged ones. Raises: CheckpointError."""
+        source = path or Path(str(files("reelworld") / "weights" / "upsampler.safetensors"))
+        if not source.is_file():
+            raise CheckpointError(
+                f"the upsampler's weights are missing ({source}); train them with `reel train upsampler`, "
+                "or generate with --no-upsample"
+            )
+        network, _ = checkpoint_to_network(source, Upsampler, UpsamplerConfig)
+        return cls(network.to(memory_format=torch.channels_last), file_hash(source))  # type: ignore[call-overload]
+
+    def __call__(self, video: Video) -> Video:
+        """Return the video at the network's scale; its metadata says so."""
+        return Video(
+            self.enlarge(video.frames), video.fps, {**video.metadata, "upsampler": self.weights_hash}
+        )
+
+    @torch.inference_mode()
+    def enlarge(self, frames: Frames) -> Frames:
+        """Enlarge uint8 [T, H, W, 3], some frames at a time; where chunks meet nothing shows."""
+        parts = []
+        for first in range(0, len(frames), CHUNK):
+            start, stop = max(0, first - OVERLAP), min(len(frames), first + CHUNK + OVERLAP)
+            clip = torch.from_numpy(np.ascontiguousarray(frames[start:stop])).float()[None] / 127.5 - 1
+            large = self.network(clip)[0, first - start : first - start + CHUNK]
+            parts.append(((large.clamp(-1, 1) + 1) * 127.5).round().byte().numpy())
+        enlarged: Frames = np.concatenate(parts)
+        return enlarged

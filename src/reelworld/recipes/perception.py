@@ -1,0 +1,28 @@
+"""perception: the parser of the world checks, for 64x64, from renders of all three levels.
+
+python -m reelworld.train perception --out runs/perception
+"""
+
+from reelworld.core.types import VideoShape
+from reelworld.models.perception import PerceptionConfig
+from reelworld.recipes import Bucket, DataConfig, OptimConfig, Recipe, Stage
+
+SEED = 90  # of the world's streams too: no seed of a benchmark or of a generator's training
+GLANCE = VideoShape(width=64, height=64, num_frames=4, fps=8.0)
+
+
+def perception() -> Recipe:
+    """Return the recipe: half of the clips from level 1, the rest from levels 2 and 3."""
+    buckets = (
+        Bucket(shape=GLANCE, weight=0.5, level=1),
+        Bucket(shape=GLANCE, weight=0.3, level=2),
+        Bucket(shape=GLANCE, weight=0.2, level=3),
+    )
+    return Recipe(
+        name="perception",
+        model=PerceptionConfig(),
+        stages=(Stage(name="glances", steps=1400, batch=16, buckets=buckets),),
+        optim=OptimConfig(muon_lr=4e-3, adamw_lr=2e-3, warmup_steps=30, decay_share=0.5, ema_decay=0.99),
+        data=DataConfig(reuse=2, heldout_clips=48),
+        seed=SEED,
+    )

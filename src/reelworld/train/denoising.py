@@ -1,0 +1,119 @@
+"""Training the denoiser: predict the clean video from a noisy one, its caption and its known pixels.
+
+objective = Denoising(model, tokenizer, NoiseConfig(), seed=0, device=torch.device("cpu"))
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reelworld.core import runtime
+from reelworld.core.checkpoint import State
+from reelworld.core.types import VideoShape
+from reelworld.diffusion.masks import pin_known, sample_masks
+from reelworld.diffusion.path import add_noise, sample_timesteps, velocity_loss
+from reelworld.models.cost import Cost
+from reelworld.models.denoiser import Denoiser, DenoiserConfig
+from reelworld.models.released import check_same, checkpoint_to_denoiser, denoiser_to_checkpoint
+from reelworld.models.text import Tokenizer, encode, null_ids
+from reelworld.recipes import NoiseConfig, Recipe
+from reelworld.train.data import DataSet
+from reelworld.train.heldout import Heldout
+from reelworld.train.objectives import to_float
+from reelworld.world.stream import Batch
+
+
+class Denoising:
+    """Predict the clean video from a noisy one, its caption and its known pixels."""
+
+    def __init__(
+        self, model: Denoiser, tokenizer: Tokenizer, config: NoiseConfig, *, seed: int, device: torch.device
+    ) -> None:
+        self.model, self.tokenizer, self.config, self.device = model, tokenizer, config, device
+        names = ("timestep", "noise", "mask", "dropout")
+        self.generators = {
+            name: runtime.generator(seed + 7919 * (i + 1), device) for i, name in enumerate(names)
+        }
+
+    @classmethod
+    def build(
+        cls, recipe: Recipe, data: DataSet, init: str | Path | None, state: State | None, device: torch.device
+    ) -> "Denoising":
+        """Build as the state to resume says, from released weights, or fresh from the seed."""
+        assert isinstance(recipe.model, DenoiserConfig)
+        size = recipe.model.text.vocabulary_size
+        if init is not None:
+            model, old, _ = checkpoint_to_denoiser(init)
+            check_same(init, model.config, recipe.name, recipe.model)
+            tokenizer = Tokenizer.from_words(
+                (*old.words, *data.words()), size=size
+            )  # old words keep their rows
+            tokenizer.learnt = old.learnt
+        else:
+            model = Denoiser(recipe.model, runtime.generator(recipe.seed))
+            tokenizer = Tokenizer.from_words(data.words(), size=size)
+        if state is not None:
+            tokenizer = Tokenizer.from_json(state.card["tokenizer"])
+        model = model.to(device).requires_grad_(True).train()
+        return cls(model, tokenizer, recipe.noise, seed=recipe.seed, device=device)
+
+    def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
+        """Draw timesteps, noise, masks and the captions to drop."""
+        pixels, draw = batch.pixels.to(self.device), self.generators
+        kept = (
+            torch.rand(len(pixels), generator=draw["dropout"], device=self.device)
+            >= self.config.caption_dropout
+        )
+        token_ids = encode(self.tokenizer, batch.captions, text_length)
+        self.tokenizer.learn(token_ids)
+        token_ids = token_ids.to(self.device)
+        return {
+            "pixels": pixels,
+            "noise": torch.randn(pixels.shape, generator=draw["noise"], device=self.device),
+            "timestep": sample_timesteps(
+                len(pixels), draw["timestep"], mean=self.config.timestep_mean, std=self.config.timestep_std
+            ),
+            "mask": sample_masks(pixels.shape, draw["mask"], self.config.masks),
+            "token_ids": torch.where(kept[:, None], token_ids, null_ids(token_ids)),
+            "fps": fps,
+        }
+
+    def loss(
+        self, pixels: Tensor, noise: Tensor, timestep: Tensor, mask: Tensor, token_ids: Tensor, fps: float
+    ) -> Tensor:
+        """Return the mean squared velocity error over the pixels that are not given.
+
+        Known pixels are pinned as they are when sampling, so nothing is spent on repeating them.
+        """
+        clean = to_float(pixels)
+        text = self.model.encode_text(token_ids)
+        noisy = add_noise(clean, noise, timestep)
+        predicted = self.model(noisy, timestep, text, known=clean * mask, mask=mask, fps=fps)
+        pinned = pin_known(predicted.float(), clean, mask)
+        return velocity_loss(pinned, clean, timestep, self.config.min_timestep).mean()
+
+    def flops(self, shape: VideoShape, text_length: int) -> int:
+        """Return the operations of a training step for one clip, counted as models/cost.py does."""
+        return _training_flops(self.model.config, shape, text_length)
+
+    def card(self) -> dict[str, Any]:
+        """Return the words and which of them were learnt."""
+        return {"tokenizer": self.tokenizer.to_json()}
+
+    def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
+        """Write the weights as `generate` reads them."""
+        assert isinstance(ema, Denoiser)
+        return denoiser_to_checkpoint(path, ema, self.tokenizer, card)
+
+    def exam(self, data: DataSet, recipe: Recipe) -> Heldout:
+        """Draw held-out clips, noise and prompts."""
+        return Heldout(data, recipe, self.tokenizer, self.device)
+
+
+@lru_cache
+def _training_flops(config: DenoiserConfig, shape: VideoShape, text_length: int) -> int:
+    return Cost.of(config, shape, text_length).training_flops

@@ -1,0 +1,192 @@
+"""Training the parser: what each pixel of a degraded render shows, and how the camera moved.
+
+python -m reelworld.train perception --out runs/perception
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from reelworld.core import runtime
+from reelworld.core.errors import DataError
+from reelworld.core.types import VideoShape
+from reelworld.models.perception import Perception, PerceptionConfig, Seen
+from reelworld.models.released import check_same, checkpoint_to_network, network_to_checkpoint
+from reelworld.recipes import Recipe
+from reelworld.train.data import DataSet
+from reelworld.train.degrade import Degrader
+from reelworld.train.objectives import to_float
+from reelworld.train.report import sheet
+from reelworld.world.labels import NO_LEG, camera_motion, cuts, offsets
+from reelworld.world.scene import COLORS
+from reelworld.world.stream import Batch
+from reelworld.world.things import PALETTE
+
+THING_WEIGHT = 4.0  # of a pixel of a thing beside one of nothing
+LEG_WEIGHT = 8.0  # of a pixel of a leg beside others of people and dogs
+# What counts as one unit of error: offsets in picture heights, log depth, the camera's motion in a frame.
+OFFSET_UNIT, DEPTH_UNIT = 0.05, 0.1
+CAMERA_UNITS = (0.02, 0.02, 0.05, 0.05, 0.05, 0.03, 0.05)
+WALKERS = (5, 6)  # person and dog, among kinds counted from 1
+CHUNK = 4
+
+
+class Perceiving:
+    """Classify pixels, point to middles, measure depth, follow the camera."""
+
+    def __init__(self, model: Perception, recipe: Recipe, device: torch.device) -> None:
+        self.model, self.device = model, device
+        self.degrade = Degrader(recipe.degrade, recipe.seed + 7919, device)
+        self.generators = {"degrade": self.degrade.generator}
+
+    @classmethod
+    def build(cls, recipe: Recipe, init: str | Path | None, device: torch.device) -> "Perceiving":
+        """Build from weights or fresh from the seed."""
+        assert isinstance(recipe.model, PerceptionConfig)
+        if init is not None:
+            model, _ = checkpoint_to_network(init, Perception, PerceptionConfig)
+            check_same(init, model.config, recipe.name, recipe.model)
+        else:
+            model = Perception(recipe.model, runtime.generator(recipe.seed))
+        return cls(model.to(device).requires_grad_(True).train(), recipe, device)
+
+    def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
+        """Degrade the pixels; turn labels into targets. Raises: DataError where clips have none."""
+        if not batch.labels:
+            raise DataError("a parser learns from labels, which only the world has; train it without --data")
+        labels = {name: label.to(self.device) for name, label in batch.labels.items()}
+        return {
+            "video": self.degrade(to_float(batch.pixels.to(self.device))),
+            **{name: labels[name].long() for name in ("kind", "color", "size", "side")},
+            "offset": offsets(labels["thing"].long()),
+            "depth": labels["depth"].float(),
+            "motion": camera_motion(labels["camera"]),
+            "cut": cuts(labels["shot"]),
+        }
+
+    def loss(
+        self, video: Tensor, kind: Tensor, color: Tensor, size: Tensor, side: Tensor, offset: Tensor,
+        depth: Tensor, motion: Tensor, cut: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Return the sum of the losses of everything that is seen."""
+        seen = self.model(video)
+        return sum(
+            losses(seen, kind, color, size, side, offset, depth, motion, cut).values(), torch.zeros(())
+        )
+
+    def flops(self, shape: VideoShape, text_length: int) -> int:
+        """Return the operations of a training step for one clip: three times those of a look."""
+        return 3 * _flops(self.model.config, shape)
+
+    def card(self) -> dict[str, Any]:
+        """Return nothing: the weights are all."""
+        return {}
+
+    def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
+        """Write the weights as `evaluate` reads them."""
+        return network_to_checkpoint(path, ema, card)
+
+    def exam(self, data: DataSet, recipe: Recipe) -> "PerceptionExam":
+        """Draw held-out clips and their labels."""
+        return PerceptionExam(self, data, recipe)
+
+
+def losses(
+    seen: Seen, kind: Tensor, color: Tensor, size: Tensor, side: Tensor, offset: Tensor, depth: Tensor,
+    motion: Tensor, cut: Tensor,
+) -> dict[str, Tensor]:  # fmt: skip
+    """Return the loss of each field; what a pixel does not show (the colour of nothing) does not count."""
+    thing = (kind > 0).float()
+    walker = sum((kind == w).float() for w in WALKERS)
+    off = _huber((seen.camera[..., :7] - motion) / motion.new_tensor(CAMERA_UNITS))
+    return {
+        "kind": _entropy(seen.kind, kind, 1.0 + (THING_WEIGHT - 1.0) * thing),
+        "color": _entropy(seen.color, (color - 1).clamp(min=0), (color > 0).float()),
+        "size": 0.5 * _entropy(seen.size, (size - 1).clamp(min=0), thing),
+        "side": 0.5 * _entropy(seen.side, side, walker * (1.0 + LEG_WEIGHT * (side != NO_LEG))),
+        "offset": 0.5 * _mean(_huber((seen.offset - offset) / OFFSET_UNIT).sum(-1), thing),
+        "depth": 0.2 * _mean(_huber((seen.depth - depth.clamp(min=0.1).log()) / DEPTH_UNIT), depth > 0),
+        "camera": 0.5 * _mean(off[..., :6].mean(-1), 1.0 - cut) + 0.1 * off[..., 6].mean(),
+        "cut": F.binary_cross_entropy_with_logits(seen.camera[:, 1:, 7], cut[:, 1:])
+        if cut.shape[1] > 1
+        else seen.camera.sum() * 0.0,
+    }
+
+
+def _entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Return the weighted mean cross entropy of classes over pixels."""
+    loss = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
+    return _mean(loss, weight.flatten())
+
+
+def _huber(error: Tensor) -> Tensor:
+    """Return e^2 / 2 up to 1 and |e| - 1/2 beyond, whose gradient fades as the error does.
+
+    With |e| alone, whose gradient never fades, camera and offsets drowned what pixels say of colours and
+    kinds. Source: Huber 1964, "Robust estimation of a location parameter".
+    """
+    return F.huber_loss(error, torch.zeros_like(error), reduction="none")
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+@lru_cache
+def _flops(config: PerceptionConfig, shape: VideoShape) -> int:
+    """Count the operations of one look at a clip."""
+    network = Perception(config, torch.Generator()).to("meta")
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, shape.num_frames, shape.height, shape.width, 3, device="meta"))
+    return int(counter.get_total_flops())
+
+
+class PerceptionExam:
+    """Held-out clips of each bucket, degraded once: losses by field, and pictures of what is seen."""
+
+    def __init__(self, objective: Perceiving, data: DataSet, recipe: Recipe) -> None:
+        self.shape: VideoShape = recipe.stages[-1].buckets[0].shape
+        degrade = Degrader(recipe.degrade, recipe.seed * 1000 + 999, objective.device)
+        examiner = Perceiving(objective.model, recipe, objective.device)
+        examiner.degrade = degrade
+        stage = recipe.stages[-1]
+        self.parts = []
+        for n, bucket in enumerate(stage.buckets):
+            each = max(1, recipe.data.heldout_clips // len(stage.buckets))
+            stream = data.stream(
+                stage.of(n), bucket.shape, each, split="heldout", seed=recipe.seed * 1000 + 990 + n,
+                device=str(objective.device),
+            )  # fmt: skip
+            self.parts.append(examiner.inputs(next(stream), 1, bucket.shape.fps))
+        self.shown = min(recipe.data.sample_prompts, len(self.parts[-1]["video"]))
+
+    @torch.inference_mode()
+    def losses(self, model: Perception) -> dict[str, float]:
+        """Return the loss of each field and their sum, averaged over the buckets."""
+        found: dict[str, list[float]] = {}
+        for part in self.parts:
+            for first in range(0, len(part["video"]), CHUNK):
+                some = {name: value[first : first + CHUNK] for name, value in part.items()}
+                for name, value in losses(model(some.pop("video")), **some).items():
+                    found.setdefault(name, []).append(float(value))
+        table = {f"t={name}": float(np.mean(values)) for name, values in found.items()}
+        return table | {"mean": sum(table.values())}
+
+    @torch.inference_mode()
+    def picture(self, model: Perception, title: str) -> Image.Image:
+        """Draw each clip beside its things in the colours that the model gives them."""
+        video = self.parts[-1]["video"][: self.shown]
+        seen = model(video)
+        palette = torch.tensor([PALETTE[c] for c in COLORS], device=video.device).sqrt()
+        painted = palette[seen.color.argmax(-1)] * (seen.kind.argmax(-1) > 0)[..., None]
+        clips = [((x.clamp(-1, 1) + 1) * 127.5) for x in (video, 2 * painted - 1)]
+        true, made = (clip.round().byte().cpu().numpy() for clip in clips)
+        return sheet([""] * self.shown, true, made, title)

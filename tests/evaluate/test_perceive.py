@@ -1,0 +1,96 @@
+"""The trained parser: how pixels become things on drawn fields, and what it makes of renders it never saw."""
+
+import numpy as np
+import pytest
+
+from reelworld.core.errors import CheckpointError
+from reelworld.evaluate.perceive import Perceiver, members
+from reelworld.world.dataset import film_scene
+from reelworld.world.stream import WorldConfig, film, plan
+
+GREY = np.zeros((64, 64), int)  # one colour everywhere
+
+
+def pointing(masks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which pixels show things, and exact offsets to their middles, from masks [H, W]."""
+    thing, offset = np.any(masks, axis=0), np.zeros((*masks[0].shape, 2))
+    rows, columns = np.indices(masks[0].shape)
+    for mask in masks:
+        middle = rows[mask].mean(), columns[mask].mean()
+        offset[mask] = np.stack([middle[1] - columns[mask], middle[0] - rows[mask]], -1) / len(mask)
+    return thing, offset
+
+
+def block(top: int, left: int, height: int, width: int) -> np.ndarray:
+    mask = np.zeros((64, 64), bool)
+    mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def test_two_things_that_touch_are_two():
+    masks = [block(20, 10, 12, 12), block(20, 22, 12, 12)]
+    found = sorted(members(*pointing(masks), GREY), key=lambda mask: np.nonzero(mask)[1].mean())
+    assert len(found) == 2
+    for mask, wanted in zip(found, masks, strict=True):
+        assert np.array_equal(mask, wanted)
+
+
+def test_a_thing_that_another_cuts_in_two_is_one():
+    front = block(10, 30, 40, 4)
+    behind = block(20, 20, 10, 24) & ~front
+    found = list(members(*pointing([front, behind]), front.astype(int)))  # of two colours
+    assert sorted(mask.sum() for mask in found) == sorted([front.sum(), behind.sum()])
+
+
+def test_specks_and_strays_are_nothing():
+    thing, offset = pointing([block(20, 20, 10, 10)])
+    thing[2, 2] = True  # a pixel that points at itself
+    (mask,) = members(thing, offset, GREY)
+    assert mask.sum() == 100
+    assert list(members(np.zeros((64, 64), bool), offset, GREY)) == []
+
+
+@pytest.fixture(scope="module")
+def readings(parser):
+    config = WorldConfig(level=1, split="train", seed=77)
+    clips = plan(config, range(40))
+    return [
+        (clip, film_scene(clip, config)[1], parser.look(film([clip], config)[0].numpy())) for clip in clips
+    ]
+
+
+def test_renders_are_read_as_they_are(readings):
+    right = [
+        sorted(track.color for track in seen.tracks) == sorted(t.color for t in clip.scene.cast)
+        for clip, _, seen in readings
+    ]
+    assert np.mean(right) >= 0.95
+
+
+def test_things_are_where_they_are_and_as_far(readings):
+    off, far = [], []
+    for clip, rendered, seen in readings:
+        if len(clip.scene.cast) == 1 and len(seen.tracks) == 1:
+            masks = (rendered.thing == 1).numpy()
+            x = [(np.nonzero(m)[1].mean() + 0.5) / 64 - 0.5 if m.any() else np.nan for m in masks]
+            off.append(np.nanmedian(np.abs(seen.tracks[0].x - np.array(x))))
+            depth = [
+                float(d[m].median()) if m.any() else np.nan
+                for d, m in zip(rendered.depth, masks, strict=True)
+            ]
+            far.append(np.nanmedian(np.abs(np.log(seen.tracks[0].depth / np.array(depth)))))
+    assert np.median(off) < 0.01
+    assert np.median(far) < 0.1
+
+
+def test_any_size_is_looked_at_in_its_own_shape(parser):
+    frames = np.full((4, 90, 160, 3), 128, np.uint8)
+    seen = parser.look(frames)
+    assert seen.num_frames == 4
+    assert seen.camera is not None
+    assert seen.camera.shape == (4, 7)
+
+
+def test_missing_weights_are_told(tmp_path):
+    with pytest.raises(CheckpointError, match="missing"):
+        Perceiver.load(tmp_path / "none.safetensors")
