@@ -27,7 +27,7 @@ from reelworld.generate.pipeline import Pipeline
 from reelworld.models.upsampler import shrink
 from reelworld.world.stream import WorldConfig, film, plan
 
-SCALE, CLIPS, SEED = 4, 12, 606
+SCALE, SEED = 4, 606
 QUIET = 2  # grey levels: a pixel of the render that changes less stands still
 
 
@@ -83,6 +83,7 @@ def figures(made: Frames, true: Frames) -> tuple[float, float, float, float]:
 
 def main() -> None:
     options = argparse.ArgumentParser()
+    options.add_argument("--clips", type=int, default=12, help="renders of each level")
     options.add_argument("--samples", type=int, default=6, help="videos of the model to enlarge")
     options.add_argument("--output", "-o", type=Path, help="picture of samples side by side")
     arguments = options.parse_args()
@@ -97,7 +98,7 @@ def main() -> None:
         say("weights", enlarger.weights_hash)
         for level in (1, 2):
             config = WorldConfig(level=level, split="heldout", width=256, height=256, seed=SEED)
-            films = [film([clip], config)[0].numpy() for clip in plan(config, range(CLIPS))]
+            films = [film([clip], config)[0].numpy() for clip in plan(config, range(arguments.clips))]
             for name, dirty in (
                 ("renders", smaller),
                 ("blurred renders", lambda f: blurred(smaller(f), 0.8)),
