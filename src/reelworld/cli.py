@@ -234,18 +234,12 @@ def train(context: typer.Context) -> None:
 
 
 def _quick_checks(weights: Path, prompts: int) -> dict[str, float]:
-    """Return the share of videos that pass each check, from one video of each of a few prompts."""
-    from tempfile import TemporaryDirectory
-
-    from reelworld.evaluate.run import Evaluation, Settings
+    """Score the weights of a training on a few prompts of every check."""
+    from reelworld.evaluate.run import quick_shares
     from reelworld.generate.pipeline import Pipeline
 
     pipeline = Pipeline.load(weights)
-    with TemporaryDirectory() as folder:
-        settings = Settings(split="train", each=prompts, seeds=1)
-        evaluation = Evaluation(folder, settings, pipeline.weights_hash)
-        evaluation.run(pipeline)
-        return evaluation.shares()
+    return quick_shares(pipeline, pipeline.weights_hash, prompts)
 
 
 @app.command()
@@ -286,34 +280,15 @@ def evaluate(
     runtime.set_threads()
     if validate:
         _validate(split, level, output, as_json)
-        return
-    if plausibility:
+    elif plausibility:
         _plausibility(output, model, split, level, _number(prompts), as_json)
-        return
-    if videos is not None:
+    elif videos is not None:
         from reelworld.evaluate.folder import score_folder
 
         page, figures = score_folder(videos, prompts, output, _kind(as_json))
+        _say(as_json, str(page), report=str(page), figures=str(figures))
     else:
-        page, figures = _evaluate(output, model, split, level, _number(prompts), seeds, as_json)
-    _say(as_json, str(page), report=str(page), figures=str(figures))
-
-
-def _plausibility(
-    output: Path, model: Path | None, split: str, level: int, pairs: int, as_json: bool
-) -> None:
-    """Print how often a model prefers true physics, and keep it as JSON."""
-    from reelworld.core.storage import make_folder, write_bytes
-    from reelworld.evaluate.plausibility import plausibility
-    from reelworld.generate.pipeline import Pipeline
-
-    pipeline, facts = Pipeline.load(model), []
-    for row in plausibility(pipeline, split=split, each=pairs, level=level, progress=_kind(as_json)):
-        facts.append({"breakage": row.breakage, "share": row.share.mean, "pairs": row.share.clips})
-        _say(as_json, row.line(), **facts[-1])
-    path = make_folder(output) / "plausibility.json"
-    write_bytes(path, json.dumps({"weights": pipeline.weights_hash, "pairs": facts}, indent=1).encode())
-    _say(as_json, str(path), figures=str(path))
+        _score(output, model, split, level, _number(prompts), seeds, as_json)
 
 
 def _number(text: str) -> int:
@@ -322,37 +297,43 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _evaluate(
+def _score(
     output: Path, model: Path | None, split: str, level: int, prompts: int, seeds: int, as_json: bool
-) -> tuple[Path, Path]:
-    """Score a model; return the report and its figures."""
+) -> None:
     from reelworld.evaluate.report import write_report
     from reelworld.evaluate.run import Evaluation, Settings
     from reelworld.generate.pipeline import Pipeline
 
-    settings = Settings(split=split, level=level, each=prompts, seeds=seeds)
-    pipeline = Pipeline.load(model)
+    settings, pipeline = Settings(split=split, level=level, each=prompts, seeds=seeds), Pipeline.load(model)
     evaluation = Evaluation(output, settings, pipeline.weights_hash, _kind(as_json))
     evaluation.run(pipeline)
-    return write_report(evaluation)
+    page, figures = write_report(evaluation)
+    _say(as_json, str(page), report=str(page), figures=str(figures))
+
+
+def _plausibility(
+    output: Path, model: Path | None, split: str, level: int, pairs: int, as_json: bool
+) -> None:
+    from reelworld.evaluate.plausibility import plausibility, write_plausibility
+    from reelworld.generate.pipeline import Pipeline
+
+    pipeline, rows = Pipeline.load(model), []
+    for row in plausibility(pipeline, split=split, each=pairs, level=level, progress=_kind(as_json)):
+        _say(as_json, row.line(), **row.facts())
+        rows.append(row)
+    path = write_plausibility(output, pipeline.weights_hash, rows)
+    _say(as_json, str(path), figures=str(path))
 
 
 def _validate(split: str, level: int, output: Path, as_json: bool) -> None:
-    """Print every gate of the checks and keep them as JSON; exit code 1 where one fails."""
-    from reelworld.core.storage import make_folder
-    from reelworld.evaluate.gate import write_gates
-    from reelworld.evaluate.perceive import Perceiver
+    """Test the checks; exit code 1 where a gate fails."""
     from reelworld.evaluate.run import Settings
-    from reelworld.evaluate.validate import gates
+    from reelworld.evaluate.validate import validate
 
-    found, parser = [], Perceiver.load()
-    for gate in gates(split, Settings().truth, level, parser, _kind(as_json)):
-        _say(as_json, gate.line(), **gate.facts())
-        found.append(gate)
-    path = make_folder(output) / f"gates-level{level}.json"
-    write_gates(path, parser.weights_hash, split, found)
-    failed = sum(not gate.passed for gate in found)
-    _say(as_json, f"{failed} of {len(found)} gates fail; {path}", failed=failed, gates=str(path))
+    path, failed = validate(
+        output, split, Settings().truth, level, lambda g: _say(as_json, g.line(), **g.facts()), _kind(as_json)
+    )
+    _say(as_json, f"{failed} gates fail; {path}", failed=failed, gates=str(path))
     if failed:
         raise typer.Exit(1)
 

@@ -6,7 +6,7 @@ import pytest
 from reelworld.evaluate import gate, validate
 from reelworld.evaluate.checks import judge
 from reelworld.evaluate.controls import BREAKAGES
-from reelworld.evaluate.gate import UNTESTED, Gate, failed, write_gates
+from reelworld.evaluate.gate import UNTESTED, Gate, failed, recorded, write_gates
 from reelworld.evaluate.suite import groups_of, suite, suite_config
 from reelworld.evaluate.validate import gates, mirrored
 from reelworld.world.stream import film
@@ -27,11 +27,12 @@ def test_what_fails_is_read_back_for_its_parser_alone(tmp_path, monkeypatch):
         Gate("null", "growth", "encoded", 0.03, 0.02, False),
     )
     write_gates(tmp_path / "gates-level1.json", "this parser", "train", [good, bad])
-    refused = failed(1, "this parser")
-    assert refused("one thing", "growth") == ("null encoded: 0.030 against 0.02",)
-    assert refused("one thing", "kind") == ()
-    assert failed(1, "another")("one thing", "kind") == (UNTESTED,)
-    assert failed(2, "this parser")("one thing", "kind") == (UNTESTED,)
+    gates = recorded(1, "this parser")
+    assert failed(gates, "one thing", "growth") == ("null encoded: 0.030 against 0.02",)
+    assert failed(gates, "one thing", "kind") == ()
+    assert recorded(1, "another") is None
+    assert recorded(2, "this parser") is None
+    assert failed(None, "one thing", "kind") == (UNTESTED,)
 
 
 def test_a_mirrored_film_shows_the_mirrored_scene(parser):

@@ -80,11 +80,19 @@ def test_weights_are_loaded_with_their_hash(tmp_path):
     enlarger = Enlarger.load(path)
     assert enlarger.weights_hash == file_hash(path)
     assert furthest(enlarger.enlarge(frames(3)), in_one_pass(network, frames(3))).max() <= 1
-    assert Enlarger.load(path) is enlarger
+    assert Enlarger.load(path).network is enlarger.network
+
+
+def test_weights_that_were_written_anew_are_read_anew(tmp_path):
+    path = tmp_path / "upsampler.safetensors"
+    network_to_checkpoint(path, Upsampler(UpsamplerConfig(width=8, num_blocks=1), runtime.generator(1)), {})
+    before = Enlarger.load(path).weights_hash
+    network_to_checkpoint(path, Upsampler(UpsamplerConfig(width=8, num_blocks=1), runtime.generator(2)), {})
+    assert Enlarger.load(path).weights_hash == file_hash(path) != before
 
 
 def test_missing_weights_are_told_with_the_way_to_get_them(tmp_path):
-    with pytest.raises(CheckpointError, match=r"are missing .*reel train upsampler.*--no-upsample"):
+    with pytest.raises(CheckpointError, match=r"are missing .*reel train upsampler"):
         Enlarger.load(tmp_path / "none.safetensors")
 
 

@@ -17,7 +17,6 @@ from reelworld.models.perception import PerceptionConfig
 from reelworld.recipes import DataConfig, Recipe
 from reelworld.train.data import Serving, WorldData, open_feed
 from reelworld.world.labels import (
-    HIDDEN_COLORS,
     KINDS,
     LEFT,
     MOTION,
@@ -30,6 +29,7 @@ from reelworld.world.labels import (
     leg_sides,
     offsets,
 )
+from reelworld.world.naming import COLORLESS
 from reelworld.world.scene import COLORS, Camera, Scene, Setting, Shot, Style, Thing
 from reelworld.world.simulate import simulate
 from reelworld.world.stage import camera_path
@@ -126,7 +126,7 @@ def test_a_coloured_thing_has_its_colour_in_the_picture(color: str, channel: int
     assert float(shown[channel]) > 1.5 * float(shown.sum() - shown[channel]) / 2
 
 
-@pytest.mark.parametrize("style", ["natural", "papercraft", *HIDDEN_COLORS])
+@pytest.mark.parametrize("style", ["natural", "papercraft", *COLORLESS])
 def test_styles_without_colours_hide_their_labels_and_no_others(style: Style) -> None:
     labels = labels_of(one_clip(Thing(kind="cone", color="purple", size="small"), style=style))
     there = labels["thing"] == 1
@@ -141,7 +141,7 @@ def test_hidden_colours_are_those_of_styles_whose_pictures_have_no_hue() -> None
     for style in ("natural", "historical", "black_and_white", "papercraft", "film_noir"):
         pixels, labels = film_labelled([one_clip(thing, style=style)], SQUARE)  # type: ignore[arg-type]
         red, _, blue = pixels[labels["thing"] == 1].float().mean(0).tolist()
-        assert (red < 2 * blue) == (style in HIDDEN_COLORS)
+        assert (red < 2 * blue) == (style in COLORLESS)
 
 
 def test_legs_are_as_many_left_as_right_and_only_of_people_and_dogs() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from reelworld.evaluate.tracking import MEASURES, Observed, Track
-from reelworld.world.labels import HIDDEN_COLORS
+from reelworld.world.naming import COLORLESS
 from reelworld.world.scene import Scene, Thing
 
 Array = np.ndarray
@@ -23,7 +23,12 @@ Array = np.ndarray
 
 def shows_color(scene: Scene) -> bool:
     """Tell whether the style of a scene shows the colours of things."""
-    return scene.style not in HIDDEN_COLORS
+    return scene.style not in COLORLESS
+
+
+def still_camera(scene: Scene) -> bool:
+    """Tell whether one camera films it all and stands still: another one moves and grows everything."""
+    return len(scene.shots) == 1 and scene.shots[0].camera.move == "still"
 
 
 def cast_tracks(

@@ -18,7 +18,7 @@ import numpy as np
 
 from reelworld.core.types import Frames
 from reelworld.world.dataset import film_scene
-from reelworld.world.labels import HIDDEN_COLORS
+from reelworld.world.naming import COLORLESS
 from reelworld.world.scene import COLORS, Camera, Event, Thing
 from reelworld.world.simulate import GRAVITY, Trajectory
 from reelworld.world.stream import Clip, WorldConfig
@@ -354,7 +354,7 @@ def _ordered(clip: Clip) -> bool:
 
 
 def _colorful_cuts(clip: Clip) -> bool:
-    return len(clip.scene.shots) > 1 and clip.scene.style not in HIDDEN_COLORS
+    return len(clip.scene.shots) > 1 and clip.scene.style not in COLORLESS
 
 
 def _cuts(clip: Clip) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reelworld.evaluate.casting import cast_tracks, shows_color
+from reelworld.evaluate.casting import cast_tracks, shows_color, still_camera
 from reelworld.evaluate.tracking import Observed, Track
 from reelworld.world.scene import Event, Scene
 
@@ -29,7 +29,7 @@ MEETINGS = ("collide", "push")
 def cause(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether each bite, lit lamp and toppled domino shows: once, after its cause, and for good."""
     asked = [event for event in scene.events if event.kind in ACTS]
-    if not asked or not _still(scene) or (_needs_light(asked) and not _knows_light(seen)):
+    if not asked or not still_camera(scene) or (_needs_light(asked) and not _knows_light(seen)):
         return None
     return all(effect_frame(event, scene, seen) is not None for event in asked)
 
@@ -37,7 +37,7 @@ def cause(scene: Scene, seen: Observed) -> bool | None:
 def collision(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether what is hit begins to move when it is touched and not before, and nothing goes through."""
     asked = [event for event in scene.events if event.kind in MEETINGS]
-    if not asked or not _still(scene) or any(_too_heavy(event, scene) for event in asked):
+    if not asked or not still_camera(scene) or any(_too_heavy(event, scene) for event in asked):
         return None
     return all(_meets(event, scene, seen) for event in asked)
 
@@ -46,7 +46,7 @@ def order(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether the effect of "first A" is seen before that of "then B"."""
     asked = [(scene.events[e.after], e) for e in scene.events if e.after is not None]
     told = [event for pair in asked for event in pair]
-    if not asked or not _still(scene) or (_needs_light(told) and not _knows_light(seen)):
+    if not asked or not still_camera(scene) or (_needs_light(told) and not _knows_light(seen)):
         return None
     if not shows_color(scene) and len({thing.kind for thing in scene.cast}) < len(scene.cast):
         return None  # nobody could say who is who
@@ -145,11 +145,6 @@ def _near(agent: Track, patient: Track, frame: int) -> bool:
             if gap < TOUCH:
                 return True
     return False
-
-
-def _still(scene: Scene) -> bool:
-    """Tell whether one camera stands still: another one moves and grows everything."""
-    return len(scene.shots) == 1 and scene.shots[0].camera.move == "still"
 
 
 def _too_heavy(event: Event, scene: Scene) -> bool:

@@ -136,17 +136,11 @@ def _rows(films: Sequence[_Film], group: str, check: str) -> list[Row]:
 
 def _on_record(group: str, check: str) -> tuple[Share, tuple[str, ...]]:
     """Return the ceiling of a check and which gates it fails, of this group or of one that asks for it."""
-    parser = Perceiver.load().weights_hash
-    home = group if group in GROUPS and check in GROUPS[group].checks else None
-    home = home or next(name for name, about in GROUPS.items() if check in about.checks)
-    level = GROUPS[home].level
-    for gate in recorded(level, parser) or []:
-        if (
-            gate.name == "ceiling"
-            and (gate.check, gate.group) == (check, home)
-            and gate.prompts
-            and gate.share
-        ):
+    asking = [name for name, about in GROUPS.items() if check in about.checks]
+    home = group if group in asking else asking[0]
+    gates = recorded(GROUPS[home].level, Perceiver.load().weights_hash)
+    for gate in gates or []:
+        if (gate.name, gate.check, gate.group) == ("ceiling", check, home) and gate.prompts and gate.share:
             error = float(np.sqrt(gate.share * (1.0 - gate.share) / gate.prompts))
-            return Share(gate.share, error, gate.prompts, gate.prompts), failed(level, parser)(home, check)
-    return Share(1.0, 0.0, 1, 1), failed(level, parser)(home, check)
+            return Share(gate.share, error, gate.prompts, gate.prompts), failed(gates, home, check)
+    return Share(1.0, 0.0, 1, 1), failed(gates, home, check)

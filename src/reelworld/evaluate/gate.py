@@ -1,13 +1,13 @@
 """A figure of a check and its limit; and the record of those that the packaged parser was released with.
 
-refused = failed(level=1, parser=Perceiver.load().weights_hash)
-refused("one thing", "growth")                # ("null encoded, of 60: 0.030 against 0.02",)
+gates = recorded(level=1, parser=Perceiver.load().weights_hash)
+failed(gates, "one thing", "growth")          # ("null encoded, of 60: 0.030 against 0.02",)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -68,14 +68,9 @@ def recorded(level: int, parser: str) -> list[Gate] | None:
     return [Gate(**facts) for facts in record["gates"]]
 
 
-def failed(level: int, parser: str) -> Callable[[str, str], tuple[str, ...]]:
-    """Return a function of group and check: the gates that fail for them; without a record, that it lacks."""
-    gates = recorded(level, parser)
-
-    def of(group: str, check: str) -> tuple[str, ...]:
-        if gates is None:
-            return (UNTESTED,)
-        broken = [g for g in gates if not g.passed and g.check in (check, "all") and g.group in (group, "")]
-        return tuple(f"{g.name} {g.what}: {g.value:.3f} against {g.limit:.2f}" for g in broken)
-
-    return of
+def failed(gates: Sequence[Gate] | None, group: str, check: str) -> tuple[str, ...]:
+    """Say which recorded gates of a check and group fail; of no record, that there is none."""
+    if gates is None:
+        return (UNTESTED,)
+    broken = [g for g in gates if not g.passed and g.check in (check, "all") and g.group in (group, "")]
+    return tuple(f"{g.name} {g.what}: {g.value:.3f} against {g.limit:.2f}" for g in broken)

@@ -14,6 +14,7 @@ import numpy as np
 
 from reelworld.evaluate.casting import cast_tracks, shot_frames, shows_color, within
 from reelworld.evaluate.tracking import Observed, Track
+from reelworld.world.acceptance import VIEW_EVENTS
 from reelworld.world.facts import relation
 from reelworld.world.scene import Scene
 
@@ -25,12 +26,11 @@ CLOSE = 0.1  # share of the depth by which one thing must be nearer than another
 BESIDE = 0.06  # picture heights between a thing and what may hide it
 MOVED = 0.025  # picture heights that something must go, where something is told to
 TRAVELLING = ("slide", "roll", "drive", "walk", "run", "drift", "bounce", "jump", "fall", "stop")
-CROSSINGS = ("enter", "leave", "go_behind")  # events that rightly take a thing out of sight
 
 
 def always_visible(scene: Scene) -> bool:
     """Tell whether the whole cast is in the picture throughout: one shot, and nobody comes or goes."""
-    return len(scene.shots) == 1 and not any(event.kind in CROSSINGS for event in scene.events)
+    return len(scene.shots) == 1 and not any(event.kind in VIEW_EVENTS for event in scene.events)
 
 
 def binding(scene: Scene, seen: Observed) -> bool | None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy.stats import theilslopes
 
-from reelworld.evaluate.casting import cast_tracks, shot_frames
+from reelworld.evaluate.casting import cast_tracks, shot_frames, still_camera
 from reelworld.evaluate.looks import always_visible
 from reelworld.evaluate.tracking import Observed, Track
 from reelworld.world.labels import MOTION, camera_motion
@@ -33,6 +33,8 @@ PARABOLA = 0.12  # root mean square distance from a parabola, as a share of the 
 SWING = 0.02  # picture heights that a left leg must come before and behind a right one
 LEAP = 0.85  # of the whole swing of a gait: more between two frames is a swap of the legs
 AMOUNTS = np.array([0.25, 0.2, 1.0, 1.0, 1.0, 0.3])  # of each motion of the camera, what makes it a move
+# The usual amount of each kind of move, as the world draws it: radians, shares of a distance, metres.
+USUAL = {"pan": 0.55, "tilt": 0.36, "orbit": 1.0, "dolly": 0.55, "zoom": 0.9, "aerial": 2.75}
 LEAST_MOVE, CLOSEST = 0.8, (0.4, 2.2)  # in these units, half of the least told; shares told that count
 
 
@@ -42,7 +44,7 @@ def direction(scene: Scene, seen: Observed) -> bool | None:
     Only under a camera that stands still: another one moves everything.
     """
     ways = {n: way for n, thing in enumerate(scene.cast) if (way := _sideways(thing)) is not None}
-    if not _still(scene) or not always_visible(scene) or not any(ways.values()) or scene.events:
+    if not still_camera(scene) or not always_visible(scene) or not any(ways.values()) or scene.events:
         return None
     found = cast_tracks(scene, seen)
     return all(_travels(scene, scene.cast[n], found[n]) for n in ways)
@@ -51,7 +53,7 @@ def direction(scene: Scene, seen: Observed) -> bool | None:
 def growth(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether what goes across the picture keeps its size meanwhile, under a still camera."""
     asked = [n for n, thing in enumerate(scene.cast) if _keeps_size(thing)]
-    if not _still(scene) or not always_visible(scene) or not asked or scene.events:
+    if not still_camera(scene) or not always_visible(scene) or not asked or scene.events:
         return None
     found = cast_tracks(scene, seen)
     return all(_constant(found[n], seen.tracks) and _travels(scene, scene.cast[n], found[n]) for n in asked)
@@ -64,7 +66,7 @@ def perspective(scene: Scene, seen: Observed) -> bool | None:
     so both logarithms change by the same amount.
     """
     asked = [n for n, thing in enumerate(scene.cast) if _comes(scene, thing)]
-    if not _still(scene) or not always_visible(scene) or not asked or scene.events:
+    if not still_camera(scene) or not always_visible(scene) or not asked or scene.events:
         return None
     found, horizon = cast_tracks(scene, seen), _horizon(scene, seen)
     return all(_in_perspective(found[n], horizon) for n in asked)
@@ -74,7 +76,7 @@ def gravity(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether what falls falls: its height is a parabola that bends down until it lands."""
     asked = [n for n, thing in enumerate(scene.cast) if thing.motion.action == "fall"]
     asked = [n for n in asked if scene.cast[n].position[2] > 0]  # a domino falls over
-    if not _still(scene) or not asked or scene.events:
+    if not still_camera(scene) or not asked or scene.events:
         return None
     found = cast_tracks(scene, seen)
     return all(_falls(found[n]) for n in asked)
@@ -83,7 +85,7 @@ def gravity(scene: Scene, seen: Observed) -> bool | None:
 def lift(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether what jumps rises and comes down, and what bounces comes down and rises."""
     asked = {n: thing.motion.action for n, thing in enumerate(scene.cast) if _lifts(thing)}
-    if not _still(scene) or not asked or scene.events:
+    if not still_camera(scene) or not asked or scene.events:
         return None
     found = cast_tracks(scene, seen)
     return all(_turns(found[n], 1.0 if action == "jump" else -1.0) for n, action in asked.items())
@@ -92,7 +94,7 @@ def lift(scene: Scene, seen: Observed) -> bool | None:
 def legs(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether a large walker's legs pass each other in turn, and never change places at once."""
     asked = [n for n, thing in enumerate(scene.cast) if _walks(thing)]
-    if not _still(scene) or not asked or scene.events or seen.camera is None:
+    if not still_camera(scene) or not asked or scene.events or seen.camera is None:
         return None  # the parser without a camera sees no legs either
     found = cast_tracks(scene, seen)
     return all(_strides(found[n]) for n in asked)
@@ -142,21 +144,16 @@ def move_of(motion: Array) -> str:
 @cache
 def _signatures() -> dict[str, Array]:
     """Return the direction of each move's motion, of unit length."""
-    amounts = {"pan": 0.55, "tilt": 0.36, "orbit": 1.0, "dolly": 0.55, "zoom": 0.9, "aerial": 2.75}
     moves = ("pan_left", "pan_right", "tilt_up", "tilt_down", "orbit_left", "orbit_right", "dolly_in",
              "dolly_out", "zoom_in", "zoom_out", "aerial")  # fmt: skip
     found = {}
     for move in moves:
         height = 7.75 if move == "aerial" else 2.1
-        amount = amounts[move.split("_")[0]]
+        amount = USUAL[move.split("_")[0]]
         path = Camera(move=move, amount=amount, position=(0.0, -5.5, height), focal=1.75)  # type: ignore[arg-type]
         total = _motions(camera_path(path, np.arange(16) / 8.0, 2.0))[1:].sum(0) / AMOUNTS
         found[move] = total / np.linalg.norm(total)
     return found | {"aerial back": -found["aerial"]}  # it flies to either side
-
-
-def _still(scene: Scene) -> bool:
-    return len(scene.shots) == 1 and scene.shots[0].camera.move == "still"
 
 
 def _sideways(thing: Thing) -> int | None:

@@ -12,23 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from reelworld.core.errors import CheckpointError
-from reelworld.core.storage import file_hash
 from reelworld.core.types import Frames
 from reelworld.evaluate.colors import find_cuts
 from reelworld.evaluate.egomotion import follow_camera
 from reelworld.evaluate.tracking import SMALLEST, Observed, Region, follow, region_of
 from reelworld.models.perception import Perception, PerceptionConfig, Seen
-from reelworld.models.released import checkpoint_to_network
-from reelworld.world.labels import KINDS, LEFT, RIGHT, SIZES
+from reelworld.models.released import packaged
+from reelworld.world.labels import KINDS, LEFT, MOTION, RIGHT, SIZES
 
 Array = np.ndarray
 HEIGHT = 64  # of the pictures that it was trained on; others are scaled to it
@@ -49,31 +45,43 @@ class Perceiver:
     weights_hash: str
 
     @classmethod
-    @cache
-    def load(cls, path: Path | None = None) -> Perceiver:
+    def load(cls, path: str | Path | None = None) -> Perceiver:
         """Load weights, by default the packaged ones. Raises: CheckpointError."""
-        source = path or Path(str(files("reelworld") / "weights" / "perception.safetensors"))
-        if not source.is_file():
-            raise CheckpointError(
-                f"the parser's weights are missing ({source}); `reel train perception` makes them"
-            )
-        network, _ = checkpoint_to_network(source, Perception, PerceptionConfig)
-        return cls(network, file_hash(source))
+        return cls(*packaged(Perception, PerceptionConfig, "perception", path))
 
     def look(self, frames: Frames) -> Observed:
         """Return what a video uint8 [T, H, W, 3] shows."""
         small = _scaled(frames)
         with torch.inference_mode():
             seen = self.network(torch.from_numpy(small).float()[None] / 127.5 - 1)
-        fields = Seen(*(field[0].float().numpy() for field in seen))
-        camera = np.asarray(fields.camera)
+        fields = _Fields.of(seen, small)
         cuts = find_cuts(small)
-        luminance, depth = small @ LUMINANCE / 255.0, np.exp(np.asarray(fields.depth))
-        still = np.asarray(fields.kind).argmax(-1) == 0
-        camera = camera[:, :7].copy()
-        camera[:, :6] = follow_camera(luminance, depth, still, camera[:, :6].astype(np.float64), cuts)
-        per_frame = [list(regions(_frame(fields, t), small[t])) for t in range(len(small))]
+        camera = seen.camera[0, :, : len(MOTION)].double().numpy()
+        camera[:, :6] = follow_camera(fields.light, fields.depth, ~fields.thing, camera[:, :6].copy(), cuts)
+        per_frame = [list(regions(fields, t)) for t in range(len(small))]
         return Observed(follow(per_frame, cuts, name), len(frames), cuts, camera)
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """What pixels show [T, H, W, ...]: log probabilities of classes, and what is measured."""
+
+    kind: Array
+    color: Array
+    size: Array
+    thing: Array  # bool: it shows something of the cast
+    side: Array
+    offset: Array
+    depth: Array  # metres
+    light: Array  # luminance, 0 to 1
+
+    @classmethod
+    def of(cls, seen: Seen, frames: Frames) -> _Fields:
+        """Take them from what the network says of one clip, and from its frames."""
+        kind, color, size = (f[0].log_softmax(-1).numpy() for f in (seen.kind, seen.color, seen.size))
+        side, offset, depth = seen.side[0].argmax(-1), seen.offset[0], seen.depth[0].double().exp()
+        thing, light = kind.argmax(-1) > 0, frames @ LUMINANCE / 255.0
+        return cls(kind, color, size, thing, side.numpy(), offset.numpy(), depth.numpy(), light)
 
 
 def _scaled(frames: Frames) -> Frames:
@@ -88,20 +96,14 @@ def _scaled(frames: Frames) -> Frames:
     return scaled
 
 
-def _frame(fields: Seen, t: int) -> Seen:
-    return Seen(*(field[t] for field in fields))
-
-
-def regions(seen: Seen, frame: Array) -> Iterator[Region]:
-    """Yield the things of one frame from its fields [H, W, ...] and its pixels."""
-    kind, color, size = (_log_softmax(np.asarray(f)) for f in (seen.kind, seen.color, seen.size))
-    side, depth = np.asarray(seen.side).argmax(-1), np.exp(np.asarray(seen.depth))
-    light = frame @ LUMINANCE / 255.0
-    for mask in members(kind.argmax(-1) > 0, np.asarray(seen.offset), color.argmax(-1)):
+def regions(fields: _Fields, t: int) -> Iterator[Region]:
+    """Yield the things of frame t."""
+    kind, color, size = fields.kind[t], fields.color[t], fields.size[t]
+    for mask in members(fields.thing[t], fields.offset[t], color.argmax(-1)):
         about = np.concatenate([kind[mask][:, 1:].mean(0), size[mask].mean(0)])
         yield region_of(
-            mask, 1 + int(color[mask].mean(0).argmax()), about,
-            depth=float(np.median(depth[mask])), light=float(light[mask].mean()), gait=_gait(side, mask),
+            mask, 1 + int(color[mask].mean(0).argmax()), about, depth=float(np.median(fields.depth[t][mask])),
+            light=float(fields.light[t][mask].mean()), gait=_gait(fields.side[t], mask),
         )  # fmt: skip
 
 
@@ -159,8 +161,3 @@ def _gait(side: Array, mask: Array) -> float:
     if min(len(leg) for leg in legs) < LEG_PIXELS:
         return float("nan")
     return float((legs[0].mean() - legs[1].mean()) / side.shape[0])
-
-
-def _log_softmax(logits: Array) -> Array:
-    shifted = logits - logits.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))

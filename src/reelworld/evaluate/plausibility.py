@@ -9,14 +9,17 @@ summed over ten timesteps. A pair of equal clips counts one half. Source of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
+from reelworld.core.storage import make_folder, write_bytes
 from reelworld.core.types import Frames
 from reelworld.evaluate.controls import BREAKAGES, SEVERITIES
 from reelworld.evaluate.score import Share
@@ -44,6 +47,14 @@ class Row:
     breakage: str
     share: Share
 
+    def facts(self) -> dict[str, Any]:
+        """Say it for programs."""
+        share = self.share
+        return {
+            "breakage": self.breakage, "preferred": share.mean, "interval": list(share.interval),
+            "pairs": share.clips,
+        }  # fmt: skip
+
     def line(self) -> str:
         """Say it in one line for people."""
         low, high = self.share.interval
@@ -68,6 +79,12 @@ def plausibility(
                 bar.advance()
             if preferred:
                 yield Row(name, Share.of(preferred, range(len(preferred))))
+
+
+def write_plausibility(folder: Path, weights: str, rows: Sequence[Row]) -> Path:
+    """Write the rows of a model as JSON. Raises: StorageError."""
+    record = {"weights": weights, "pairs": [row.facts() for row in rows]}
+    return write_bytes(make_folder(folder) / "plausibility.json", json.dumps(record, indent=1).encode())
 
 
 def _fit(cases: tuple[Case, ...], name: str) -> list[Case]:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +29,7 @@ from reelworld.core.types import Video
 from reelworld.core.version import __version__
 from reelworld.core.video import write
 from reelworld.evaluate.checks import Verdicts, judge
-from reelworld.evaluate.gate import failed
+from reelworld.evaluate.gate import failed, recorded
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.references import CEILING, References
 from reelworld.evaluate.score import Score, Share, kappa
@@ -138,7 +139,7 @@ class Evaluation:
 
     def table(self) -> list[Row]:
         """Return the figures of every check that something asks for, as far as videos are judged."""
-        rows, broken = [], failed(self.settings.level, self.parser.weights_hash)
+        rows, record = [], recorded(self.settings.level, self.parser.weights_hash)
         for group, about in groups_of(self.settings.level).items():
             prompts = sum(case.group == group for case in self.cases)
             for check in about.checks:
@@ -147,7 +148,7 @@ class Evaluation:
                     ceiling = self.references.ceiling(group, check)
                     score = Score(share, ceiling.mean, self.references.floor(group, check))
                     agreement = self._agreement(asking, check)
-                    gates = broken(group, check)
+                    gates = failed(record, group, check)
                     rows.append(Row(group, check, score, ceiling, len(asking), prompts, agreement, gates))
         return rows
 
@@ -214,6 +215,14 @@ class Evaluation:
             file.flush()
             os.fsync(file.fileno())
         self.verdicts[case.index, seed], self.second[case.index, seed] = verdicts, second
+
+
+def quick_shares(generator: Generator, weights: str, prompts: int) -> dict[str, float]:
+    """Return the share that passes each check, from one video of each of a few prompts; nothing is kept."""
+    with TemporaryDirectory() as folder:
+        evaluation = Evaluation(folder, Settings(split="train", each=prompts, seeds=1), weights)
+        evaluation.run(generator)
+        return evaluation.shares()
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:

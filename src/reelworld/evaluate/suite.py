@@ -28,7 +28,6 @@ from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
 MOST = {1: 40 * BLOCK, 2: 16 * BLOCK, 3: 16 * BLOCK}  # clips looked through; rarer checks stay short
-
 STAGED = 100_000  # added to a prompt's number for each staging of it
 ASIDE, DEEPER = 0.75, 1.3  # metres to each side, and of depth for a metre across, of what stands behind
 
@@ -40,13 +39,11 @@ def as_it_is(scene: Scene) -> Scene:
     return scene
 
 
-def held_still(scene: Scene) -> Scene | None:
-    """Film a scene in one shot by a camera that stands still; None where nothing in it is told to be seen."""
+def held_still(scene: Scene) -> Scene:
+    """Film a scene in one shot, by its first camera, which stands still."""
     first = scene.shots[0]
     camera = replace(first.camera, move="still", amount=0.0)
-    whole = replace(first, duration=scene.duration, camera=camera)
-    walks = any(thing.motion.action in ("walk", "run") for thing in scene.cast)
-    return replace(scene, shots=(whole,)) if scene.events or walks else None
+    return replace(scene, shots=(replace(first, duration=scene.duration, camera=camera),))
 
 
 def in_depth(scene: Scene) -> Scene | None:
@@ -57,13 +54,7 @@ def in_depth(scene: Scene) -> Scene | None:
     for thing, side in zip(scene.cast, (-ASIDE, ASIDE), strict=True):
         x, _, z = thing.position
         cast.append(replace(thing, position=(side, round(DEEPER * x, 4), z)))
-    return held(replace(scene, cast=tuple(cast)))
-
-
-def held(scene: Scene) -> Scene:
-    """Let the camera of a scene of one shot stand still."""
-    camera = replace(scene.shots[0].camera, move="still", amount=0.0)
-    return replace(scene, shots=(replace(scene.shots[0], camera=camera),))
+    return held_still(replace(scene, cast=tuple(cast)))
 
 
 @dataclass(frozen=True)
@@ -121,7 +112,7 @@ def groups_of(level: int) -> dict[str, Group]:
 def suite(split: str, each: int, level: int = 1) -> tuple[Case, ...]:
     """Return the prompts of a split that give each check `each` of a group, where the world has as many.
 
-    Raises: ConfigError for an unknown split or level, or no prompts.
+    Raises: ConfigError for an unknown split or level, or `each` below 1.
     """
     if each < 1:
         raise ConfigError(f"{each} prompts a check: give at least 1")
@@ -165,15 +156,12 @@ def _staged(
     indices: Sequence[int],
 ) -> list[Clip | None]:
     """Change the scenes of clips, and simulate and tell them anew; None where one is not worth filming."""
-    scenes = [staging(clip.scene) for clip in clips]
-    kept = [
-        n for n, s in enumerate(scenes) if s is not None and in_split(s, config.split) and not overlapping(s)
-    ]
-    paths = simulate([s for n in kept if (s := scenes[n]) is not None], config.scene_frames, config.fps)
+    staged = [(n, s) for n, clip in enumerate(clips) if (s := staging(clip.scene)) is not None]
+    kept = [(n, scene) for n, scene in staged if in_split(scene, config.split) and not overlapping(scene)]
+    paths = simulate([scene for _, scene in kept], config.scene_frames, config.fps) if kept else []
     found: list[Clip | None] = [None] * len(clips)
-    for n, path in zip(kept, paths, strict=True):
-        scene = scenes[n]
-        if scene is not None and acceptable(scene, path, config.fps, config.aspect):
+    for (n, scene), path in zip(kept, paths, strict=True):
+        if acceptable(scene, path, config.fps, config.aspect):
             path = with_view_events(scene, path, config.fps, config.aspect)
             clip = Clip(scene, path, range(config.num_frames), scene, path.log)
             rng = np.random.default_rng([config.seed, indices[n], 3])

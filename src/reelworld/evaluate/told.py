@@ -12,24 +12,17 @@ from typing import Any
 
 from reelworld.core.errors import PromptError
 from reelworld.evaluate.checks import asks
+from reelworld.evaluate.motions import USUAL
 from reelworld.world.facts import EVENT_KINDS, Fact
 from reelworld.world.parse import Parsed, parse
 from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
 
 ASIDE, BEHIND, ALOFT = 1.0, 1.2, 2.4  # metres: where "left of", "behind" and "falls" put a thing
-MOVES = {"pan": 0.55, "tilt": 0.36, "orbit": 1.0, "dolly": 0.55, "zoom": 0.9, "aerial": 2.75}
 NEEDS = {"count": "kind", "kind": "kind", "size": "size", "direction": "action"}  # besides its colour
+# Asked only where the camera is told.
 STILL = (
-    "growth",
-    "perspective",
-    "direction",
-    "gravity",
-    "lift",
-    "legs",
-    "collision",
-    "cause",
-    "camera",
-)  # asked only where the camera is told
+    "growth", "perspective", "direction", "gravity", "lift", "legs", "collision", "cause", "camera",
+)  # fmt: skip
 NOT_ASKED = ("shots", "order")  # the text does not say when a cut comes; `before` is not yet read here
 
 
@@ -92,7 +85,7 @@ def _placed(cast: list[Thing], parsed: Parsed) -> list[Thing]:
 def _camera(facts: dict[str, dict[tuple[int, ...], Any]]) -> Camera:
     move = facts.get("camera", {}).get((), "still")
     return Camera(
-        move=move, amount=MOVES.get(move.split("_")[0], 0.0), position=(0.0, -5.0, 2.1),
+        move=move, amount=USUAL.get(move.split("_")[0], 0.0), position=(0.0, -5.0, 2.1),
         target=(0.0, 0.0, 0.8), focal=1.75,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +23,13 @@ import numpy as np
 
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
+from reelworld.core.storage import make_folder
 from reelworld.core.types import Frames, Video
 from reelworld.core.video import read, write
 from reelworld.evaluate.checks import Verdicts, judge
 from reelworld.evaluate.controls import BREAKAGES, SEVERITIES, Breakage
-from reelworld.evaluate.gate import Gate
+from reelworld.evaluate.gate import Gate, packaged, write_gates
+from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.references import CEILING, Parser, References
 from reelworld.evaluate.suite import Case, Group, groups_of, suite, suite_config
 from reelworld.world.scene import Scene, Thing
@@ -63,15 +66,26 @@ def gates(split: str, each: int, level: int, parser: Parser, progress: Kind = "s
                 yield from _breakage(parser, sound[name], split, level, name, breakage, bar.advance)
 
 
+def validate(
+    folder: Path, split: str, each: int, level: int, told: Callable[[Gate], None], progress: Kind = "silent"
+) -> tuple[Path, int]:
+    """Test the packaged parser, tell each gate, and write the record; return its path and how many fail."""
+    parser, found = Perceiver.load(), []
+    for gate in gates(split, each, level, parser, progress):
+        told(gate)
+        found.append(gate)
+    path = make_folder(folder) / packaged(level).name
+    return write_gates(path, parser.weights_hash, split, found), sum(not gate.passed for gate in found)
+
+
 def _enough(cases: Sequence[Case], each: int) -> list[int]:
-    """Return the numbers of cases that give each check as many of its own."""
-    lacking: dict[tuple[str, str], int] = {}
+    """Return the numbers of cases that give each check of a group as many of its own."""
+    given: Counter[tuple[str, str]] = Counter()
     kept = []
     for n, case in enumerate(cases):
-        if any(lacking.setdefault((case.group, check), each) > 0 for check in case.asks):
+        if any(given[case.group, check] < each for check in case.asks):
             kept.append(n)
-            for check in case.asks:
-                lacking[case.group, check] = lacking.get((case.group, check), each) - 1
+            given.update((case.group, check) for check in case.asks)
     return kept
 
 

@@ -8,17 +8,13 @@ It was trained on renders of the simulated world and sharpens what looks like th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from reelworld.core.errors import CheckpointError
-from reelworld.core.storage import file_hash
 from reelworld.core.types import Frames, Video
-from reelworld.models.released import checkpoint_to_network
+from reelworld.models.released import packaged
 from reelworld.models.upsampler import Upsampler, UpsamplerConfig
 
 CHUNK = 16  # frames enlarged together, so that memory does not grow with length
@@ -33,17 +29,10 @@ class Enlarger:
     weights_hash: str
 
     @classmethod
-    @cache
-    def load(cls, path: Path | None = None) -> Enlarger:
+    def load(cls, path: str | Path | None = None) -> Enlarger:
         """Load weights, by default the packaged ones. Raises: CheckpointError."""
-        source = path or Path(str(files("reelworld") / "weights" / "upsampler.safetensors"))
-        if not source.is_file():
-            raise CheckpointError(
-                f"the upsampler's weights are missing ({source}); train them with `reel train upsampler`, "
-                "or generate with --no-upsample"
-            )
-        network, _ = checkpoint_to_network(source, Upsampler, UpsamplerConfig)
-        return cls(network.to(memory_format=torch.channels_last), file_hash(source))  # type: ignore[call-overload]
+        network, weights_hash = packaged(Upsampler, UpsamplerConfig, "upsampler", path)
+        return cls(network.to(memory_format=torch.channels_last), weights_hash)  # type: ignore[call-overload]
 
     def __call__(self, video: Video) -> Video:
         """Return the video at the network's scale; its metadata says so."""

@@ -9,6 +9,8 @@ data.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from reelworld.core import checkpoint
 from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import CheckpointError, ConfigError
+from reelworld.core.storage import file_hash
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.perception import Perception
 from reelworld.models.text import Tokenizer
@@ -98,6 +101,24 @@ def checkpoint_to_network(
     _check_tensors(path, tensors, model.state_dict())
     model.load_state_dict(tensors)
     return model.eval().to(device), card
+
+
+def packaged(network: type[Network], config: type, name: str, path: str | Path | None) -> tuple[Network, str]:
+    """Return a network and the hash of its file: `path`, or the weights of that name in this package.
+
+    It stays loaded, and is read anew where the file was written anew. Raises: CheckpointError.
+    """
+    source = Path(str(files("reelworld") / "weights" / f"{name}.safetensors")) if path is None else Path(path)
+    if not source.is_file():
+        raise CheckpointError(f"the weights are missing ({source}); `reel train {name}` makes them")
+    kind: Any = network
+    loaded: tuple[Network, str] = _loaded(kind, config, source, source.stat().st_mtime_ns)
+    return loaded
+
+
+@lru_cache(maxsize=4)
+def _loaded(network: Any, config: type, source: Path, written: int) -> tuple[Any, str]:
+    return checkpoint_to_network(source, network, config)[0], file_hash(source)
 
 
 def check_same(path: str | Path, config: object, recipe_name: str, wanted: object) -> None:

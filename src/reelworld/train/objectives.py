@@ -8,17 +8,26 @@ that compiles and that a resumed run repeats bit for bit. An `Exam` says how goo
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from reelworld.core import runtime
 from reelworld.core.checkpoint import State
 from reelworld.core.types import VideoShape
 from reelworld.models.denoiser import DenoiserConfig
 from reelworld.models.perception import PerceptionConfig
+from reelworld.models.released import (
+    Network,
+    check_same,
+    checkpoint_to_network,
+    network_to_checkpoint,
+)
 from reelworld.recipes import Recipe
 from reelworld.train.data import DataSet
 from reelworld.world.stream import Batch
@@ -83,6 +92,39 @@ def build(
     from reelworld.train.upsampling import Upsampling
 
     return Upsampling.build(recipe, init, device)
+
+
+class PlainWeights:
+    """What the objectives of networks have in common whose weights are all there is to keep."""
+
+    def card(self) -> dict[str, Any]:
+        """Return nothing: the weights are all."""
+        return {}
+
+    def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
+        """Write the weights as `evaluate` and `generate` read them."""
+        return network_to_checkpoint(path, ema, card)
+
+
+def build_network(
+    recipe: Recipe, network: type[Network], init: str | Path | None, device: torch.device
+) -> Network:
+    """Build a recipe's network from weights, or fresh from the seed; ready to be trained."""
+    if init is None:
+        model = network(recipe.model, runtime.generator(recipe.seed))
+    else:
+        model, _ = checkpoint_to_network(init, network, type(recipe.model))
+        check_same(init, model.config, recipe.name, recipe.model)
+    return model.to(device).requires_grad_(True).train()
+
+
+@lru_cache
+def look_flops(network: type[nn.Module], config: Any, shape: VideoShape) -> int:
+    """Count the operations of a network that is handed one clip; none is computed."""
+    model = network(config, torch.Generator()).to("meta")
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, shape.num_frames, shape.height, shape.width, 3, device="meta"))
+    return int(counter.get_total_flops())
 
 
 def to_float(pixels: Tensor) -> Tensor:

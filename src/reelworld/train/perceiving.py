@@ -3,8 +3,6 @@
 python -m reelworld.train perception --out runs/perception
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +10,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor
 
-from reelworld.core import runtime
 from reelworld.core.errors import DataError
 from reelworld.core.types import VideoShape
-from reelworld.models.perception import Perception, PerceptionConfig, Seen
-from reelworld.models.released import check_same, checkpoint_to_network, network_to_checkpoint
+from reelworld.models.perception import Perception, Seen
 from reelworld.recipes import Recipe
 from reelworld.train.data import DataSet
 from reelworld.train.degrade import Degrader
-from reelworld.train.objectives import to_float
+from reelworld.train.objectives import PlainWeights, build_network, look_flops, to_float
 from reelworld.train.report import sheet
 from reelworld.world.labels import NO_LEG, camera_motion, cuts, offsets
 from reelworld.world.scene import COLORS
@@ -39,7 +34,7 @@ WALKERS = (5, 6)  # person and dog, among kinds counted from 1
 CHUNK = 4
 
 
-class Perceiving:
+class Perceiving(PlainWeights):
     """Classify pixels, point to middles, measure depth, follow the camera."""
 
     def __init__(self, model: Perception, recipe: Recipe, device: torch.device) -> None:
@@ -50,13 +45,7 @@ class Perceiving:
     @classmethod
     def build(cls, recipe: Recipe, init: str | Path | None, device: torch.device) -> "Perceiving":
         """Build from weights or fresh from the seed."""
-        assert isinstance(recipe.model, PerceptionConfig)
-        if init is not None:
-            model, _ = checkpoint_to_network(init, Perception, PerceptionConfig)
-            check_same(init, model.config, recipe.name, recipe.model)
-        else:
-            model = Perception(recipe.model, runtime.generator(recipe.seed))
-        return cls(model.to(device).requires_grad_(True).train(), recipe, device)
+        return cls(build_network(recipe, Perception, init, device), recipe, device)
 
     def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
         """Degrade the pixels; turn labels into targets. Raises: DataError where clips have none."""
@@ -84,15 +73,7 @@ class Perceiving:
 
     def flops(self, shape: VideoShape, text_length: int) -> int:
         """Return the operations of a training step for one clip: three times those of a look."""
-        return 3 * _flops(self.model.config, shape)
-
-    def card(self) -> dict[str, Any]:
-        """Return nothing: the weights are all."""
-        return {}
-
-    def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
-        """Write the weights as `evaluate` reads them."""
-        return network_to_checkpoint(path, ema, card)
+        return 3 * look_flops(Perception, self.model.config, shape)
 
     def exam(self, data: DataSet, recipe: Recipe) -> "PerceptionExam":
         """Draw held-out clips and their labels."""
@@ -138,15 +119,6 @@ def _huber(error: Tensor) -> Tensor:
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / weight.sum().clamp(min=1.0)
-
-
-@lru_cache
-def _flops(config: PerceptionConfig, shape: VideoShape) -> int:
-    """Count the operations of one look at a clip."""
-    network = Perception(config, torch.Generator()).to("meta")
-    with FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, shape.num_frames, shape.height, shape.width, 3, device="meta"))
-    return int(counter.get_total_flops())
 
 
 class PerceptionExam:

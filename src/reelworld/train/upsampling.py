@@ -3,24 +3,20 @@
 python -m reelworld.train upsampler --out runs/upsampler
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor
 
 from reelworld.core import runtime
 from reelworld.core.types import VideoShape
-from reelworld.models.released import check_same, checkpoint_to_network, network_to_checkpoint
-from reelworld.models.upsampler import Upsampler, UpsamplerConfig, shrink
+from reelworld.models.upsampler import Upsampler, shrink
 from reelworld.recipes import Recipe
 from reelworld.train.data import DataSet
 from reelworld.train.degrade import Degrader
-from reelworld.train.objectives import to_float
+from reelworld.train.objectives import PlainWeights, build_network, look_flops, to_float
 from reelworld.train.report import sheet
 from reelworld.world.stream import Batch
 
@@ -29,7 +25,7 @@ SCALES = (1, 2, 4)  # at which gradients are compared
 GRADIENT_WEIGHT = 1.0
 
 
-class Upsampling:
+class Upsampling(PlainWeights):
     """Predict the large picture; absolute differences of pixels and of gradients at several scales."""
 
     def __init__(self, model: Upsampler, recipe: Recipe, device: torch.device) -> None:
@@ -41,13 +37,7 @@ class Upsampling:
     @classmethod
     def build(cls, recipe: Recipe, init: str | Path | None, device: torch.device) -> "Upsampling":
         """Build from weights or fresh from the seed."""
-        assert isinstance(recipe.model, UpsamplerConfig)
-        if init is not None:
-            model, _ = checkpoint_to_network(init, Upsampler, UpsamplerConfig)
-            check_same(init, model.config, recipe.name, recipe.model)
-        else:
-            model = Upsampler(recipe.model, runtime.generator(recipe.seed))
-        return cls(model.to(device).requires_grad_(True).train(), recipe, device)
+        return cls(build_network(recipe, Upsampler, init, device), recipe, device)
 
     def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
         """Crop each clip somewhere, make it small and degrade it."""
@@ -76,17 +66,8 @@ class Upsampling:
     def flops(self, shape: VideoShape, text_length: int) -> int:
         """Return the operations of a training step for one clip: three times those of enlarging a crop."""
         size = min(CROP, shape.height // self.model.config.scale)
-        return 3 * _flops(
-            self.model.config, VideoShape(width=size, height=size, num_frames=shape.num_frames, fps=shape.fps)
-        )
-
-    def card(self) -> dict[str, Any]:
-        """Return nothing: the weights are all."""
-        return {}
-
-    def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
-        """Write the weights as `generate` reads them."""
-        return network_to_checkpoint(path, ema, card)
+        small = VideoShape(width=size, height=size, num_frames=shape.num_frames, fps=shape.fps)
+        return 3 * look_flops(Upsampler, self.model.config, small)
 
     def exam(self, data: DataSet, recipe: Recipe) -> "UpsamplerExam":
         """Draw held-out clips."""
@@ -113,15 +94,6 @@ def distance(made: Tensor, true: Tensor) -> Tensor:
             + (small[..., 1:] - small[..., :-1]).abs().mean()
         )
     return total
-
-
-@lru_cache
-def _flops(config: UpsamplerConfig, shape: VideoShape) -> int:
-    """Count the operations of enlarging a clip."""
-    network = Upsampler(config, torch.Generator()).to("meta")
-    with FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, shape.num_frames, shape.height, shape.width, 3, device="meta"))
-    return int(counter.get_total_flops())
 
 
 class UpsamplerExam:

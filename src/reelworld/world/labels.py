@@ -12,17 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from reelworld.world.naming import COLORLESS
 from reelworld.world.render import FAR, Rendered, render
 from reelworld.world.scene import COLORS, Kind, Size, Thing
 from reelworld.world.stage import build
-from reelworld.world.stream import Clip, WorldConfig
 from reelworld.world.things import body
+
+if TYPE_CHECKING:
+    from reelworld.world.stream import Clip, WorldConfig
 
 KINDS: tuple[str, ...] = get_args(Kind)
 SIZES: tuple[str, ...] = get_args(Size)
@@ -31,7 +34,6 @@ NO_LEG, LEFT, RIGHT = 0, 1, 2
 # the focal lengths' ratio; and the height of the horizon in picture heights.
 MOTION = ("yaw", "pitch", "right", "up", "forward", "zoom", "horizon")
 HIGHEST = 2.5  # horizons further than this many picture heights from the middle all count as this far
-HIDDEN_COLORS = ("historical", "black_and_white", "film_noir")  # styles that do not show them
 
 
 def film_labelled(
@@ -49,7 +51,7 @@ def film_labelled(
 
 def _labels(clip: Clip, rendered: Rendered, camera: Tensor, fps: float) -> dict[str, Tensor]:
     cast, things = clip.scene.cast, rendered.thing.clamp(min=0)
-    shows_color = clip.scene.style not in HIDDEN_COLORS
+    shows_color = clip.scene.style not in COLORLESS
     shots = [clip.scene.shots.index(clip.scene.shot_at(frame / fps)) for frame in clip.frames]
     depth = torch.where(rendered.depth >= FAR, 0.0, rendered.depth)
     return {

@@ -25,6 +25,7 @@ from torch import Tensor
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.world import caption, grammar
 from reelworld.world.excerpt import excerpt, stretch
+from reelworld.world.labels import film_labelled
 from reelworld.world.render import render
 from reelworld.world.scene import LONGEST, Scene
 from reelworld.world.simulate import LogEntry, Trajectory
@@ -207,8 +208,6 @@ class WorldStream:
         captions = [c.caption for c in clips]
         if not self.labelled:
             return Batch(film(clips, self.config, self.device), captions, indices)
-        from reelworld.world.labels import film_labelled  # which needs the clips of this module
-
         pixels, labels = film_labelled(clips, self.config, self.device)
         return Batch(pixels, captions, indices, labels)
 
