@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from reelworld.core import runtime
 from reelworld.core.errors import CheckpointError
 from reelworld.core.storage import file_hash
 from reelworld.core.types import Video
