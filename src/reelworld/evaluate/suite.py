@@ -39,9 +39,11 @@ def as_it_is(scene: Scene) -> Scene:
     return scene
 
 
-def held_still(scene: Scene) -> Scene:
-    """Film a scene in one shot, by its first camera, which stands still."""
+def held_still(scene: Scene) -> Scene | None:
+    """Film a scene in one shot by its first camera, standing still; not from the air, where all is tiny."""
     first = scene.shots[0]
+    if first.camera.move == "aerial":
+        return None
     camera = replace(first.camera, move="still", amount=0.0)
     return replace(scene, shots=(replace(first, duration=scene.duration, camera=camera),))
 
