@@ -38,6 +38,7 @@ class SquareStream:
     shape: VideoShape
     batch: int
     offset: int
+    labelled: bool = False
     position: int = 0
 
     def seek(self, count: int) -> None:
@@ -47,16 +48,30 @@ class SquareStream:
         indices = list(range(self.position, self.position + self.batch))
         self.position += self.batch
         kinds = [KINDS[(index + self.offset) % len(KINDS)] for index in indices]
+        pixels = torch.stack([clip(*kind, self.shape) for kind in kinds])
         return Batch(
-            pixels=torch.stack([clip(*kind, self.shape) for kind in kinds]),
+            pixels=pixels,
             captions=[f"a {colour} square slides {way}" for colour, way in kinds],
             indices=indices,
+            labels=labels_of(pixels, [colour for colour, _ in kinds]) if self.labelled else {},
         )
+
+
+def labels_of(pixels: torch.Tensor, colours: list[str]) -> dict[str, torch.Tensor]:
+    """Return what each pixel shows: a square is a thing of kind 1, three metres away."""
+    things = (pixels != 128).any(-1).to(torch.uint8)
+    numbers = torch.tensor([1 + list(COLOURS).index(c) for c in colours], dtype=torch.uint8)
+    return {
+        "thing": things, "kind": things, "color": things * numbers[:, None, None, None],
+        "depth": torch.where(things > 0, 3.0, 0.0).half(),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Squares:
     """The data set of sliding squares."""
+
+    labelled: bool = False
 
     def words(self) -> tuple[str, ...]:
         return ("a", "square", "slides", *COLOURS, *WAYS)
@@ -67,7 +82,7 @@ class Squares:
     def stream(
         self, stage: Stage, shape: VideoShape, batch: int, *, split: str, seed: int, device: str
     ) -> SquareStream:
-        return SquareStream(shape, batch, offset=seed)
+        return SquareStream(shape, batch, seed, self.labelled)
 
 
 def tiny(steps: int = 6, **changes: object) -> Recipe:
@@ -99,6 +114,11 @@ def tiny_fixture() -> Callable[..., Recipe]:
 @pytest.fixture
 def squares() -> Squares:
     return Squares()
+
+
+@pytest.fixture
+def labelled_squares() -> Squares:
+    return Squares(labelled=True)
 
 
 @pytest.fixture(autouse=True)

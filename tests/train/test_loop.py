@@ -54,9 +54,7 @@ def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -
 def start_run(recipe: Recipe, data) -> Run:
     tokenizer = Tokenizer.from_words(data.words(), size=recipe.model.text.vocabulary_size)
     model = Denoiser(recipe.model, runtime.generator(recipe.seed))
-    return Run(
-        Denoising(model, tokenizer, recipe.noise, seed=recipe.seed, device=torch.device("cpu")), recipe
-    )
+    return Run(Denoising(model, tokenizer, recipe, torch.device("cpu")), recipe)
 
 
 def test_a_run_leaves_all_that_is_promised(tiny, squares, tmp_path):

@@ -51,17 +51,27 @@ def velocity_to_clean(noisy: Tensor, velocity: Tensor, timestep: Tensor, min_t: 
     return noisy - align(timestep, noisy).clamp_min(min_t) * velocity
 
 
-def velocity_loss(clean_prediction: Tensor, clean: Tensor, timestep: Tensor, min_t: float = MIN_T) -> Tensor:
-    """Return the squared velocity error of each sample [B], averaged over its elements.
+def velocity_loss(
+    clean_prediction: Tensor,
+    clean: Tensor,
+    timestep: Tensor,
+    min_t: float = MIN_T,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Return the squared velocity error of each sample [B], averaged over its elements by their weight.
 
     Both velocities are read from the same noisy input, so it cancels and a weight on the clean error is left:
 
         |v_prediction - v|^2 = |clean_prediction - clean|^2 / max(t, min_t)^2
 
-    Source: arXiv:2511.13720.
+    `weight` broadcasts to the samples; what minimises the loss does not depend on it. Source:
+    arXiv:2511.13720.
     """
-    error = (clean_prediction - clean) / align(timestep, clean).clamp_min(min_t)
-    return error.square().flatten(1).mean(1)
+    error = ((clean_prediction - clean) / align(timestep, clean).clamp_min(min_t)).square()
+    if weight is None:
+        return error.flatten(1).mean(1)
+    weight = weight.expand_as(error)
+    return (error * weight).flatten(1).sum(1) / weight.flatten(1).sum(1)
 
 
 def sample_timesteps(

@@ -121,6 +121,19 @@ class Denoiser(nn.Module):
 
         known [B, T, H, W, C] counts where mask [B, T, H, W, 1] is 1. Raises: ShapeError.
         """
+        return self.forward_with_features(noisy, timestep, text, known, mask, fps)[0]
+
+    def forward_with_features(
+        self,
+        noisy: Pixels,
+        timestep: Timesteps,
+        text: TextFeatures,
+        known: Pixels | None = None,
+        mask: Mask | None = None,
+        fps: float = REFERENCE_FPS,
+        layer: int = 0,
+    ) -> tuple[Pixels, Tensor]:
+        """Predict as `forward` does; return also the tokens [B, N, dim] after `layer` blocks."""
         batch, num_frames, height, width, _ = noisy.shape
         self._check(noisy, timestep, text, known, mask)
         grid = Grid.of(num_frames, height, width, self.config.patch)
@@ -128,8 +141,8 @@ class Denoiser(nn.Module):
         rotary = self._angles(self.positions(grid, fps, noisy.device))
         seen = torch.ones(batch, grid.num_tokens, dtype=torch.bool, device=noisy.device)
         is_image = torch.full((batch,), int(num_frames == 1), device=noisy.device)
-        windows = self._transform(tokens, timestep, is_image, rotary, seen, text)
-        return self._to_video(windows, grid, num_frames)
+        windows, features = self._transform(tokens, timestep, is_image, rotary, seen, text, layer)
+        return self._to_video(windows, grid, num_frames), features
 
     def forward_packed(
         self,
@@ -160,7 +173,7 @@ class Denoiser(nn.Module):
         lengths = torch.tensor([g.num_tokens for g in grids], device=device)
         seen = torch.arange(tokens.shape[1], device=device) < lengths[:, None]
         is_image = torch.tensor([int(len(sample) == 1) for sample in noisy], device=device)
-        windows = self._transform(tokens, timestep, is_image, rotary, seen, text)
+        windows, _ = self._transform(tokens, timestep, is_image, rotary, seen, text)
         return [
             self._to_video(row[None, : g.num_tokens], g, len(sample))[0]
             for row, g, sample in zip(windows, grids, noisy, strict=True)
@@ -202,16 +215,19 @@ class Denoiser(nn.Module):
         rotary: Rotary,
         seen: Tensor,
         text: TextFeatures,
-    ) -> Tensor:
-        """Run the blocks and predict the windows [B, N, window pixels * C]."""
+        layer: int = 0,
+    ) -> tuple[Tensor, Tensor]:
+        """Run the blocks; predict the windows [B, N, window pixels * C]; return also a layer's tokens."""
         embedding, modulation = self.condition(timestep, is_image)
         mask = key_bias(torch.cat([text.mask, seen], dim=1))
+        features = tokens
         for index, block in enumerate(self.blocks):
             tokens = block(
                 tokens, modulation, rotary, mask, (text.keys[:, :, index], text.values[:, :, index])
             )
+            features = tokens if index + 1 == layer else features
         shift, scale = self.final_modulation(nn.functional.silu(embedding)).chunk(2, dim=-1)
-        return self.final(modulate(tokens, shift, 1 + scale))
+        return self.final(modulate(tokens, shift, 1 + scale)), features
 
     def _to_video(self, windows: Tensor, grid: Grid, num_frames: int) -> Tensor:
         """Blend windows into a video; an image is the mean of its tubelet's frames."""

@@ -20,7 +20,7 @@ from reelworld.models.denoiser import DenoiserConfig
 from reelworld.models.perception import PerceptionConfig
 from reelworld.models.upsampler import UpsamplerConfig
 
-NAMES = ("nano", "perception", "upsampler")
+NAMES = ("nano", "small", "perception", "upsampler")
 
 
 def _at_least(config: object, least: float, *names: str) -> None:
@@ -143,6 +143,24 @@ class NoiseConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """What a denoiser learns beside the video, where the data says what a pixel shows, as the world does.
+
+    `thing_weight`: how much an error within `thing_margin` pixels of a thing of the cast counts, beside 1
+    elsewhere; `label_weight`: of naming what each tubelet shows from the tokens after `label_layer` blocks.
+    """
+
+    thing_weight: float = 1.0
+    thing_margin: int = 2
+    label_weight: float = 0.0
+    label_layer: int = 4
+
+    def __post_init__(self) -> None:
+        _at_least(self, 1, "thing_weight", "label_layer")
+        _at_least(self, 0, "thing_margin", "label_weight")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DegradeConfig:
     """What is done to clean renders before a parser or an upsampler sees them; each drawn up to its limit.
 
@@ -213,6 +231,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     optim: OptimConfig = field(default_factory=OptimConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     data: DataConfig = field(default_factory=DataConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
@@ -221,6 +240,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ConfigError(f"recipe '{self.name}' has no stages; give at least one")
+        depth = self.model.depth if isinstance(self.model, DenoiserConfig) else self.loss.label_layer
+        if self.loss.label_layer > depth and self.loss.label_weight > 0.0:
+            raise ConfigError(f"loss.label_layer is {self.loss.label_layer}; the model has {depth} blocks")
         for stage in self.stages:
             if isinstance(self.model, DenoiserConfig) and stage.text_length > self.model.text.max_length:
                 raise ConfigError(
@@ -233,6 +255,12 @@ class Recipe:
                         f"stage '{stage.name}': a batch of {stage.clips(index)} clips is no multiple of "
                         f"data.reuse={self.data.reuse}; change either"
                     )
+
+    @property
+    def needs_labels(self) -> bool:
+        """Tell whether the training asks what each pixel shows."""
+        weighs = self.loss.thing_weight > 1.0 or self.loss.label_weight > 0.0
+        return isinstance(self.model, PerceptionConfig) or (isinstance(self.model, DenoiserConfig) and weighs)
 
     @property
     def total_steps(self) -> int:

@@ -24,7 +24,6 @@ import torch
 from reelworld.core import runtime
 from reelworld.core.errors import DataError, ReelWorldError
 from reelworld.core.types import VideoShape
-from reelworld.models.perception import PerceptionConfig
 from reelworld.recipes import Recipe, Stage
 from reelworld.world.stream import Batch
 
@@ -262,5 +261,5 @@ class WorldData:
 
 
 def world_data(recipe: Recipe) -> WorldData:
-    """Return the world as the recipe's model needs it: a parser learns from labels."""
-    return WorldData(labelled=isinstance(recipe.model, PerceptionConfig))
+    """Return the world as the recipe needs it, with labels or without."""
+    return WorldData(labelled=recipe.needs_labels)

@@ -1,14 +1,16 @@
 """Training the denoiser: predict the clean video from a noisy one, its caption and its known pixels.
 
-objective = Denoising(model, tokenizer, NoiseConfig(), seed=0, device=torch.device("cpu"))
+objective = Denoising(model, tokenizer, recipes.get("nano"), torch.device("cpu"))
 """
 
+import copy
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelworld.core import runtime
@@ -20,20 +22,26 @@ from reelworld.models.cost import Cost
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.released import check_same, checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.models.text import Tokenizer, encode, null_ids
-from reelworld.recipes import NoiseConfig, Recipe
+from reelworld.recipes import LossConfig, Recipe
 from reelworld.train.data import DataSet
 from reelworld.train.heldout import Heldout
 from reelworld.train.objectives import to_float
+from reelworld.train.token_labels import TokenLabels
 from reelworld.world.stream import Batch
+
+HEAD = "label_head"
 
 
 class Denoising:
     """Predict the clean video from a noisy one, its caption and its known pixels."""
 
-    def __init__(
-        self, model: Denoiser, tokenizer: Tokenizer, config: NoiseConfig, *, seed: int, device: torch.device
-    ) -> None:
-        self.model, self.tokenizer, self.config, self.device = model, tokenizer, config, device
+    def __init__(self, model: Denoiser, tokenizer: Tokenizer, recipe: Recipe, device: torch.device) -> None:
+        self.model, self.tokenizer, self.device = model, tokenizer, device
+        self.config, self.teaching, seed = recipe.noise, recipe.loss, recipe.seed
+        if recipe.loss.label_weight > 0.0:  # trained, saved and averaged with the model, but not released
+            self.model.add_module(
+                HEAD, TokenLabels(model.config.dim, runtime.generator(seed + 31)).to(device)
+            )
         names = ("timestep", "noise", "mask", "dropout")
         self.generators = {
             name: runtime.generator(seed + 7919 * (i + 1), device) for i, name in enumerate(names)
@@ -59,7 +67,7 @@ class Denoising:
         if state is not None:
             tokenizer = Tokenizer.from_json(state.card["tokenizer"])
         model = model.to(device).requires_grad_(True).train()
-        return cls(model, tokenizer, recipe.noise, seed=recipe.seed, device=device)
+        return cls(model, tokenizer, recipe, device)
 
     def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
         """Draw timesteps, noise, masks and the captions to drop."""
@@ -80,21 +88,31 @@ class Denoising:
             "mask": sample_masks(pixels.shape, draw["mask"], self.config.masks),
             "token_ids": torch.where(kept[:, None], token_ids, null_ids(token_ids)),
             "fps": fps,
+            "labels": {name: label.to(self.device) for name, label in batch.labels.items()},
         }
 
     def loss(
-        self, pixels: Tensor, noise: Tensor, timestep: Tensor, mask: Tensor, token_ids: Tensor, fps: float
-    ) -> Tensor:
-        """Return the mean squared velocity error over the pixels that are not given.
+        self, pixels: Tensor, noise: Tensor, timestep: Tensor, mask: Tensor, token_ids: Tensor, fps: float,
+        labels: Mapping[str, Tensor],
+    ) -> Tensor:  # fmt: skip
+        """Return the mean squared velocity error over the pixels that are not given, and what labels teach.
 
         Known pixels are pinned as they are when sampling, so nothing is spent on repeating them.
         """
         clean = to_float(pixels)
         text = self.model.encode_text(token_ids)
         noisy = add_noise(clean, noise, timestep)
-        predicted = self.model(noisy, timestep, text, known=clean * mask, mask=mask, fps=fps)
+        predicted, features = self.model.forward_with_features(
+            noisy, timestep, text, clean * mask, mask, fps, self.teaching.label_layer
+        )
         pinned = pin_known(predicted.float(), clean, mask)
-        return velocity_loss(pinned, clean, timestep, self.config.min_timestep).mean()
+        weight = thing_weights(labels["thing"], self.teaching) if labels else None
+        loss = velocity_loss(pinned, clean, timestep, self.config.min_timestep, weight).mean()
+        if labels and self.teaching.label_weight > 0.0:
+            head = self.model.get_submodule(HEAD)
+            assert isinstance(head, TokenLabels)
+            loss = loss + self.teaching.label_weight * head.loss(features, labels, self.model.config.patch)
+        return loss
 
     def flops(self, shape: VideoShape, text_length: int) -> int:
         """Return the operations of a training step for one clip, counted as models/cost.py does."""
@@ -106,12 +124,25 @@ class Denoising:
 
     def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
         """Write the weights as `generate` reads them."""
-        assert isinstance(ema, Denoiser)
-        return denoiser_to_checkpoint(path, ema, self.tokenizer, card)
+        released = copy.deepcopy(ema)
+        assert isinstance(released, Denoiser)
+        if hasattr(released, HEAD):
+            delattr(released, HEAD)
+        return denoiser_to_checkpoint(path, released, self.tokenizer, card)
 
     def exam(self, data: DataSet, recipe: Recipe) -> Heldout:
         """Draw held-out clips, noise and prompts."""
         return Heldout(data, recipe, self.tokenizer, self.device)
+
+
+def thing_weights(things: Tensor, config: LossConfig) -> Tensor:
+    """Return how much each pixel's error counts: float [B, T, H, W, 1].
+
+    things [B, T, H, W]: 0 where a pixel shows none of the cast.
+    """
+    margin = config.thing_margin
+    near = F.max_pool2d((things > 0).float(), 2 * margin + 1, stride=1, padding=margin)
+    return (1.0 + (config.thing_weight - 1.0) * near)[..., None]
 
 
 @lru_cache
