@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import torch
 
-from reelworld.core.checkpoint import read_card
+from reelworld.core.checkpoint import load, read_card
 from reelworld.core.config import to_json
 from reelworld.core.types import VideoShape
 from reelworld.core.video import read
@@ -68,3 +69,14 @@ def test_gallery(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     example("gallery.py", "--level", 2, "--count", 2, "--size", 32, "-o", out)
     assert read(out).frames.shape[0] == 1
+
+
+def test_train_camera(tmp_path: Path) -> None:
+    before, out = (
+        Path(str(files("reelworld") / "weights" / "perception.safetensors")),
+        tmp_path / "w.safetensors",
+    )
+    assert str(out) in example("train_camera.py", before, "-o", out, "--minutes", 0.02)
+    old, new = load(before)[0], load(out)[0]
+    changed = {name.split(".")[0] for name in old if not torch.equal(old[name], new[name])}
+    assert changed == {"camera"}

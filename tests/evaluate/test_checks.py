@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reelworld.evaluate.checks import CHECKS, judge
+from reelworld.evaluate.tracking import nobody
 from reelworld.world.dataset import replay
 from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
 
@@ -136,15 +137,42 @@ def test_who_is_hit_moves_when_touched(parser):
     assert verdict(parser, hit, still, "collision") is False
 
 
-@pytest.mark.parametrize("move", ["still", "pan_left", "pan_right", "dolly_in", "dolly_out"])
-def test_the_camera_is_followed(parser, move):
-    amount = 0.0 if move == "still" else 0.55
-    filmed = replace(STILL, move=move, amount=amount)
-    program = replace(REST, shots=(replace(REST.shots[0], camera=filmed),))
-    assert verdict(parser, program, frames_of(program), "camera") is True
-    other = "dolly_in" if move == "still" else "still"
-    told = replace(program, shots=(replace(REST.shots[0], camera=replace(filmed, move=other, amount=0.55)),))
-    assert verdict(parser, told, frames_of(program), "camera") is False
+def test_what_one_of_two_twins_should_do_is_not_asked():
+    twins = scene(thing("blue", -1.0, action="jump"), thing("blue", 1.0))
+    assert judge(twins, nobody(16))["lift"] is None
+    unlike = replace(twins, cast=(twins.cast[0], replace(twins.cast[1], kind="cone")))
+    assert judge(unlike, nobody(16))["lift"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"), [({}, True), ({"kind": "cube"}, False), ({"material": "striped"}, False)]
+)
+def test_growth_is_asked_of_what_looks_alike_from_all_sides(changes, asked):
+    program = replace(SLIDE, cast=(replace(SLIDE.cast[0], **changes),))
+    assert (judge(program, nobody(16))["growth"] is None) != asked
+
+
+def filmed_by(move):
+    """A thing at rest under a camera that makes a move."""
+    camera = replace(STILL, move=move, amount=0.0 if move == "still" else 0.55)
+    return replace(REST, shots=(replace(REST.shots[0], camera=camera),))
+
+
+@pytest.mark.parametrize(
+    ("move", "other"),
+    [
+        ("pan_left", "pan_right"),
+        ("pan_right", "dolly_in"),
+        ("dolly_in", "dolly_out"),
+        ("dolly_out", "pan_left"),
+    ],
+)
+def test_the_camera_is_followed(parser, move, other):
+    frames = frames_of(filmed_by(move))
+    assert verdict(parser, filmed_by(move), frames, "camera") is True
+    assert verdict(parser, filmed_by(other), frames, "camera") is False
+    assert verdict(parser, filmed_by(move), frames_of(filmed_by("still")), "camera") is False
+    assert verdict(parser, filmed_by("still"), frames, "camera") is None  # a still picture would show it
 
 
 def test_a_cut_must_come_and_keep_the_cast(parser):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reelworld.core.errors import CheckpointError
-from reelworld.evaluate.perceive import Perceiver, members
+from reelworld.evaluate.perceive import Perceiver, find_shots, members
 from reelworld.world.dataset import film_scene
 from reelworld.world.stream import WorldConfig, film, plan
 
@@ -81,6 +81,15 @@ def test_things_are_where_they_are_and_as_far(readings):
             far.append(np.nanmedian(np.abs(np.log(seen.tracks[0].depth / np.array(depth)))))
     assert np.median(off) < 0.01
     assert np.median(far) < 0.1
+
+
+def test_a_cut_is_seen_by_the_network_or_by_both():
+    frames = np.full((9, 16, 16, 3), 60, np.uint8)
+    frames[4:] = 180  # all changes
+    sure, maybe, never = 1.0, -2.0, -9.0
+    assert find_shots(frames, np.full(9, never)) == ()
+    assert find_shots(frames, np.array([sure, *[never] * 3, maybe, *[never] * 4])) == (4,)
+    assert find_shots(frames, np.array([never] * 6 + [sure, maybe, never])) == (6,)
 
 
 def test_any_size_is_looked_at_in_its_own_shape(parser):

@@ -13,7 +13,7 @@ def test_a_prompt_is_read_as_a_scene():
     (ball,) = scene.cast
     assert (ball.kind, ball.color, ball.size) == ("ball", "red", "large")
     assert (ball.motion.action, ball.motion.direction) == ("slide", "left")
-    assert {"binding", "count", "size", "direction", "camera"} <= set(asked)
+    assert {"binding", "count", "size", "direction"} <= set(asked)
 
 
 def test_relations_and_events_are_read():
@@ -23,6 +23,22 @@ def test_relations_and_events_are_read():
     scene, asked = told("A red person takes a bite of a yellow cookie. The camera stays still.")
     assert [(e.kind, e.agent, e.patient) for e in scene.events] == [("bite", 0, 1)]
     assert "cause" in asked
+
+
+def test_the_order_of_events_is_read():
+    scene, asked = told(
+        "First a red person takes a bite of a yellow cookie, then a blue ball bumps into a green cube. "
+        "The camera stays still."
+    )
+    kinds = [event.kind for event in scene.events]
+    (later,) = (event for event in scene.events if event.after is not None)
+    assert (later.kind, kinds[later.after]) == ("collide", "bite")
+    assert "order" in asked
+
+
+def test_a_move_of_the_camera_is_asked_for_and_its_rest_is_not():
+    assert "camera" in told("A red ball slides to the left. The camera pans left.")[1]
+    assert "camera" not in told("A red ball slides to the left. The camera stays still.")[1]
 
 
 def test_what_is_not_said_is_not_asked():

@@ -18,7 +18,7 @@ def disc(size: int, x: float, y: float, radius: float) -> np.ndarray:
 
 
 def region(color: int, x: float, y: float) -> Region:
-    return Region(color, x, y, y - 0.05, 0.1, 0.1, 0.01, True, np.zeros(7))
+    return Region(color, x, y, y - 0.05, 0.1, 0.1, 0.01, True, True, np.zeros(7))
 
 
 def test_a_disc_is_found_where_it_is():

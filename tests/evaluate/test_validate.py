@@ -1,5 +1,7 @@
 """The gates of the checks: each can be passed and failed, and they say which."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ from reelworld.evaluate import gate, validate
 from reelworld.evaluate.checks import judge
 from reelworld.evaluate.controls import BREAKAGES
 from reelworld.evaluate.gate import UNTESTED, Gate, failed, recorded, write_gates
-from reelworld.evaluate.suite import groups_of, suite, suite_config
+from reelworld.evaluate.references import References
+from reelworld.evaluate.suite import enough, groups_of, suite, suite_config
 from reelworld.evaluate.validate import gates, mirrored
 from reelworld.world.stream import film
 
@@ -58,12 +61,33 @@ def test_a_mirrored_film_shows_the_mirrored_scene(parser):
     assert wrong > 0
 
 
+def test_what_is_said_of_renders_is_kept_for_its_parser(parser, tmp_path, monkeypatch):
+    cases, path = suite("train", 1)[:3], tmp_path / "references.json"
+    first = References.kept(path, cases, "train", 1, parser, "silent")
+    monkeypatch.setattr(References, "of", lambda *_: pytest.fail("computed again"))
+    assert References.kept(path, cases, "train", 1, parser, "silent") == first
+    with pytest.raises(pytest.fail.Exception):
+        References.kept(path, cases, "train", 1, replace(parser, weights_hash="another"), "silent")
+    with pytest.raises(pytest.fail.Exception):
+        References.kept(path, cases[:2], "train", 1, parser, "silent")
+
+
+def test_enough_prompts_of_each_check_and_no_more():
+    cases = suite("train", 6)
+    kept = [cases[n] for n in enough(cases, 2)]
+    for group in groups_of(1):
+        for check in {check for case in cases for check in case.asks if case.group == group}:
+            asking = sum(check in case.asks for case in kept if case.group == group)
+            assert asking >= min(2, sum(check in case.asks for case in cases if case.group == group))
+    assert len(kept) < len(cases)
+
+
 @pytest.fixture(scope="module")
-def found(parser):
+def found(parser, tmp_path_factory):
     with pytest.MonkeyPatch.context() as few:
         few.setattr(validate, "BROKEN", 1)
         few.setattr(validate, "LEARNT", 40)
-        return list(gates("train", 2, 1, parser))
+        return list(gates(tmp_path_factory.mktemp("gates"), "train", 2, 1, parser))
 
 
 def test_all_gates_are_there(found):

@@ -19,7 +19,7 @@ from reelworld.recipes import DataConfig, DegradeConfig, OptimConfig, Recipe, Re
 from reelworld.train.data import servings, world_data
 from reelworld.train.loop import train
 from reelworld.train.objectives import to_float
-from reelworld.train.perceiving import LEG_WEIGHT, THING_WEIGHT, WALKERS, Perceiving, losses
+from reelworld.train.perceiving import LEG_WEIGHT, THING_WEIGHT, WALKERS, Perceiving, camera_losses, losses
 from reelworld.train.report import read_log
 from reelworld.train.snapshot import Run
 from reelworld.train.step import train_step
@@ -225,6 +225,17 @@ def test_motion_across_a_cut_does_not_count_but_the_horizon_does():
     assert float(losses(seen._replace(camera=camera), **targets)["camera"]) == 0
     camera[targets["cut"] == 1, 6] += 5.0
     assert float(losses(seen._replace(camera=camera), **targets)["camera"]) == pytest.approx(0.1 * 99.5 / 8)
+
+
+def test_a_camera_that_moves_counts_more_than_one_that_stands():
+    motion = torch.zeros(2, 4, 7)
+    motion[0, :, 0] = 0.02  # the first clip pans
+    off = []
+    for clip in (0, 1):
+        seen = torch.cat([motion, torch.full((2, 4, 1), -20.0)], -1)
+        seen[clip, :, 4] += 0.05
+        off.append(float(camera_losses(seen, motion, torch.zeros(2, 4))["camera"]))
+    assert off[0] == pytest.approx(5.0 * off[1])
 
 
 def test_pixels_of_nothing_still_count_as_kinds():

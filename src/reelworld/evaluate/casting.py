@@ -31,6 +31,12 @@ def still_camera(scene: Scene) -> bool:
     return len(scene.shots) == 1 and scene.shots[0].camera.move == "still"
 
 
+def told_apart(scene: Scene) -> bool:
+    """Tell whether each member looks unlike the others: who of two twins should do what, nobody sees."""
+    looks = {(thing.color if shows_color(scene) else "", thing.kind, thing.size) for thing in scene.cast}
+    return len(looks) == len(scene.cast)
+
+
 def cast_tracks(
     scene: Scene, seen: Observed, members: Sequence[int] | None = None
 ) -> tuple[Track | None, ...]:

@@ -11,6 +11,8 @@ for recovering motion".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
@@ -22,7 +24,10 @@ WARPS = 3  # of each smoothness
 REWEIGHTED = 3  # times that outliers are weighed down
 # How far a frame's motion is likely to be from what was guessed.
 LIKELY = np.array([0.06, 0.06, 0.4, 0.4, 0.4, 0.1])
-PRIOR = 5e-3  # weight of that beside the pixels
+PRIOR = 3e-2  # weight of that beside the pixels
+NOISE = 0.01  # of full light: differences of this size say nothing yet
+NOTHING = 1e-3  # share of the pixels that change between two frames of a camera that surely stands still
+EXPLAINED = 0.75  # of what changes in a shot, what must be left over at most for the camera to have moved
 MARGIN = 4  # pixels around things that blur carries them to
 BORDER = 3  # pixels at which warped pictures are not known
 
@@ -38,9 +43,16 @@ def follow_camera(
     left and up; steps in metres, right, up and forward; zoom the log of the focal lengths' ratio.
     """
     motion = np.zeros((len(luminance), 6))
-    for t in sorted(set(range(1, len(luminance))) - set(cuts)):
-        pair = luminance[t - 1 : t + 1].astype(np.float64)
-        motion[t] = _between(pair, depth[t - 1].astype(np.float64), still[t - 1] & still[t], guess[t])
+    for start, end in pairwise([0, *cuts, len(luminance)]):
+        pairs = [_Pair.of(luminance[t - 1 : t + 1], depth[t - 1], still[t - 1] & still[t])
+                 for t in range(start + 1, end)]  # fmt: skip
+        unmoved = sum(pair.unexplained(np.zeros(6)) for pair in pairs)
+        if unmoved < NOTHING * len(pairs):
+            continue
+        found = [pair.motion(guess[t]) for t, pair in enumerate(pairs, start + 1)]
+        left = sum(pair.unexplained(moved) for pair, moved in zip(pairs, found, strict=True))
+        if left < EXPLAINED * unmoved:
+            motion[start + 1 : end] = found
     return motion
 
 
@@ -55,24 +67,57 @@ def flow_basis(depth: Array) -> Array:
     return np.stack([right, -up], 2) * (FOCAL * height / 2)
 
 
-def _between(pair: Array, depth: Array, still: Array, guess: Array) -> Array:
-    basis = flow_basis(depth)
-    use = binary_erosion(still, iterations=MARGIN)
-    use[:BORDER] = use[-BORDER:] = False
-    use[:, :BORDER] = use[:, -BORDER:] = False
-    motion = guess
-    for sigma in SMOOTH:
-        before, after = (gaussian_filter(frame, sigma) for frame in pair)
-        for _ in range(WARPS):
-            motion = motion + _step(before, after, basis, use, motion, guess)
-    return motion
+@dataclass(frozen=True)
+class _Pair:
+    """Two frames, coarse and fine: luminance, the flow of each motion, and the pixels that count."""
+
+    levels: tuple[tuple[Array, Array], ...]
+    basis: Array
+    use: Array
+
+    @classmethod
+    def of(cls, pair: Array, depth: Array, still: Array) -> _Pair:
+        use = binary_erosion(still, iterations=MARGIN)
+        use[:BORDER] = use[-BORDER:] = False
+        use[:, :BORDER] = use[:, -BORDER:] = False
+        before, after = pair.astype(np.float64)
+        levels = tuple((gaussian_filter(before, s), gaussian_filter(after, s)) for s in SMOOTH)
+        return cls(levels, flow_basis(depth.astype(np.float64)), use)
+
+    def motion(self, guess: Array) -> Array:
+        """Return the motion that best explains the pair, from a guess, coarse to fine."""
+        motion = guess
+        for before, after in self.levels:
+            for _ in range(WARPS):
+                there = _warped(after, self.basis @ motion)
+                motion = motion + _step(before, there, self.basis, self.use, motion - guess)
+        return motion
+
+    def unexplained(self, motion: Array) -> float:
+        """Return the share of pixels that a motion does not explain: mean of r^2 / (r^2 + NOISE^2).
+
+        What moves by itself, as shadows do, counts at most as itself. Source: Geman and McClure 1987,
+        "Statistical methods for tomographic image reconstruction".
+        """
+        before, after = self.levels[-1]
+        off = (_warped(after, self.basis @ motion) - before)[self.use] ** 2
+        return float((off / (off + NOISE**2)).mean()) if len(off) else 0.0
 
 
-def _step(before: Array, after: Array, basis: Array, use: Array, motion: Array, guess: Array) -> Array:
-    """Return the change of motion that best explains what is left after warping by `motion`."""
-    flow = basis @ motion
-    rows, columns = np.indices(before.shape)
-    there = map_coordinates(after, [rows + flow[..., 1], columns + flow[..., 0]], order=1, mode="nearest")
+def _warped(frame: Array, flow: Array) -> Array:
+    """Return what lies at the end of each pixel's flow, right and down."""
+    rows, columns = np.indices(frame.shape)
+    there: Array = map_coordinates(
+        frame, [rows + flow[..., 1], columns + flow[..., 0]], order=1, mode="nearest"
+    )
+    return there
+
+
+def _step(before: Array, there: Array, basis: Array, use: Array, gone: Array) -> Array:
+    """Return the change of motion that best explains what is left after warping.
+
+    gone [6]: how far the motion is from what was guessed.
+    """
     gy, gx = np.gradient(0.5 * (before + there))
     design = (gx[..., None] * basis[:, :, 0] + gy[..., None] * basis[:, :, 1])[use] * LIKELY
     rest = (there - before)[use]
@@ -81,8 +126,7 @@ def _step(before: Array, after: Array, basis: Array, use: Array, motion: Array, 
     step = np.zeros(6)
     for _ in range(REWEIGHTED):
         weighted = design * weight[:, None]
-        pull = held @ ((motion - guess) / LIKELY)
-        step = np.linalg.solve(weighted.T @ design + held, -weighted.T @ rest - pull)
+        step = np.linalg.solve(weighted.T @ design + held, -weighted.T @ rest - held @ (gone / LIKELY))
         off = np.abs(design @ step + rest)
         weight = 1.0 / np.maximum(off, 1.5 * np.median(off) + 1e-6)  # Huber 1964
         weight /= weight.mean()

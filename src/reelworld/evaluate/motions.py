@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy.stats import theilslopes
 
-from reelworld.evaluate.casting import cast_tracks, shot_frames, still_camera
+from reelworld.evaluate.casting import cast_tracks, shot_frames, still_camera, told_apart
 from reelworld.evaluate.looks import always_visible
 from reelworld.evaluate.tracking import Observed, Track
 from reelworld.world.labels import MOTION, camera_motion
@@ -44,7 +44,7 @@ def direction(scene: Scene, seen: Observed) -> bool | None:
     Only under a camera that stands still: another one moves everything.
     """
     ways = {n: way for n, thing in enumerate(scene.cast) if (way := _sideways(thing)) is not None}
-    if not still_camera(scene) or not always_visible(scene) or not any(ways.values()) or scene.events:
+    if not _followed(scene) or not always_visible(scene) or not any(ways.values()):
         return None
     found = cast_tracks(scene, seen)
     return all(_travels(scene, scene.cast[n], found[n]) for n in ways)
@@ -53,7 +53,7 @@ def direction(scene: Scene, seen: Observed) -> bool | None:
 def growth(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether what goes across the picture keeps its size meanwhile, under a still camera."""
     asked = [n for n, thing in enumerate(scene.cast) if _keeps_size(thing)]
-    if not still_camera(scene) or not always_visible(scene) or not asked or scene.events:
+    if not _followed(scene) or not always_visible(scene) or not asked:
         return None
     found = cast_tracks(scene, seen)
     return all(_constant(found[n], seen.tracks) and _travels(scene, scene.cast[n], found[n]) for n in asked)
@@ -66,7 +66,7 @@ def perspective(scene: Scene, seen: Observed) -> bool | None:
     so both logarithms change by the same amount.
     """
     asked = [n for n, thing in enumerate(scene.cast) if _comes(scene, thing)]
-    if not still_camera(scene) or not always_visible(scene) or not asked or scene.events:
+    if not _followed(scene) or not always_visible(scene) or not asked:
         return None
     found, horizon = cast_tracks(scene, seen), _horizon(scene, seen)
     return all(_in_perspective(found[n], horizon) for n in asked)
@@ -76,7 +76,7 @@ def gravity(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether what falls falls: its height is a parabola that bends down until it lands."""
     asked = [n for n, thing in enumerate(scene.cast) if thing.motion.action == "fall"]
     asked = [n for n in asked if scene.cast[n].position[2] > 0]  # a domino falls over
-    if not still_camera(scene) or not asked or scene.events:
+    if not _followed(scene) or not asked:
         return None
     found = cast_tracks(scene, seen)
     return all(_falls(found[n]) for n in asked)
@@ -85,7 +85,7 @@ def gravity(scene: Scene, seen: Observed) -> bool | None:
 def lift(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether what jumps rises and comes down, and what bounces comes down and rises."""
     asked = {n: thing.motion.action for n, thing in enumerate(scene.cast) if _lifts(thing)}
-    if not still_camera(scene) or not asked or scene.events:
+    if not _followed(scene) or not asked:
         return None
     found = cast_tracks(scene, seen)
     return all(_turns(found[n], 1.0 if action == "jump" else -1.0) for n, action in asked.items())
@@ -94,15 +94,18 @@ def lift(scene: Scene, seen: Observed) -> bool | None:
 def legs(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether a large walker's legs pass each other in turn, and never change places at once."""
     asked = [n for n, thing in enumerate(scene.cast) if _walks(thing)]
-    if not still_camera(scene) or not asked or scene.events or seen.camera is None:
+    if not _followed(scene) or not asked or seen.camera is None:
         return None  # the parser without a camera sees no legs either
     found = cast_tracks(scene, seen)
     return all(_strides(found[n]) for n in asked)
 
 
 def camera(scene: Scene, seen: Observed) -> bool | None:
-    """Tell whether each shot's camera makes the move told, by about as much."""
-    if seen.camera is None:
+    """Tell whether each shot's camera makes the move told, by about as much.
+
+    Asked only where one moves: of a camera that stands still a still picture shows as much as any.
+    """
+    if seen.camera is None or all(shot.camera.move == "still" for shot in scene.shots):
         return None
     if not seen.tracks:
         return False
@@ -112,6 +115,11 @@ def camera(scene: Scene, seen: Observed) -> bool | None:
         _same_move(told[part][1:].sum(0), seen.camera[part, :6][1:].sum(0), shot.camera.move)
         for part, shot in zip(map(_slice, shot_frames(scene, seen.num_frames)), scene.shots, strict=True)
     )
+
+
+def _followed(scene: Scene) -> bool:
+    """Tell whether everybody's own motion can be followed: a still camera, no twins, and nothing meets."""
+    return still_camera(scene) and told_apart(scene) and not scene.events
 
 
 def _slice(frames: range) -> slice:
@@ -188,9 +196,14 @@ def _distance(scene: Scene, thing: Thing) -> float:
 
 
 def _keeps_size(thing: Thing) -> bool:
-    """Tell whether a thing goes across the picture and its silhouette has one size meanwhile."""
-    steady = thing.motion.action in ("slide", "roll", "drive", "stop") and thing.kind != "domino"
-    return steady and thing.motion.direction in ("left", "right")
+    """Tell whether a thing goes across the picture and looks the same from all sides that it is seen from.
+
+    Stripes that turn make it hard to see where a thing ends.
+    """
+    rolls, slides = thing.kind == "ball", thing.kind in ("cylinder", "cone")
+    steady = thing.motion.action in ("slide", "stop") or (rolls and thing.motion.action == "roll")
+    alike = (rolls or slides) and thing.material != "striped"
+    return alike and steady and thing.motion.direction in ("left", "right")
 
 
 def _constant(track: Track | None, tracks: Sequence[Track]) -> bool:
@@ -236,7 +249,7 @@ def _horizon(scene: Scene, seen: Observed) -> Array:
 
 
 def _in_perspective(track: Track | None, horizon: Array) -> bool:
-    if track is None or (use := track.seen & (track.whole == 1)).sum() < 4:
+    if track is None or (use := track.seen & (track.tall == 1)).sum() < 4:
         return False
     below = np.log(np.maximum(horizon[use] - track.foot[use], 1e-2))
     if np.ptp(below) < COMING:

@@ -33,6 +33,7 @@ SMOOTH = 1.0  # pixels: how exactly pixels point
 STRAY = 4.0  # pixels from a middle within which pixels point to it
 FAINTEST = 0.04  # of the pixels of the largest thing: fewer are noise beside it
 BESIDE = 0.45  # of the root of a thing's pixels: how near to its middle its own stray pixels point
+MAY_BE = -3.0  # log odds of a cut that a change of the whole picture makes sure
 LEG_PIXELS = 2  # fewer of a leg's do not show where it is
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # Source: ITU-R BT.709
 
@@ -55,11 +56,22 @@ class Perceiver:
         with torch.inference_mode():
             seen = self.network(torch.from_numpy(small).float()[None] / 127.5 - 1)
         fields = _Fields.of(seen, small)
-        cuts = find_cuts(small)
-        camera = seen.camera[0, :, : len(MOTION)].double().numpy()
+        told = seen.camera[0].double().numpy()
+        cuts, camera = find_shots(small, told[:, len(MOTION)]), told[:, : len(MOTION)]
         camera[:, :6] = follow_camera(fields.light, fields.depth, ~fields.thing, camera[:, :6].copy(), cuts)
         per_frame = [list(regions(fields, t)) for t in range(len(small))]
         return Observed(follow(per_frame, cuts, name), len(frames), cuts, camera)
+
+
+def find_shots(frames: Frames, log_odds: Array) -> tuple[int, ...]:
+    """Return the first frames of new shots: where the network sees a cut, or may see one where all changes.
+
+    log_odds [T]: of a cut before each frame.
+    """
+    changed = set(find_cuts(frames))
+    return tuple(
+        t for t in range(1, len(frames)) if log_odds[t] > 0.0 or (t in changed and log_odds[t] > MAY_BE)
+    )
 
 
 @dataclass(frozen=True)

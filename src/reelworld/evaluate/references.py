@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
+from reelworld.core.storage import write_bytes
 from reelworld.core.types import Frames
 from reelworld.evaluate.checks import MOVING, Verdicts, judge
+from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.score import Share
-from reelworld.evaluate.suite import Case, suite_config
+from reelworld.evaluate.suite import Case, enough, suite_config
 from reelworld.evaluate.tracking import Observed
 from reelworld.world.stream import film
 
 CEILING = 0.97  # that the lower end of a ceiling's interval must reach for a score to count
 CHEATS = ("another prompt's", "the next prompt's", "another of its group's", "still")
 SEED = 5
+REFERENCES = "references.json"  # in the folder of an evaluation
+STILLS = 100  # prompts a check whose first frame is looked at: a floor needs no more
 
 
 class Parser(Protocol):
@@ -38,12 +44,13 @@ class Parser(Protocol):
 class References:
     """Verdicts on films of the cases: each prompt's own, and by cheat that of one who knows nothing of it.
 
-    Cheats: prompts permuted over the set, shifted by one, permuted within their group; the first frame.
+    Cheats: prompts permuted over the set, shifted by one, permuted within their group; the first frame, of
+    some prompts only (of the others None).
     """
 
     cases: Sequence[Case]
     true: Sequence[Verdicts]
-    cheats: dict[str, Sequence[Verdicts]]
+    cheats: dict[str, Sequence[Verdicts | None]]
 
     @classmethod
     def of(
@@ -51,30 +58,38 @@ class References:
     ) -> References:
         """Film, parse and judge the cases; a film is parsed once, its first frame if motion counts."""
         config = suite_config(split, level)
-        seen, frozen = [], []
+        seen: list[Observed] = []
+        stills: list[Verdicts | None] = [None] * len(cases)
+        frozen = set(enough([replace(c, asks=tuple(set(c.asks) & set(MOVING))) for c in cases], STILLS))
         with open_progress(progress, total=len(cases), description="reading true renders") as bar:
-            for case in cases:
+            for n, case in enumerate(cases):
                 frames = film([case.clip], config)[0].numpy()
                 seen.append(parser.look(frames))
-                moves = not set(MOVING).isdisjoint(case.asks)
-                still = np.repeat(frames[:1], len(frames), axis=0)
-                frozen.append(parser.look(still) if moves else Observed(num_frames=len(frames)))
+                if n in frozen:
+                    still = np.repeat(frames[:1], len(frames), axis=0)
+                    stills[n] = judge(case.clip.told, parser.look(still))
                 bar.advance()
-        orders = _permutations(cases)
-        shown = {name: [seen[n] for n in order] for name, order in orders.items()} | {"still": frozen}
-        return cls(
-            cases, _judged(cases, seen), {name: _judged(cases, films) for name, films in shown.items()}
-        )
-
-    def to_json(self) -> bytes:
-        """Write the verdicts."""
-        return json.dumps({"true": self.true, "cheats": self.cheats}).encode()
+        cheats: dict[str, Sequence[Verdicts | None]] = {
+            name: _judged(cases, [seen[n] for n in order]) for name, order in _permutations(cases).items()
+        }
+        return cls(cases, _judged(cases, seen), cheats | {"still": stills})
 
     @classmethod
-    def from_json(cls, cases: Sequence[Case], data: bytes) -> References:
-        """Read the verdicts on these cases."""
-        stored = json.loads(data)
-        return cls(cases, stored["true"], stored["cheats"])
+    def kept(
+        cls, path: Path, cases: Sequence[Case], split: str, level: int, parser: Perceiver, progress: Kind
+    ) -> References:
+        """Read what a file holds of these cases and this parser; else compute it and write it there.
+
+        Raises: StorageError.
+        """
+        about = {"parser": parser.weights_hash, "prompts": prompts_hash(cases)}
+        stored = json.loads(path.read_text()) if path.is_file() else {}
+        if stored.get("about") == about:
+            return cls(cases, stored["true"], stored["cheats"])
+        found = cls.of(cases, split, level, parser, progress)
+        record = {"about": about, "true": found.true, "cheats": found.cheats}
+        write_bytes(path, json.dumps(record).encode())
+        return found
 
     def ceiling(self, group: str, check: str) -> Share:
         """Return the share of true renders that pass. Raises: ConfigError where no prompt asks for it."""
@@ -97,10 +112,18 @@ class References:
         """Return the largest share that what knows nothing of the prompt reaches."""
         return max(self.floors(group, check).values())
 
-    def passed(self, verdicts: Sequence[Verdicts], group: str, check: str) -> list[bool]:
-        """Return the verdicts of those cases of a group that ask for a check."""
-        pairs = zip(self.cases, verdicts, strict=True)
-        return [bool(v[check]) for case, v in pairs if case.group == group and check in case.asks]
+    def passed(self, verdicts: Sequence[Verdicts | None], group: str, check: str) -> list[bool]:
+        """Return the verdicts, as far as there are any, of the cases of a group that ask for a check."""
+        asking = [
+            v for case, v in zip(self.cases, verdicts, strict=True)
+            if case.group == group and check in case.asks
+        ]  # fmt: skip
+        return [bool(v[check]) for v in asking if v is not None]
+
+
+def prompts_hash(cases: Sequence[Case]) -> str:
+    """Return a hash of the prompts of cases."""
+    return sha256("\n".join(case.clip.caption for case in cases).encode()).hexdigest()[:12]
 
 
 def _judged(cases: Sequence[Case], seen: Sequence[Observed]) -> list[Verdicts]:

@@ -14,7 +14,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -31,7 +30,7 @@ from reelworld.core.video import write
 from reelworld.evaluate.checks import Verdicts, judge
 from reelworld.evaluate.gate import failed, recorded
 from reelworld.evaluate.perceive import Perceiver
-from reelworld.evaluate.references import CEILING, References
+from reelworld.evaluate.references import CEILING, REFERENCES, References, prompts_hash
 from reelworld.evaluate.score import Score, Share, kappa
 from reelworld.evaluate.suite import Case, Key, groups_of, suite
 from reelworld.evaluate.track import Parser
@@ -48,7 +47,7 @@ class Generator(Protocol):
 class Settings:
     """Which prompts: split, level of the world, prompts a check and group, seeds a prompt.
 
-    `truth` is the number of prompts a check whose renders give ceiling and floor: 400 of which five fail are
+    `truth` is the number of prompts a check whose renders give ceiling and floor: 300 of which three fail are
     just enough to know that 97 % pass.
     """
 
@@ -56,7 +55,7 @@ class Settings:
     level: int = 1
     each: int = 25
     seeds: int = 4
-    truth: int = 400
+    truth: int = 300
 
     def __post_init__(self) -> None:
         if min(self.each, self.seeds, self.truth) < 1:
@@ -99,8 +98,7 @@ class Evaluation:
         make_folder(self.folder / "clips")
         self.cases = suite(settings.split, settings.each, settings.level)
         self.parser = Perceiver.load()
-        prompts = sha256("\n".join(case.clip.caption for case in self.cases).encode()).hexdigest()[:12]
-        about = {"weights": weights, "prompts": prompts, "reelworld": __version__}
+        about = {"weights": weights, "prompts": prompts_hash(self.cases), "reelworld": __version__}
         about["parser"] = self.parser.weights_hash
         self.claim = {**asdict(settings), **about}
         self._claim(self.claim)
@@ -170,11 +168,8 @@ class Evaluation:
         """Return what the parser says of renders, computed once and kept in the folder."""
         settings = self.settings
         cases = suite(settings.split, max(settings.each, settings.truth), settings.level)
-        path = self.folder / "references.json"
-        if not path.exists():
-            found = References.of(cases, settings.split, settings.level, self.parser, self.progress)
-            write_bytes(path, found.to_json())
-        return References.from_json(cases, path.read_bytes())
+        path = self.folder / REFERENCES
+        return References.kept(path, cases, settings.split, settings.level, self.parser, self.progress)
 
     def _share(self, asking: Sequence[Case], check: str) -> Share | None:
         found = [

@@ -131,6 +131,17 @@ def suite(split: str, each: int, level: int = 1) -> tuple[Case, ...]:
     return tuple(kept)
 
 
+def enough(cases: Sequence[Case], each: int) -> list[int]:
+    """Return the places of cases that give each check of a group as many of its own."""
+    given: Counter[Key] = Counter()
+    kept = []
+    for n, case in enumerate(cases):
+        if any(given[case.group, check] < each for check in case.asks):
+            kept.append(n)
+            given.update((case.group, check) for check in case.asks)
+    return kept
+
+
 def _cases(split: str, level: int, groups: dict[str, Group]) -> Iterator[Case]:
     """Yield the prompts of a split in the order of their numbers; each staging gives a prompt of its own."""
     config = suite_config(split, level)

@@ -21,9 +21,9 @@ ASIDE, BEHIND, ALOFT = 1.0, 1.2, 2.4  # metres: where "left of", "behind" and "f
 NEEDS = {"count": "kind", "kind": "kind", "size": "size", "direction": "action"}  # besides its colour
 # Asked only where the camera is told.
 STILL = (
-    "growth", "perspective", "direction", "gravity", "lift", "legs", "collision", "cause", "camera",
+    "growth", "perspective", "direction", "gravity", "lift", "legs", "collision", "cause", "order", "camera",
 )  # fmt: skip
-NOT_ASKED = ("shots", "order")  # the text does not say when a cut comes; `before` is not yet read here
+NOT_ASKED = ("shots",)  # the text does not say when a cut comes
 
 
 def told(text: str, num_frames: int = 16) -> tuple[Scene, tuple[str, ...]]:
@@ -91,20 +91,24 @@ def _camera(facts: dict[str, dict[tuple[int, ...], Any]]) -> Camera:
 
 
 def _events(parsed: Parsed, facts: dict[str, dict[tuple[int, ...], Any]]) -> tuple[Event, ...]:
-    """Return the events that name both who acts and what it acts on."""
-    found = []
+    """Return the events that name both who acts and what it acts on; `after` as the text orders them."""
+    told = []
     for fact in sorted((f for f in parsed.facts if f.name in EVENT_KINDS), key=str):
         parties = [arg for arg in fact.args if isinstance(arg, int)]
         if fact.name == "collide":  # which has no direction: who moves is the agent
             parties.sort(key=lambda n: (n,) not in facts.get("direction", {}))
         if len(parties) == 2 or fact.name in ("enter", "leave"):
-            found.append(_event(fact, parties))
-    return tuple(found)
+            told.append((fact, parties))
+    place: dict[Any, int] = {fact: n for n, (fact, _) in enumerate(told)}
+    pairs = [fact.args for fact in parsed.facts if fact.name == "before"]
+    after = {place[later]: place[earlier] for earlier, later in pairs if {earlier, later} <= place.keys()}
+    return tuple(_event(fact, parties, after.get(n)) for n, (fact, parties) in enumerate(told))
 
 
-def _event(fact: Fact, parties: list[int]) -> Event:
+def _event(fact: Fact, parties: list[int], after: int | None) -> Event:
     kind: Any = fact.name
-    return Event(kind=kind, agent=parties[0], patient=parties[1] if len(parties) > 1 else None)
+    patient = parties[1] if len(parties) > 1 else None
+    return Event(kind=kind, agent=parties[0], patient=patient, after=after)
 
 
 def _can_ask(check: str, facts: dict[str, dict[tuple[int, ...], Any]], num_things: int) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -21,10 +22,10 @@ REACH = 0.13  # how far a thing or a turning camera goes between two frames
 OTHER_COLOR = 0.08  # cost of a link between two colours, in picture heights
 LONGEST_GAP = 2  # frames for which a thing may be lost and found again
 FORBIDDEN = 1e3  # cost of a link that may not be
-SHORTEST = 3  # frames of a track; shorter ones are noise
+SHORTEST = 4  # frames of a track, or all of its shot; shorter ones are noise
 SMALLEST = 1.2e-3  # share of the picture's pixels; smaller regions are noise
 RIM = 2  # pixels: what comes nearer to the border may lie beyond it
-MEASURES = ("x", "y", "foot", "width", "height", "area", "whole", "depth", "light", "gait")
+MEASURES = ("x", "y", "foot", "width", "height", "area", "whole", "tall", "depth", "light", "gait")
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Region:
     """A thing in one frame.
 
     color counts from 1 as in COLORS; foot is its lowest point, seen even where the border cuts its top off;
-    whole: it does not touch the border. depth in metres, light from 0 to 1, gait: how far the left leg is
-    right of the right one; not a number for what a parser does not see. about: what it needs to name a track.
+    whole: it does not touch the border; tall: neither its upper nor its lower one. depth in metres, light
+    from 0 to 1, gait: how far the left leg is right of the right one; not a number for what a parser does not
+    see. about: what it needs to name a track.
     """
 
     color: int
@@ -44,6 +46,7 @@ class Region:
     height: float
     area: float
     whole: bool
+    tall: bool
     about: Array
     depth: float = float("nan")
     light: float = float("nan")
@@ -65,6 +68,7 @@ class Track:
     height: Array
     area: Array
     whole: Array
+    tall: Array
     depth: Array
     light: Array
     gait: Array
@@ -99,7 +103,9 @@ Naming = Callable[[Sequence[Region]], tuple[str, str]]  # regions of a track -> 
 def follow(frames: Sequence[Sequence[Region]], cuts: Sequence[int], naming: Naming) -> tuple[Track, ...]:
     """Link the regions of each frame to tracks, the one seen longest first."""
     chains = sorted(_link(frames, set(cuts)), key=len, reverse=True)
-    return tuple(_track(c, len(frames), naming) for c in chains if len(c) >= min(SHORTEST, len(frames)))
+    shots = [range(a, b) for a, b in pairwise([0, *cuts, len(frames)])]
+    least = {t: min(SHORTEST, len(shot)) for shot in shots for t in shot}
+    return tuple(_track(c, len(frames), naming) for c in chains if len(c) >= least[min(c)])
 
 
 def _track(chain: dict[int, Region], num_frames: int, naming: Naming) -> Track:
@@ -165,6 +171,7 @@ def region_of(mask: Array, color: int, about: Array, **more: float) -> Region:
         height=(bottom - top) / height,
         area=float(len(rows)) / height**2,
         whole=min(top, left, height - bottom, width - right) >= RIM,
+        tall=min(top, height - bottom) >= RIM,
         about=about,
         **more,
     )

@@ -1,6 +1,6 @@
 """Is what measures sound? Gates that the checks must pass themselves, before a score of a model is believed.
 
-    for gate in gates("train", each=150, level=1): print(gate.line())
+    for gate in gates(Path("gates"), "train", each=300, level=1, parser=Perceiver.load()): print(gate.line())
 
 ceiling     true renders pass: the lower end of the 95 % interval reaches 0.97
 floor       what knows nothing of the prompt (other prompts' films, a still frame) stays far below
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +29,8 @@ from reelworld.evaluate.checks import Verdicts, judge
 from reelworld.evaluate.controls import BREAKAGES, SEVERITIES, Breakage
 from reelworld.evaluate.gate import Gate, packaged, write_gates
 from reelworld.evaluate.perceive import Perceiver
-from reelworld.evaluate.references import CEILING, Parser, References
-from reelworld.evaluate.suite import Case, Group, groups_of, suite, suite_config
+from reelworld.evaluate.references import CEILING, REFERENCES, Parser, References
+from reelworld.evaluate.suite import Case, Group, enough, groups_of, suite, suite_config
 from reelworld.world.scene import Scene, Thing
 from reelworld.world.stream import film, plan
 
@@ -46,16 +45,20 @@ OPPOSITE_TURNS = {"pan_left": "pan_right", "orbit_left": "orbit_right"}
 OPPOSITE_TURNS |= {right: left for left, right in OPPOSITE_TURNS.items()}
 
 
-def gates(split: str, each: int, level: int, parser: Parser, progress: Kind = "silent") -> Iterator[Gate]:
+def gates(
+    folder: Path, split: str, each: int, level: int, parser: Perceiver, progress: Kind = "silent"
+) -> Iterator[Gate]:
     """Yield every gate of a parser on a split and level, of as many prompts a check and group.
 
-    Raises: ConfigError for an unknown split or level.
+    What it says of renders is kept in the folder, for a report there.
+    Raises: ConfigError for an unknown split or level; StorageError.
     """
     cases, groups = suite(split, each, level), groups_of(level)
-    references = References.of(cases, split, level, parser, progress)
+    path = make_folder(folder) / REFERENCES
+    references = References.kept(path, cases, split, level, parser, progress)
     yield from _ends(references, groups)
     yield _grey(parser, cases, split, level)
-    some = _enough(cases, NULLED)
+    some = enough(cases, NULLED)
     yield from _nulls(parser, [cases[n] for n in some], [references.true[n] for n in some], split, level)
     yield from _trivial(parser, references, groups, split, level)
     sound = {name: _sound(cases, references.true, b) for name, b in BREAKAGES.items()}
@@ -71,22 +74,11 @@ def validate(
 ) -> tuple[Path, int]:
     """Test the packaged parser, tell each gate, and write the record; return its path and how many fail."""
     parser, found = Perceiver.load(), []
-    for gate in gates(split, each, level, parser, progress):
+    for gate in gates(folder, split, each, level, parser, progress):
         told(gate)
         found.append(gate)
-    path = make_folder(folder) / packaged(level).name
+    path = folder / packaged(level).name
     return write_gates(path, parser.weights_hash, split, found), sum(not gate.passed for gate in found)
-
-
-def _enough(cases: Sequence[Case], each: int) -> list[int]:
-    """Return the numbers of cases that give each check of a group as many of its own."""
-    given: Counter[tuple[str, str]] = Counter()
-    kept = []
-    for n, case in enumerate(cases):
-        if any(given[case.group, check] < each for check in case.asks):
-            kept.append(n)
-            given.update((case.group, check) for check in case.asks)
-    return kept
 
 
 def _ends(references: References, groups: dict[str, Group]) -> Iterator[Gate]:
@@ -129,13 +121,16 @@ def _trivial(
     parser: Parser, references: References, groups: dict[str, Group], split: str, level: int
 ) -> Iterator[Gate]:
     """Yield by how much the nearest training clips stay below the ceiling, averaged over a group's checks."""
-    config = suite_config("train", level)
+    config, some = suite_config("train", level), set(enough(references.cases, NULLED))
     learnt = plan(replace(config, seed=LEARNT_SEED), range(LEARNT if level == 1 else LEARNT // 4))
     bags = [_words(clip.caption) for clip in learnt]
-    verdicts = []
-    for case in references.cases:
+    verdicts: list[Verdicts | None] = []
+    for n, case in enumerate(references.cases):
+        if n not in some:
+            verdicts.append(None)
+            continue
         wanted = _words(case.clip.caption)
-        nearest = max(range(len(bags)), key=lambda n: len(wanted & bags[n]) / len(wanted | bags[n]))
+        nearest = max(range(len(bags)), key=lambda m: len(wanted & bags[m]) / len(wanted | bags[m]))
         frames = film([learnt[nearest]], config)[0].numpy()
         verdicts.append(judge(case.clip.told, parser.look(frames)))
     for name, group in groups.items():

@@ -106,19 +106,20 @@ class _Camera(nn.Module):
     It shares nothing with the rest: its errors are of another kind, and what they taught drowned the rest.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...] = (48, 64, 96)) -> None:
         super().__init__()
-        widths = (2 * channels, 32, 64, 64)
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths))
-        self.hidden, self.out = nn.Linear(64 * 16, 128), nn.Linear(128, len(CAMERA))
+        self.stem = nn.Conv2d(2 * channels, widths[0], 3, padding=1)
+        self.downs = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths))
+        self.blocks = nn.ModuleList(_Residual(width) for width in widths[1:])
+        self.hidden, self.out = nn.Linear(widths[-1] * 16, 128), nn.Linear(128, len(CAMERA))
 
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         clips = x.unflatten(0, (-1, num_frames))
         before = torch.cat([clips[:, :1], clips[:, :-1]], 1).flatten(0, 1)
-        y = torch.cat([before, x], 1)
-        for conv in self.convs:
-            y = F.silu(conv(y))
-        y = F.adaptive_avg_pool2d(y, 4).flatten(1)
+        y = self.stem(torch.cat([x, x - before], 1))
+        for down, block in zip(self.downs, self.blocks, strict=True):
+            y = block(down(F.silu(y)))
+        y = F.adaptive_avg_pool2d(F.silu(y), 4).flatten(1)
         y = self.out(F.silu(self.hidden(y))) * y.new_tensor(CAMERA_SCALE)
         return y.unflatten(0, (-1, num_frames))
 

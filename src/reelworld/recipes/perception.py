@@ -9,14 +9,19 @@ from reelworld.recipes import Bucket, DataConfig, OptimConfig, Recipe, Stage
 
 SEED = 90  # of the world's streams too: no seed of a benchmark or of a generator's training
 GLANCE = VideoShape(width=64, height=64, num_frames=4, fps=8.0)
+CLIP = VideoShape(width=64, height=64, num_frames=16, fps=8.0)
 
 
 def perception() -> Recipe:
-    """Return the recipe: half of the clips from level 1, the rest from levels 2 and 3."""
+    """Return the recipe: half of the clips from level 1, the rest from levels 2 and 3.
+
+    A glance lies inside a shot; only whole clips show cuts.
+    """
     buckets = (
         Bucket(shape=GLANCE, weight=0.5, level=1),
         Bucket(shape=GLANCE, weight=0.3, level=2),
-        Bucket(shape=GLANCE, weight=0.2, level=3),
+        Bucket(shape=GLANCE, weight=0.1, level=3),
+        Bucket(shape=CLIP, weight=0.1, level=3),
     )
     return Recipe(
         name="perception",

@@ -30,6 +30,7 @@ LEG_WEIGHT = 8.0  # of a pixel of a leg beside others of people and dogs
 # What counts as one unit of error: offsets in picture heights, log depth, the camera's motion in a frame.
 OFFSET_UNIT, DEPTH_UNIT = 0.05, 0.1
 CAMERA_UNITS = (0.02, 0.02, 0.05, 0.05, 0.05, 0.03, 0.05)
+MOVES, STILL_WEIGHT = 0.05, 0.2  # in these units, what is a motion; what a camera counts that has none
 WALKERS = (5, 6)  # person and dog, among kinds counted from 1
 CHUNK = 4
 
@@ -87,7 +88,7 @@ def losses(
     """Return the loss of each field; what a pixel does not show (the colour of nothing) does not count."""
     thing = (kind > 0).float()
     walker = sum((kind == w).float() for w in WALKERS)
-    off = _huber((seen.camera[..., :7] - motion) / motion.new_tensor(CAMERA_UNITS))
+    camera = camera_losses(seen.camera, motion, cut)
     return {
         "kind": _entropy(seen.kind, kind, 1.0 + (THING_WEIGHT - 1.0) * thing),
         "color": _entropy(seen.color, (color - 1).clamp(min=0), (color > 0).float()),
@@ -95,10 +96,25 @@ def losses(
         "side": 0.5 * _entropy(seen.side, side, walker * (1.0 + LEG_WEIGHT * (side != NO_LEG))),
         "offset": 0.5 * _mean(_huber((seen.offset - offset) / OFFSET_UNIT).sum(-1), thing),
         "depth": 0.2 * _mean(_huber((seen.depth - depth.clamp(min=0.1).log()) / DEPTH_UNIT), depth > 0),
-        "camera": 0.5 * _mean(off[..., :6].mean(-1), 1.0 - cut) + 0.1 * off[..., 6].mean(),
-        "cut": F.binary_cross_entropy_with_logits(seen.camera[:, 1:, 7], cut[:, 1:])
-        if cut.shape[1] > 1
-        else seen.camera.sum() * 0.0,
+        "camera": 0.5 * camera["camera"],
+        "cut": camera["cut"],
+    }
+
+
+def camera_losses(seen: Tensor, motion: Tensor, cut: Tensor) -> dict[str, Tensor]:
+    """Return the loss of the motion and the horizon, and that of cuts: seen [B, T, 8], motion [B, T, 7].
+
+    A camera that stands still counts less than one that moves: where the picture says little, the best guess
+    is otherwise that it stands.
+    """
+    units = motion.new_tensor(CAMERA_UNITS)
+    off = _huber((seen[..., :7] - motion) / units)
+    moves = (motion[..., :6].abs() / units[:6]).amax(-1) > MOVES
+    weight = (1.0 - cut) * torch.where(moves, 1.0, STILL_WEIGHT)
+    some = cut.shape[1] > 1
+    return {
+        "camera": _mean(off[..., :6].mean(-1), weight) + 0.2 * off[..., 6].mean(),
+        "cut": F.binary_cross_entropy_with_logits(seen[:, 1:, 7], cut[:, 1:]) if some else seen.sum() * 0.0,
     }
 
 
