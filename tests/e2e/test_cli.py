@@ -9,36 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from reelworld import recipes
 from reelworld.core.config import to_json
-from reelworld.core.types import VideoShape
 from reelworld.core.video import probe, read
-from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.released import checkpoint_to_denoiser, denoiser_to_checkpoint
-from reelworld.models.text import TextConfig, Tokenizer
 from reelworld.train.footage import find_clips
-from reelworld.world.caption import vocabulary
 
 
 def reel(*arguments: object, text: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "reelworld.cli", *map(str, arguments)]
     return subprocess.run(command, input=text, capture_output=True, text=True, cwd=cwd, timeout=120)
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of a tiny untrained denoiser whose output is not zero."""
-    denoiser = Denoiser(
-        DenoiserConfig(dim=32, depth=1, num_heads=1, text=TextConfig(dim=32, depth=1, num_heads=1))
-    )
-    torch.nn.init.normal_(denoiser.final.weight, std=0.05, generator=torch.Generator().manual_seed(1))
-    shape = VideoShape(width=32, height=32, num_frames=8, fps=8.0)
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    return denoiser_to_checkpoint(
-        path, denoiser, Tokenizer.from_words(vocabulary()), {"shape": to_json(shape)}
-    )
 
 
 def test_generate_writes_video_poster_and_preview(weights: Path, tmp_path: Path) -> None:
@@ -47,7 +28,9 @@ def test_generate_writes_video_poster_and_preview(weights: Path, tmp_path: Path)
         "generate", "a red ball", "-o", out, "--weights", weights, "--num-inference-steps", 3, "--preview"
     )
     assert done.returncode == 0, done.stderr
-    assert {p.name for p in out.parent.iterdir()} == {"ball.mp4", "ball_poster.png", "ball_preview.png"}
+    beside = {"ball.mp4", "ball.json", "ball_poster.png", "ball_preview.png"}
+    assert {p.name for p in out.parent.iterdir()} == beside
+    assert json.loads(out.with_suffix(".json").read_text())["captions"] == {"descriptive": "a red ball"}
     info = probe(out)
     assert (info.width, info.height, info.num_frames) == (128, 128, 8)
     assert info.metadata["prompt"] == "a red ball"

@@ -34,6 +34,7 @@ __all__ = [
     "encode_gif",
     "encode_mp4",
     "encode_png",
+    "fit",
     "html",
     "poster",
     "probe",
@@ -103,6 +104,20 @@ def read_image(path: str | Path, *, width: int | None = None, height: int | None
     Raises: VideoError as `read` does.
     """
     return read(path, width=width, height=height, num_frames=1)
+
+
+def fit(video: Video, *, width: int, height: int, fps: float | None = None) -> Video:
+    """Resize and centre-crop a video, never stretching it; at another fps, show what is shown then.
+
+    Raises: ShapeError for impossible sizes.
+    """
+    _check_options(width, height, fps, 0.0, None, None)
+    rate = fps or video.fps
+    count = max(1, round(len(video) * rate / video.fps))
+    times = (np.arange(count) + 0.5) / rate
+    shown = np.minimum((times * video.fps).astype(int), len(video) - 1)
+    frames = {int(n): _fit(Image.fromarray(video.frames[n]), width, height) for n in np.unique(shown)}
+    return Video(np.stack([frames[int(n)] for n in shown]), rate, video.metadata)
 
 
 def write(

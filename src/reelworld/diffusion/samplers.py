@@ -44,14 +44,20 @@ class Sampler(Protocol):
     ) -> Tensor: ...
 
 
-def schedule(num_steps: int, shift: float = 1.0) -> Float[Tensor, " T"]:
-    """Return num_steps + 1 timesteps from 1 down to 0 (float64), denser at high noise if shift > 1.
+def schedule(num_steps: int, shift: float = 1.0, start: float = 1.0) -> Float[Tensor, " T"]:
+    """Return num_steps + 1 timesteps from `start` down to 0 (float64), denser at high noise if shift > 1.
 
-    Raises: ConfigError if there is no step, or the shift is not positive.
+    Raises: ConfigError if there is no step, the shift is not positive, or the start not in (0, 1].
     """
-    if num_steps < 1 or not shift > 0:
-        raise ConfigError(f"a schedule needs num_steps >= 1 and shift > 0, got {num_steps} and {shift}")
-    return shift_timesteps(torch.linspace(1, 0, num_steps + 1, dtype=torch.float64), shift)
+    if num_steps < 1 or not shift > 0 or not 0 < start <= 1:
+        raise ConfigError(
+            "a schedule needs num_steps >= 1, shift > 0 and 0 < start <= 1, "
+            f"got {num_steps}, {shift} and {start}"
+        )
+    first = shift_timesteps(torch.tensor(start, dtype=torch.float64), 1 / shift)
+    times = shift_timesteps(first * torch.linspace(1, 0, num_steps + 1, dtype=torch.float64), shift)
+    times[0] = start  # not almost
+    return times
 
 
 def euler(model: Model, noisy: Tensor, schedule: Tensor, callback: Callback | None = None) -> Tensor:

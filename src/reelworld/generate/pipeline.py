@@ -105,14 +105,18 @@ class Pipeline:
         shift: float = 1.0,
         known: Frames | None = None,
         mask: Tensor | None = None,
+        init: Frames | None = None,
+        strength: float = 1.0,
         progress: Kind = "silent",
         callback: Callback | None = None,
     ) -> list[Video]:
         """Make `num_videos` videos of a prompt, one for each seed from `seed` on; one frame is an image.
 
         A size left out is that of `known`, or the one that the weights were trained for. `known` (uint8
-        [T, H, W, 3]) counts where `mask`, which broadcasts to [1, T, H, W, 1], is 1. `callback(step,
-        num_steps, clean_prediction, noisy)` sees each video in turn, as pixels [1, T, H, W, 3].
+        [T, H, W, 3]) counts where `mask`, which broadcasts to [1, T, H, W, 1], is 1. From `init` (uint8
+        [T, H, W, 3]), noised as far as `strength` says (SDEdit, arXiv:2108.01073), that share of the steps is
+        left. `callback(step, num_steps, clean_prediction, noisy)` sees each video in turn, as pixels
+        [1, T, H, W, 3].
 
         Raises: PromptError, ShapeError, ConfigError; CheckpointError where the weights give non-finite
         numbers.
@@ -124,21 +128,25 @@ class Pipeline:
             guidance_rescale=guidance_rescale,
             sampler=sampler,
             shift=shift,
+            strength=strength,
         )
         sizes = {"num_frames": num_frames, "height": height, "width": width, "fps": fps}
-        shape = request.wanted_shape(self.shape, known, self.denoiser.config.patch, **sizes)
+        frames = known if init is None else init
+        shape = request.wanted_shape(self.shape, frames, self.denoiser.config.patch, **sizes)
         given = request.given(known, mask, shape, self.device)
+        begun = request.begun(init, sampling, shape, self.device)
         origin = {"prompt": prompt, "negative_prompt": negative_prompt, **to_json(sampling)}
         seeds = request.seeds(seed, num_videos)
         model = self._model(prompt, negative_prompt, sampling, given, shape.fps)
-        with open_progress(progress, num_videos * num_inference_steps, "generating") as bar:
+        with open_progress(progress, num_videos * sampling.steps_left, "generating") as bar:
             report = _reporting(bar, callback)
             return [
                 self._video(
-                    self._sample(model, shape, sampling, each, report), given, shape, {**origin, "seed": each}
+                    self._sample(model, shape, sampling, each, begun, report), given, shape,
+                    {**origin, "seed": each},
                 )
                 for each in seeds
-            ]
+            ]  # fmt: skip
 
     @torch.inference_mode()
     def loss(self, frames: Frames, prompt: str, timestep: float, *, seed: int = 0) -> float:
@@ -192,15 +200,23 @@ class Pipeline:
         return model
 
     def _sample(
-        self, model: Model, shape: VideoShape, sampling: Sampling, seed: int, report: Callback
+        self,
+        model: Model,
+        shape: VideoShape,
+        sampling: Sampling,
+        seed: int,
+        begun: Pixels | None,
+        report: Callback,
     ) -> Pixels:
         """Denoise one video, alone: so its frames depend on its seed and not on its company.
 
         The noise is drawn on the CPU, so that a seed means the same on every device.
         """
-        noise = torch.randn(1, *shape.size, 3, generator=runtime.generator(seed)).to(self.device)
-        times = schedule(sampling.num_inference_steps, sampling.shift)
-        clean = SAMPLERS[sampling.sampler](model, noise, times, report)
+        noisy = torch.randn(1, *shape.size, 3, generator=runtime.generator(seed)).to(self.device)
+        if begun is not None:
+            noisy = add_noise(begun, noisy, torch.tensor(sampling.strength))
+        times = schedule(sampling.steps_left, sampling.shift, sampling.strength)
+        clean = SAMPLERS[sampling.sampler](model, noisy, times, report)
         if not bool(clean.isfinite().all()):
             raise CheckpointError("the weights gave numbers that are not finite; load other weights")
         return clean

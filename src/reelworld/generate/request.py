@@ -32,6 +32,12 @@ class Sampling:
     guidance_rescale: float = 0.0
     sampler: str = "multistep"
     shift: float = 1.0
+    strength: float = 1.0
+
+    @property
+    def steps_left(self) -> int:
+        """Return how many steps lead from the strength's noise to a clean video."""
+        return max(1, round(self.strength * self.num_inference_steps))
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
@@ -41,6 +47,8 @@ class Sampling:
         check_count("num_inference_steps", self.num_inference_steps, MAX_STEPS)
         if not (math.isfinite(self.guidance_scale) and self.guidance_scale >= 0):
             raise ConfigError(f"guidance_scale is {self.guidance_scale!r}; give 0 or more, 1 for no guidance")
+        if not 0 < self.strength <= 1:
+            raise ConfigError(f"strength is {self.strength!r}; give more than 0, and 1 to begin from noise")
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,21 @@ def given(known: Frames | None, mask: Tensor | None, shape: VideoShape, device: 
     if not bool(((mask >= 0) & (mask <= 1)).all()):
         raise ShapeError("the mask must lie between 0 (to be made) and 1 (known) everywhere")
     return Given(to_pixels(known, device), mask.to(device, torch.float32).expand(wanted))
+
+
+def begun(init: Frames | None, sampling: Sampling, shape: VideoShape, device: torch.device) -> Pixels | None:
+    """Return the pixels of a video to begin from, or None to begin from noise.
+
+    Raises: ShapeError where it does not fit the shape; ConfigError where a strength has nothing to begin
+    from.
+    """
+    if init is None:
+        if sampling.strength < 1:
+            raise ConfigError("a strength below 1 begins from a video; give `init`, or leave it at 1")
+        return None
+    if init.shape != (*shape.size, 3):
+        raise ShapeError(f"the init frames are {init.shape}, the video {(*shape.size, 3)}; make them equal")
+    return to_pixels(init, device)
 
 
 def to_pixels(frames: Frames, device: torch.device | str = "cpu") -> Pixels:

@@ -1,0 +1,273 @@
+"""Images and videos as prompts: `reel animate`, `extend`, `fill`, `loop`, `blend`, `remix`, `recut`.
+
+`reel show` tells how a file was made, `reel again` makes it again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from reelworld.cli.app import Json, app, kind, say, told
+from reelworld.cli.results import (
+    Guidance,
+    Output,
+    Prompt,
+    Seed,
+    Steps,
+    Upsample,
+    Weights,
+    check_outputs,
+    read_prompt,
+    save,
+    warn_unknown,
+)
+from reelworld.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from reelworld.core.types import Video
+
+VideoFile = Annotated[Path, typer.Argument(help="A video file.")]
+SAMPLING = ("num_inference_steps", "guidance_scale")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What every editing command is asked besides its own: the text, the result, and the sampling."""
+
+    prompt: Prompt
+    output: Output = Path("out/video.mp4")
+    seed: Seed = 0
+    num_inference_steps: Steps = 20
+    guidance_scale: Guidance = 3.0
+    weights: Weights = None
+    upsample: Upsample = True
+    as_json: Json = False
+
+    def make(self, operation: str, parents: list[Path], **arguments: Any) -> None:
+        """Read the parents, run an operation of `generate.edit` on them, and write the result."""
+        from reelworld.core import runtime
+        from reelworld.generate import edit
+        from reelworld.generate.enlarge import Enlarger
+        from reelworld.generate.pipeline import Pipeline
+        from reelworld.generate.request import MAX_PROMPT_BYTES
+
+        text = read_prompt(MAX_PROMPT_BYTES) if self.prompt == "-" else self.prompt
+        check_outputs(self.output)
+        videos = [_read(path) for path in parents]
+        runtime.set_threads()
+        pipeline, enlarge = Pipeline.load(self.weights), Enlarger.load() if self.upsample else None
+        warn_unknown(pipeline, text, self.as_json)
+        video = getattr(edit, operation)(
+            pipeline, *videos, text, **arguments, seed=self.seed, progress=kind(self.as_json),
+            **{name: getattr(self, name) for name in SAMPLING},
+        )  # fmt: skip
+        save(enlarge(video) if enlarge else video, self.output, self.as_json)
+
+
+def editing(command: Callable[..., None]) -> Callable[..., None]:
+    """Add a command whose own parameters are followed by those of `Asked`, which it is handed first."""
+    own = list(inspect.signature(command).parameters.values())[1:]
+    shared = list(inspect.signature(Asked).parameters.values())
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(Asked, include_extras=True)
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        asked = Asked(**{field.name: arguments.pop(field.name) for field in fields(Asked)})
+        command(asked, **arguments)
+
+    del run.__wrapped__  # whose signature is another one
+    needed = [p for p in [*own, *shared] if p.default is p.empty]
+    ordered = [*needed, *(p for p in [*own, *shared] if p.default is not p.empty)]
+    keyword = [p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]) for p in ordered]
+    run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: hints[p.name] for p in keyword}
+    return app.command()(told(run))
+
+
+@editing
+def animate(
+    asked: Asked, image: Annotated[Path, typer.Argument(help="An image; of a video, its first frame.")]
+) -> None:
+    """Make a video that begins with an image."""
+    asked.make("animate", [image])
+
+
+@editing
+def extend(
+    asked: Asked,
+    video: VideoFile,
+    seconds: Annotated[float, typer.Option(help="How long to go on.")] = 2.0,
+    before: Annotated[bool, typer.Option("--before", help="Make what came before it instead.")] = False,
+) -> None:
+    """Go on with a video, or make what came before it."""
+    asked.make("extend", [video], seconds=seconds, before=before)
+
+
+@editing
+def fill(
+    asked: Asked,
+    video: VideoFile,
+    start: Annotated[float, typer.Option(help="Seconds from which frames are missing.")],
+    end: Annotated[float, typer.Option(help="Seconds at which they are there again.")],
+) -> None:
+    """Make anew what lies between two times, so that it fits to both sides."""
+    asked.make("fill", [video], start=start, end=end)
+
+
+@editing
+def loop(
+    asked: Asked,
+    video: VideoFile,
+    length: Annotated[str, typer.Option(help="short, normal, long, or seconds.")] = "normal",
+) -> None:
+    """Add what leads from a video's end back to its beginning."""
+    asked.make("loop", [video], length=_number_or_name(length))
+
+
+@editing
+def blend(
+    asked: Asked,
+    one: Annotated[Path, typer.Argument(help="The video it begins with.")],
+    other: Annotated[Path, typer.Argument(help="The video it ends with.")],
+    curve: Annotated[
+        str | None,
+        typer.Option(help="How much of the other when: TIME:SHARE,... from 0 to 1, as 0:0,0.3:0.1,1:1."),
+    ] = None,
+) -> None:
+    """Go from one video over into another."""
+    points = None if curve is None else [_pair(part, "--curve") for part in curve.split(",")]
+    asked.make("blend", [one, other], curve=points)
+
+
+@editing
+def remix(
+    asked: Asked,
+    video: VideoFile,
+    strength: Annotated[
+        str, typer.Option(help="subtle, mild, strong, or the share from 0 to 1 that is made anew.")
+    ] = "mild",
+) -> None:
+    """Make a video anew after a text, near to what it was."""
+    asked.make("remix", [video], strength=_number_or_name(strength))
+
+
+@editing
+def recut(
+    asked: Asked,
+    video: VideoFile,
+    keep: Annotated[list[str], typer.Option(help="START:END in seconds; once for each part.")],
+    gap: Annotated[float, typer.Option(help="Seconds that are made between two parts.")] = 0.5,
+) -> None:
+    """Keep parts of a video and make what leads from each to the next."""
+    asked.make("recut", [video], keep=[_pair(part, "--keep") for part in keep], gap=gap)
+
+
+@app.command()
+@told
+def show(
+    file: Annotated[Path, typer.Argument(help="A video or image that ReelWorld made.")], as_json: Json = False
+) -> None:
+    """Tell how a file was made, and what it was made of."""
+    made = _account(file)
+    say(as_json, "\n".join(_lines(made)), made=made)
+
+
+@app.command()
+@told
+def again(
+    file: Annotated[Path, typer.Argument(help="A video or image that ReelWorld made.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE instead of what it was, as seed=3; often.")
+    ] = None,
+    output: Output = Path("out/again.mp4"),
+    weights: Weights = None,
+    as_json: Json = False,
+) -> None:
+    """Make a video again, with changes; the files that it was made of must lie beside it."""
+    from reelworld.core import runtime
+    from reelworld.generate.again import again as make_again
+    from reelworld.generate.enlarge import Enlarger
+    from reelworld.generate.pipeline import Pipeline
+
+    made = _account(file)
+    changed = dict(_change(text) for text in changes or [])
+    check_outputs(output)
+    parents = [_parent(file, parent) for parent in made.get("parents", [])]
+    runtime.set_threads()
+    video = make_again(Pipeline.load(weights), made, parents, progress=kind(as_json), **changed)
+    save(Enlarger.load()(video) if "upsampler" in made else video, output, as_json)
+
+
+def _parent(child: Path, account: dict[str, Any]) -> Video:
+    """Read a file that a video was made of. Raises: ConfigError where it is not as it was."""
+    path = child.parent / str(account.get("file"))
+    video = _read(path)
+    if video.metadata["hash"] != account.get("hash"):
+        raise ConfigError(f"{path} is not the file that {child.name} was made of; put that one there")
+    return video
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE; the value as JSON, or as plain text. Raises: ConfigError."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ConfigError(f"--set is {text!r}; give NAME=VALUE, as seed=3")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _account(file: Path) -> dict[str, Any]:
+    """Return how a file says that it was made. Raises: ConfigError where it does not."""
+    from reelworld.core.video import probe
+
+    made = probe(file).metadata
+    if "prompt" not in made:
+        raise ConfigError(f"{file} does not say how it was made; ReelWorld's own mp4, gif and png files do")
+    return made
+
+
+def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:
+    """Write an account as indented lines, its parents last."""
+    pad = "  " * depth
+    own = {name: value for name, value in made.items() if name != "parents"}
+    lines = [pad + own.pop("operation", "generate")]
+    lines += [f"{pad}  {name:20s} {json.dumps(value)}" for name, value in own.items()]
+    for parent in made.get("parents", []):
+        lines += _lines(parent, depth + 1) if "prompt" in parent else [f"{pad}  of {parent.get('file', '?')}"]
+    return lines
+
+
+def _read(path: Path) -> Video:
+    """Read a video with its name and hash, for the account of what is made of it."""
+    from reelworld.core.storage import file_hash
+    from reelworld.core.types import Video
+    from reelworld.core.video import read
+
+    video = read(path)
+    return Video(video.frames, video.fps, {**video.metadata, "file": path.name, "hash": file_hash(path)})
+
+
+def _number_or_name(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _pair(text: str, option: str) -> tuple[float, float]:
+    """Read A:B. Raises: ConfigError."""
+    try:
+        one, other = (float(part) for part in text.split(":"))
+    except ValueError as error:
+        raise ConfigError(f"{option} is {text!r}; give two numbers, as 0.5:1.5") from error
+    return one, other

@@ -1,0 +1,112 @@
+"""`reel evaluate`, `reel compare`: scores of models, of folders of videos, of the checks themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reelworld.cli.app import Json, app, kind, need, say, told
+from reelworld.core.errors import ConfigError
+
+
+@app.command()
+@told
+def evaluate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("report"),
+    model: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
+    split: Annotated[str, typer.Option(help="train, heldout or extrapolate.")] = "heldout",
+    level: Annotated[int, typer.Option(help="Prompts of this level of the world.")] = 1,
+    prompts: Annotated[
+        str, typer.Option(help="Prompts of each check and group; with --videos, a JSON file of prompts.")
+    ] = "25",
+    seeds: Annotated[int, typer.Option(min=1, help="Videos of each prompt.")] = 4,
+    videos: Annotated[
+        Path | None, typer.Option(help="Score the videos of this folder instead of a model.")
+    ] = None,
+    validate: Annotated[bool, typer.Option(help="Test the checks themselves instead of a model.")] = False,
+    plausibility: Annotated[
+        bool, typer.Option(help="Ask the model which of two clips is likelier: true or broken physics.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Score a model on the world checks; stopped, the same command goes on."""
+    need("scipy", "evaluate")
+    from reelworld.core import runtime
+
+    runtime.set_threads()
+    if validate:
+        _validate(split, level, output, as_json)
+    elif plausibility:
+        _plausibility(output, model, split, level, _number(prompts), as_json)
+    elif videos is not None:
+        from reelworld.evaluate.folder import score_folder
+
+        page, figures = score_folder(videos, prompts, output, kind(as_json))
+        say(as_json, str(page), report=str(page), figures=str(figures))
+    else:
+        _score(output, model, split, level, _number(prompts), seeds, as_json)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"--prompts is {text!r}; give a number, or --videos FOLDER with a file of prompts")
+    return int(text)
+
+
+def _score(
+    output: Path, model: Path | None, split: str, level: int, prompts: int, seeds: int, as_json: bool
+) -> None:
+    from reelworld.evaluate.report import write_report
+    from reelworld.evaluate.run import Evaluation, Settings
+    from reelworld.generate.pipeline import Pipeline
+
+    settings, pipeline = Settings(split=split, level=level, each=prompts, seeds=seeds), Pipeline.load(model)
+    evaluation = Evaluation(output, settings, pipeline.weights_hash, kind(as_json))
+    evaluation.run(pipeline)
+    page, figures = write_report(evaluation)
+    say(as_json, str(page), report=str(page), figures=str(figures))
+
+
+def _plausibility(
+    output: Path, model: Path | None, split: str, level: int, pairs: int, as_json: bool
+) -> None:
+    from reelworld.evaluate.plausibility import plausibility, write_plausibility
+    from reelworld.generate.pipeline import Pipeline
+
+    pipeline, rows = Pipeline.load(model), []
+    for row in plausibility(pipeline, split=split, each=pairs, level=level, progress=kind(as_json)):
+        say(as_json, row.line(), **row.facts())
+        rows.append(row)
+    path = write_plausibility(output, pipeline.weights_hash, rows)
+    say(as_json, str(path), figures=str(path))
+
+
+def _validate(split: str, level: int, output: Path, as_json: bool) -> None:
+    """Test the checks; exit code 1 where a gate fails."""
+    from reelworld.evaluate.run import Settings
+    from reelworld.evaluate.validate import validate
+
+    path, failed = validate(
+        output, split, Settings().truth, level, lambda g: say(as_json, g.line(), **g.facts()), kind(as_json)
+    )
+    say(as_json, f"{failed} gates fail; {path}", failed=failed, gates=str(path))
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@told
+def compare(
+    before: Annotated[Path, typer.Argument(help="Folder of an evaluation (`reel evaluate -o FOLDER`).")],
+    after: Annotated[Path, typer.Argument(help="Another, of the same prompts and seeds.")],
+    as_json: Json = False,
+) -> None:
+    """Say on which checks two models differ: paired by prompt and seed, p-values corrected by Holm."""
+    need("scipy", "evaluate")
+    from reelworld.evaluate.compare import compare as compare_evaluations
+    from reelworld.evaluate.run import Evaluation
+
+    for change in compare_evaluations(Evaluation.read(before), Evaluation.read(after)):
+        say(as_json, change.line(), **change.facts())

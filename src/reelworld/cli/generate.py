@@ -1,0 +1,150 @@
+"""`reel generate` and `reel words`: a video from a sentence, and what the model can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reelworld.cli.app import Json, app, kind, say, told
+from reelworld.cli.results import (
+    Guidance,
+    Output,
+    Prompt,
+    Seed,
+    Steps,
+    Upsample,
+    Weights,
+    beside,
+    check_outputs,
+    numbered,
+    read_prompt,
+    save,
+    warn_unknown,
+)
+
+if TYPE_CHECKING:
+    from reelworld.generate.pipeline import Previews
+
+
+@app.command()
+@told
+def generate(
+    prompt: Prompt,
+    output: Output = Path("out/video.mp4"),
+    num_frames: Annotated[int | None, typer.Option(help="Frames; 1 makes an image.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second.")] = None,
+    seed: Seed = 0,
+    num_inference_steps: Steps = 20,
+    guidance_scale: Guidance = 3.0,
+    negative_prompt: Annotated[str | None, typer.Option(help="What it should not show.")] = None,
+    num_videos: Annotated[
+        int, typer.Option(min=1, max=1000, help="Videos, of seeds SEED, SEED + 1, ...")
+    ] = 1,
+    sampler: Annotated[str, typer.Option(help="euler, heun or multistep.")] = "multistep",
+    weights: Weights = None,
+    upsample: Upsample = True,
+    scale: Annotated[
+        int, typer.Option(min=1, max=32, help="Enlarge the picture this many times, smoothly, for viewing.")
+    ] = 1,
+    preview: Annotated[bool, typer.Option(help="Also write the way from noise to video as a strip.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a video from a sentence or a paragraph."""
+    from reelworld.core import runtime
+    from reelworld.generate.enlarge import Enlarger
+    from reelworld.generate.pipeline import Pipeline, Previews
+    from reelworld.generate.request import MAX_PROMPT_BYTES
+
+    text = read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
+    check_outputs(output, num_videos, preview)
+    runtime.set_threads()
+    pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
+    warn_unknown(pipeline, text, as_json)
+    for number in range(num_videos):
+        previews = Previews() if preview and number == 0 else None
+        (video,) = pipeline(
+            text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed + number,
+            num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
+            negative_prompt=negative_prompt, sampler=sampler, progress=kind(as_json), callback=previews,
+        )  # fmt: skip
+        video = enlarge(video) if enlarge else video
+        save(video, numbered(output, number, num_videos), as_json, scale)
+        if previews is not None:
+            _save_preview(previews, output, as_json)
+
+
+def _save_preview(previews: Previews, output: Path, as_json: bool) -> None:
+    """Write one picture: the first video's middle frame on its way from static noise."""
+    import numpy as np
+
+    from reelworld.core.types import Video
+    from reelworld.core.video import strip, write
+
+    picture = strip(previews.film(len(previews.noisy[0]) // 2), 9, height=128)
+    path = write(Video(np.asarray(picture)[None]), beside(output, "preview"))
+    say(as_json, str(path), preview=str(path))
+
+
+@app.command()
+@told
+def variations(
+    prompt: Prompt,
+    count: Annotated[int, typer.Option(min=2, max=1000, help="How many, of seeds SEED, SEED + 1, ...")] = 8,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder.")] = Path("out/variations"),
+    seed: Seed = 0,
+    num_inference_steps: Steps = 20,
+    guidance_scale: Guidance = 3.0,
+    weights: Weights = None,
+    upsample: Upsample = True,
+    as_json: Json = False,
+) -> None:
+    """Make many videos of one prompt, and a sheet to choose from; those that are there already stay."""
+    from reelworld.core import runtime
+    from reelworld.core.sheet import contact_sheet
+    from reelworld.core.storage import atomic, make_folder
+    from reelworld.core.types import Video
+    from reelworld.generate.enlarge import Enlarger
+    from reelworld.generate.pipeline import Pipeline
+    from reelworld.generate.request import MAX_PROMPT_BYTES
+
+    text = read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
+    make_folder(output)
+    runtime.set_threads()
+    pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
+    warn_unknown(pipeline, text, as_json)
+    files = [output / f"seed_{seed + number:05d}.mp4" for number in range(count)]
+    for number, file in enumerate(files):
+        if _is_of(file, text, pipeline.weights_hash):
+            continue
+        (video,) = pipeline(
+            text, seed=seed + number, num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale, progress=kind(as_json),
+        )  # fmt: skip
+        save(enlarge(video) if enlarge else video, file, as_json)
+    sheet = contact_sheet([Video.load(file) for file in files], [f"seed {seed + n}" for n in range(count)])
+    with atomic(output / "sheet.png") as temporary:
+        sheet.save(temporary, "PNG")
+    say(as_json, str(output / "sheet.png"), sheet=str(output / "sheet.png"), files=[str(f) for f in files])
+
+
+def _is_of(file: Path, prompt: str, weights: str) -> bool:
+    """Tell whether a file holds a video of a prompt by these weights, from an earlier run."""
+    from reelworld.core.video import probe
+
+    made = probe(file).metadata if file.is_file() else {}
+    return (made.get("prompt"), made.get("weights")) == (prompt, weights)
+
+
+@app.command()
+@told
+def words(
+    weights: Weights = None,
+) -> None:
+    """List the words that the model has learnt."""
+    from reelworld.generate.pipeline import Pipeline
+
+    print(" ".join(sorted(word for word in Pipeline.load(weights).tokenizer.known_words() if word.isalpha())))

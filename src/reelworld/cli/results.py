@@ -1,0 +1,103 @@
+"""What commands that make videos share: their options, prompts, warnings, and the files they write."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reelworld.cli.app import say
+from reelworld.core.errors import PromptError
+
+if TYPE_CHECKING:
+    from reelworld.core.types import Video
+    from reelworld.generate.pipeline import Pipeline
+
+Prompt = Annotated[str, typer.Argument(help="What the video shows; - reads it from standard input.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help=".mp4, .gif, .png, or a folder of frames.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same frames.")]
+Steps = Annotated[int, typer.Option(help="Denoising steps.")]
+Guidance = Annotated[float, typer.Option(help="How strongly the text counts.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")]
+Upsample = Annotated[bool, typer.Option(help="Enlarge the picture four times by the trained upsampler.")]
+
+
+def read_prompt(most: int) -> str:
+    """Read a prompt of at most `most` bytes, and one more so that a longer one is noticed."""
+    return sys.stdin.buffer.read(most + 1).decode("utf-8", "replace")
+
+
+def check_outputs(output: Path, num_videos: int = 1, preview: bool = False) -> None:
+    """Find out before the work, not after it, that a result could not be written."""
+    from reelworld.core.errors import StorageError
+    from reelworld.core.storage import check_target
+
+    if not output.name or output.suffix.lower() not in (".mp4", ".gif", ".png", ""):
+        raise StorageError(f"cannot write {output}: give a file that ends in .mp4, .gif or .png, or a folder")
+    targets = [numbered(output, number, num_videos) for number in range(num_videos)]
+    filmed = [target for target in targets if has_poster(target)]
+    targets += [beside(target, "poster") for target in filmed]
+    targets += [target.with_suffix(".json") for target in filmed]
+    for target in [*targets, *([beside(output, "preview")] if preview else [])]:
+        check_target(target)
+
+
+def has_poster(target: Path) -> bool:
+    """Tell whether a poster is written beside a file."""
+    return target.suffix.lower() in (".mp4", ".gif")
+
+
+def beside(output: Path, what: str) -> Path:
+    """Return the path of a picture beside a file."""
+    return output.with_name(f"{output.stem}_{what}.png")
+
+
+def numbered(output: Path, number: int, count: int) -> Path:
+    """Return the path of one of many videos."""
+    return output if count == 1 else output.with_name(f"{output.stem}_{number:03d}{output.suffix}")
+
+
+def warn_unknown(pipeline: Pipeline, prompt: str, as_json: bool) -> None:
+    """Name the words that the model has never seen, with the nearest that it has; tell of a long prompt."""
+    unknown = pipeline.unknown_words(prompt)
+    if unknown and {word for word, _ in unknown} >= set(re.findall(r"\w+", prompt.lower())):
+        words = ", ".join(word for word, _ in unknown[:8])
+        raise PromptError(f"the model knows none of these words: {words}; `reel words` lists what it knows")
+    count, most = len(re.findall(r"\w+|[^\w\s]", prompt)), pipeline.trained_length
+    if most is not None and count > most:
+        hint(
+            as_json, {"event": "long_prompt", "words": count, "trained": most},
+            f"the prompt has {count} words and marks; the model learned from captions of at most {most}",
+        )  # fmt: skip
+    for word, near in unknown:
+        mean = f"; did you mean {' or '.join(near)}?" if near else ""
+        facts = {"event": "unknown_word", "word": word, "nearest": near}
+        hint(as_json, facts, f"the model has never seen the word '{word}'{mean}")
+
+
+def hint(as_json: bool, facts: dict[str, Any], text: str) -> None:
+    """Say what may make the result less than hoped for."""
+    if as_json:
+        print(json.dumps(facts), flush=True)
+    else:
+        print(f"note: {text}", file=sys.stderr)
+
+
+def save(video: Video, path: Path, as_json: bool, scale: int = 1) -> None:
+    """Write a video, its poster, and beside it how it was made, as `reel train --data` also reads it."""
+    from reelworld.core.storage import make_folder, write_bytes
+    from reelworld.core.video import write
+
+    make_folder(path.parent)
+    files = [write(video, path, scale=scale, enlarge="lanczos")]
+    if has_poster(path):
+        files.append(write(video, beside(path, "poster"), scale=scale, enlarge="lanczos"))
+        account = {"captions": {"descriptive": video.metadata["prompt"]}, "made": video.metadata}
+        files.append(write_bytes(path.with_suffix(".json"), json.dumps(account, indent=1).encode()))
+    say(
+        as_json, str(path), files=[str(f) for f in files], seed=video.metadata["seed"], shape=str(video.shape)
+    )

@@ -1,0 +1,56 @@
+"""Making a video again from the account that it carries, with changes where they are asked for.
+
+    made = Video.load("ball.mp4").metadata
+    twin = again(pipeline, made)
+    other = again(pipeline, made, seed=8)
+
+The account of a video names the operation, its arguments, the hash of the weights, and its parents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reelworld.core.errors import ConfigError
+from reelworld.core.types import Video
+from reelworld.generate import edit
+from reelworld.generate.pipeline import Pipeline
+
+OPERATIONS: dict[str, Callable[..., Video]] = {
+    operation.__name__: operation
+    for operation in (edit.animate, edit.extend, edit.fill, edit.loop, edit.recut, edit.remix, edit.blend)
+}
+# What an account says beside the arguments.
+ABOUT = ("operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash")
+
+
+def again(
+    pipeline: Pipeline, made: Mapping[str, Any], parents: Sequence[Video] = (), **changes: Any
+) -> Video:
+    """Make the video of an account again; `parents` are the videos that it was made of, in their order.
+
+    Raises: ConfigError where the account is none, names other weights or an argument that the operation does
+    not take, or its parents are not given; and what the operation raises.
+    """
+    if "prompt" not in made:
+        raise ConfigError("this account does not say how a video was made")
+    if made.get("weights") not in (None, pipeline.weights_hash):
+        raise ConfigError(
+            f"it was made by the weights {made['weights']}, not {pipeline.weights_hash}; load those"
+        )
+    arguments = {name: value for name, value in made.items() if name not in ABOUT}
+    settable = {*arguments, *made.get("shape", {}), "progress"}
+    if unknown := [name for name in changes if name not in settable]:
+        known = ", ".join(arguments)
+        raise ConfigError(f"there is no '{unknown[0]}' to change; there is {known}")
+    if (name := made.get("operation", "generate")) == "generate":
+        (video,) = pipeline(**{**made.get("shape", {}), **arguments, **changes})
+        return video
+    if name not in OPERATIONS:
+        raise ConfigError(f"no operation '{name}' is known here; the file was made by another version")
+    if len(parents) != len(made["parents"]):
+        raise ConfigError(
+            f"{name} needs {len(made['parents'])} videos that it was made of, not {len(parents)}"
+        )
+    return OPERATIONS[name](pipeline, *parents, **{**arguments, **changes})

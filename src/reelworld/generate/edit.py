@@ -1,0 +1,341 @@
+"""Images and videos as prompts: known frames, a mask, and where the noise begins. One mechanism for all.
+
+    pipeline = reelworld.load()
+    video = animate(pipeline, Video.load("ball.png"), "the ball rolls to the left")
+    video = extend(pipeline, video, "the ball rolls on", seconds=4)
+    video = loop(pipeline, video, "the ball rolls")
+
+Inputs of any size are resized and centre-cropped to what the weights make. Long results are made window by
+window; each window sees the frames before it, or on both sides. Every result says in its metadata which
+operation made it, of what, and with which seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from reelworld.core.errors import ConfigError, ShapeError
+from reelworld.core.types import Frames, Video
+from reelworld.core.video import fit
+from reelworld.generate.pipeline import Pipeline
+
+CONTEXT = 0.5  # share of a window that is known when a video goes on
+GAPS = {"short": 0.5, "normal": 1.0, "long": 2.0}  # seconds that a loop adds
+STRENGTHS = {"subtle": 0.35, "mild": 0.55, "strong": 0.8}
+Curve = Callable[[np.ndarray], np.ndarray]  # time from 0 to 1 -> share of the second video
+
+
+def animate(pipeline: Pipeline, image: Video, prompt: str, *, seed: int = 0, **options: Any) -> Video:
+    """Make a video that begins with an image (its first frame, where it is a video).
+
+    `options` are those of `Pipeline`. Raises: as `Pipeline` does.
+    """
+    shape = pipeline.shape
+    first = fit(image, width=shape.width, height=shape.height).frames[:1]
+    known = np.repeat(first, options.pop("num_frames", None) or shape.num_frames, axis=0)
+    frames = _complete(pipeline, known, [0], prompt, seed, options)
+    return _made(pipeline, frames, "animate", [image], prompt=prompt, seed=seed, **options)
+
+
+def extend(
+    pipeline: Pipeline,
+    video: Video,
+    prompt: str,
+    *,
+    seconds: float,
+    before: bool = False,
+    seed: int = 0,
+    **options: Any,
+) -> Video:
+    """Go on with a video for so many seconds, or make what came before it; its own frames stay.
+
+    Raises: ConfigError for a time that is not positive; as `Pipeline` does.
+    """
+    own = _fitted(pipeline, video).frames
+    count = _frames(pipeline, seconds, "seconds")
+    grown = (_earlier if before else _onward)(pipeline, own, count, prompt, seed, options)
+    about = {"prompt": prompt, "seconds": seconds, "before": before, "seed": seed}
+    return _made(pipeline, grown, "extend", [video], **about, **options)
+
+
+def fill(
+    pipeline: Pipeline,
+    video: Video,
+    prompt: str,
+    *,
+    start: float,
+    end: float,
+    seed: int = 0,
+    **options: Any,
+) -> Video:
+    """Make anew what lies between two times, in seconds, so that it fits to both sides.
+
+    Raises: ConfigError for times that are not within the video, in their order; as `Pipeline` does.
+    """
+    own = _fitted(pipeline, video).frames
+    first, last = round(start * pipeline.shape.fps), round(end * pipeline.shape.fps)
+    if not 0 < first < last < len(own):
+        raise ConfigError(
+            f"start {start:g} and end {end:g} must lie within the video's {len(own) / pipeline.shape.fps:g} "
+            "seconds, in this order and a frame from its ends; beyond them, use extend"
+        )
+    gap = _bridge(pipeline, own[:first], own[last:], last - first, prompt, seed, options)
+    frames = np.concatenate([own[:first], gap, own[last:]])
+    return _made(pipeline, frames, "fill", [video], prompt=prompt, start=start, end=end, seed=seed, **options)
+
+
+def loop(
+    pipeline: Pipeline,
+    video: Video,
+    prompt: str,
+    *,
+    length: str | float = "normal",
+    seed: int = 0,
+    **options: Any,
+) -> Video:
+    """Add what leads from a video's end back to its beginning: short, normal, long, or seconds.
+
+    Raises: ConfigError for another length; as `Pipeline` does.
+    """
+    own = _fitted(pipeline, video).frames
+    gap = _frames(pipeline, _named(length, GAPS, "length"), "length")
+    back = _bridge(pipeline, own, own, gap, prompt, seed, options)
+    frames = np.concatenate([own, back])
+    return _made(pipeline, frames, "loop", [video], prompt=prompt, length=length, seed=seed, **options)
+
+
+def recut(
+    pipeline: Pipeline,
+    video: Video,
+    prompt: str,
+    *,
+    keep: Sequence[tuple[float, float]],
+    gap: float = 0.5,
+    seed: int = 0,
+    **options: Any,
+) -> Video:
+    """Keep parts of a video (pairs of seconds) and make what leads from each to the next.
+
+    Raises: ConfigError for parts that are empty or not within the video; as `Pipeline` does.
+    """
+    own, fps = _fitted(pipeline, video).frames, pipeline.shape.fps
+    parts = []
+    for start, end in keep:
+        part = own[max(0, round(start * fps)) : round(end * fps)]
+        if not len(part) or round(end * fps) > len(own):
+            raise ConfigError(f"keep {start:g}:{end:g} is no part of a video of {len(own) / fps:g} seconds")
+        parts.append(part)
+    if not parts:
+        raise ConfigError("recut keeps nothing; give at least one part, as keep=[(0.0, 1.5)]")
+    count, frames = _frames(pipeline, gap, "gap"), parts[0]
+    for number, part in enumerate(parts[1:]):
+        middle = _bridge(pipeline, frames, part, count, prompt, seed + number, options)
+        frames = np.concatenate([frames, middle, part])
+    about = {"prompt": prompt, "keep": [list(part) for part in keep], "gap": gap, "seed": seed}
+    return _made(pipeline, frames, "recut", [video], **about, **options)
+
+
+def remix(
+    pipeline: Pipeline,
+    video: Video,
+    prompt: str,
+    *,
+    strength: str | float = "mild",
+    seed: int = 0,
+    **options: Any,
+) -> Video:
+    """Make a video anew from its own noised frames: subtle, mild, strong, or a share from 0 to 1.
+
+    The more noise, the more the text decides and the less the video. Source: arXiv:2108.01073 (SDEdit).
+    Raises: ConfigError for another strength; as `Pipeline` does.
+    """
+    own, share = _fitted(pipeline, video).frames, _named(strength, STRENGTHS, "strength")
+    window = _window(pipeline)
+    made = np.empty((0, *own.shape[1:]), np.uint8)
+    while len(made) < len(own):
+        seen = made[-int(CONTEXT * window) :] if len(made) else made
+        first = len(made) - len(seen)
+        part = _padded(own[first : first + window], window)
+        frames = np.concatenate([seen, part[len(seen) :]])
+        known = list(range(len(seen)))
+        new = _complete(
+            pipeline, frames, known, prompt, seed + first, {**options, "init": frames, "strength": share}
+        )
+        made = np.concatenate([made, new[len(seen) :]])
+    about = {"prompt": prompt, "strength": strength, "seed": seed}
+    return _made(pipeline, made[: len(own)], "remix", [video], **about, **options)
+
+
+def blend(
+    pipeline: Pipeline,
+    one: Video,
+    other: Video,
+    prompt: str,
+    *,
+    curve: Curve | Sequence[tuple[float, float]] | None = None,
+    strength: float = 0.7,
+    seed: int = 0,
+    **options: Any,
+) -> Video:
+    """Go from one video over into another: as long as the shorter one, both ends as they are.
+
+    `curve` says how much of the other video is in the mixture that is then made anew: a function of the time
+    from 0 to 1, or points of straight lines; by default a half cosine.
+    Raises: ConfigError for a curve that is not from 0 to 1; as `Pipeline` does.
+    """
+    a, b = (_fitted(pipeline, video).frames for video in (one, other))
+    count = (
+        min(len(a), len(b)) // pipeline.denoiser.config.patch.frames * pipeline.denoiser.config.patch.frames
+    )
+    if count < 2 * pipeline.denoiser.config.patch.frames:
+        raise ShapeError(
+            f"blend needs two videos of {2 * pipeline.denoiser.config.patch.frames} frames or more"
+        )
+    times = np.linspace(0.0, 1.0, count)
+    follow = curve if callable(curve) else half_cosine if curve is None else through(curve)
+    share = np.asarray(follow(times), float)
+    if share.shape != times.shape or share.min() < 0 or share.max() > 1:
+        raise ConfigError("a curve of influence must give a share from 0 to 1 for each time")
+    a, b, share = a[:count], b[-count:], share[:, None, None, None]
+    mixed = np.rint((1 - share) * a + share * b).astype(np.uint8)
+    mixed[0], mixed[-1] = a[0], b[-1]
+    options = {**options, "init": mixed, "strength": strength}
+    frames = _complete(pipeline, mixed, [0, count - 1], prompt, seed, options)
+    points = None if curve is None or callable(curve) else [list(point) for point in curve]
+    about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
+    return _made(pipeline, frames, "blend", [one, other], **about)
+
+
+def half_cosine(time: np.ndarray) -> np.ndarray:
+    """Return (1 - cos(pi t)) / 2: slow at both ends."""
+    share: np.ndarray = 0.5 - 0.5 * np.cos(np.pi * time)
+    return share
+
+
+def through(points: Sequence[tuple[float, float]]) -> Curve:
+    """Return the curve of straight lines through points (time, share). Raises: ConfigError."""
+    times, shares = (np.array(values, float) for values in zip(*sorted(points), strict=True))
+    if len(times) < 2 or min(times.min(), shares.min()) < 0 or max(times.max(), shares.max()) > 1:
+        raise ConfigError("a curve needs two points or more, times and shares from 0 to 1")
+    return lambda time: np.interp(time, times, shares)
+
+
+def _onward(
+    pipeline: Pipeline, frames: Frames, count: int, prompt: str, seed: int, options: dict[str, Any]
+) -> Frames:
+    """Return frames with `count` more behind them, window by window."""
+    window, wanted, number = _window(pipeline), len(frames) + count, 0
+    while len(frames) < wanted:
+        seen = frames[-int(CONTEXT * window) :]
+        part = _padded(seen, window)
+        new = _complete(pipeline, part, range(len(seen)), prompt, seed + number, options)[len(seen) :]
+        frames, number = np.concatenate([frames, new]), number + 1
+    return frames[:wanted]
+
+
+def _earlier(
+    pipeline: Pipeline, frames: Frames, count: int, prompt: str, seed: int, options: dict[str, Any]
+) -> Frames:
+    """Return frames with `count` more before them, window by window."""
+    window, wanted, number = _window(pipeline), len(frames) + count, 0
+    while len(frames) < wanted:
+        seen = frames[: int(CONTEXT * window)]
+        part = _padded(seen[::-1], window)[::-1]
+        known = range(window - len(seen), window)
+        new = _complete(pipeline, part, known, prompt, seed + number, options)[: window - len(seen)]
+        frames, number = np.concatenate([new, frames]), number + 1
+    return frames[-wanted:]
+
+
+def _bridge(
+    pipeline: Pipeline,
+    left: Frames,
+    right: Frames,
+    gap: int,
+    prompt: str,
+    seed: int,
+    options: dict[str, Any],
+) -> Frames:
+    """Return `gap` frames that lead from the end of `left` to the beginning of `right`.
+
+    A gap too wide for one window is first narrowed from the left.
+    """
+    window = _window(pipeline)
+    most = window - 2 * (window // 4)
+    begun = left
+    if gap > most:
+        begun = _onward(pipeline, left, gap - most, prompt, seed + 1, options)
+    rest = gap - (len(begun) - len(left))
+    before = begun[-((window - rest) // 2) :]
+    after = right[: window - rest - len(before)]
+    part = _padded(np.concatenate([before, np.repeat(before[-1:], rest, 0), after]), window)
+    known = [n for n in range(window) if not len(before) <= n < len(before) + rest]
+    new = _complete(pipeline, part, known, prompt, seed, options)[len(before) : len(before) + rest]
+    return np.concatenate([begun[len(left) :], new])
+
+
+def _complete(
+    pipeline: Pipeline,
+    frames: Frames,
+    known: Sequence[int],
+    prompt: str,
+    seed: int,
+    options: dict[str, Any],
+) -> Frames:
+    """Make the frames of a window that are not known."""
+    mask = torch.zeros(1, len(frames), 1, 1, 1)
+    mask[:, list(known)] = 1.0
+    frames = np.ascontiguousarray(frames)
+    (video,) = pipeline(prompt, known=frames, mask=mask, seed=seed, fps=pipeline.shape.fps, **options)
+    return video.frames
+
+
+def _fitted(pipeline: Pipeline, video: Video) -> Video:
+    shape = pipeline.shape
+    return fit(video, width=shape.width, height=shape.height, fps=shape.fps)
+
+
+def _window(pipeline: Pipeline) -> int:
+    """Return how many frames are made at once: as many as the weights were trained for."""
+    if pipeline.shape.num_frames < 4:
+        raise ConfigError("these weights make images; videos are edited by weights that make videos")
+    return pipeline.shape.num_frames
+
+
+def _padded(frames: Frames, count: int) -> Frames:
+    """Repeat the last frame until there are `count`."""
+    more = count - len(frames)
+    return np.concatenate([frames, np.repeat(frames[-1:], more, axis=0)]) if more > 0 else frames
+
+
+def _frames(pipeline: Pipeline, seconds: float, name: str) -> int:
+    count = round(seconds * pipeline.shape.fps)
+    if count < 1:
+        raise ConfigError(f"{name} is {seconds:g} seconds; give a frame's time or more")
+    return count
+
+
+def _named(value: str | float, names: dict[str, float], what: str) -> float:
+    """Return a number, or what a name stands for."""
+    if isinstance(value, str):
+        if value not in names:
+            raise ConfigError(f"{what} is {value!r}; give {', '.join(names)}, or a number")
+        return names[value]
+    return float(value)
+
+
+def _made(
+    pipeline: Pipeline, frames: Frames, operation: str, parents: Sequence[Video], **about: Any
+) -> Video:
+    """Return the result with the account of how it was made."""
+    origin = {
+        "operation": operation,
+        **about,
+        "weights": pipeline.weights_hash,
+        "parents": [parent.metadata for parent in parents],
+    }
+    return Video(np.ascontiguousarray(frames), pipeline.shape.fps, origin)

@@ -1,0 +1,158 @@
+"""The editing commands as a person uses them: files in, files out, and how they were made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from reelworld.cli import app
+from reelworld.core.types import Video
+from reelworld.core.video import probe, read, write
+
+FAST = ["--num-inference-steps", "2", "--no-upsample"]
+
+
+def reel(*arguments: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second and a half of noise that moves, of another size and rate than the weights make."""
+    rng = np.random.default_rng(0)
+    still = rng.integers(0, 256, (48, 96, 3), dtype=np.uint8)
+    frames = np.stack([np.roll(still, 2 * t, axis=1) for t in range(24)])
+    return write(Video(frames, 16.0), tmp_path_factory.mktemp("film") / "film.mp4")
+
+
+@pytest.mark.parametrize(
+    ("command", "own", "frames"),
+    [
+        ("animate", [], 8),
+        ("extend", ["--seconds", "1"], 12 + 8),
+        ("extend", ["--seconds", "0.5", "--before"], 12 + 4),
+        ("fill", ["--start", "0.5", "--end", "1"], 12),
+        ("loop", ["--length", "short"], 12 + 4),
+        ("loop", ["--length", "0.25"], 12 + 2),
+        ("remix", ["--strength", "0.4"], 12),
+        ("recut", ["--keep", "0:0.5", "--keep", "1:1.5", "--gap", "0.25"], 4 + 2 + 4),
+    ],
+)
+def test_each_command_makes_a_video(command, own, frames, film, weights, tmp_path):
+    out = tmp_path / "made.mp4"
+    code, said, told = reel(command, film, "a red ball", *own, "-o", out, "--weights", weights, *FAST)
+    assert code == 0, told
+    assert str(out) in said
+    info = probe(out)
+    assert (info.width, info.height, info.num_frames) == (32, 32, frames)
+    assert info.metadata["operation"] == command
+    (parent,) = info.metadata["parents"]
+    assert parent["file"] == "film.mp4"
+    assert json.loads(out.with_suffix(".json").read_text())["made"] == info.metadata
+
+
+def test_two_videos_blend_along_a_curve(film, weights, tmp_path):
+    out = tmp_path / "made.gif"
+    curve = ["--curve", "0:0,0.5:0.2,1:1"]
+    code, _, told = reel("blend", film, film, "a red ball", *curve, "-o", out, "--weights", weights, *FAST)
+    assert code == 0, told
+    assert probe(out).metadata["curve"] == [[0.0, 0.0], [0.5, 0.2], [1.0, 1.0]]
+
+
+def test_the_first_frame_is_the_image(film, weights, tmp_path):
+    image, out = tmp_path / "image.png", tmp_path / "frames"
+    write(read(film, width=32, height=32), image)
+    code, _, told = reel("animate", image, "a red ball", "-o", out, "--weights", weights, *FAST)
+    assert code == 0, told
+    np.testing.assert_array_equal(read(out / "frame_00000.png").frames, read(image).frames)
+
+
+def test_lineage_is_shown(film, weights, tmp_path):
+    one, two = tmp_path / "one.mp4", tmp_path / "two.mp4"
+    options = ["--weights", weights, *FAST]
+    assert reel("animate", film, "a red ball", "-o", one, "--seed", 7, *options)[0] == 0
+    assert reel("extend", one, "a blue box", "-o", two, *options)[0] == 0
+    code, said, _ = reel("show", two)
+    assert code == 0
+    lines = said.splitlines()
+    assert lines[0] == "extend"
+    assert "  animate" in lines
+    assert any(line.split() == ["seed", "7"] for line in lines)
+    assert lines[-1].strip() == "of film.mp4"
+    made = json.loads(reel("show", two, "--json")[1])["made"]
+    assert made["parents"][0]["prompt"] == "a red ball"
+
+
+def test_a_video_is_made_again_and_otherwise(film, weights, tmp_path):
+    beside = write(read(film), tmp_path / "film.mp4")
+    one, twin, other = (tmp_path / f"{name}.gif" for name in ("one", "twin", "other"))
+    options = ["--weights", weights]
+    assert reel("remix", beside, "a red ball", "-o", one, "--seed", 7, *options, *FAST)[0] == 0
+    assert reel("again", one, "-o", twin, *options)[0] == 0
+    assert twin.read_bytes() == one.read_bytes()
+    assert (
+        reel("again", one, "--set", "strength=0.9", "--set", "prompt=a blue box", "-o", other, *options)[0]
+        == 0
+    )
+    made = probe(other).metadata
+    assert (made["strength"], made["prompt"], made["seed"]) == (0.9, "a blue box", 7)
+    code, _, told = reel("again", one, "--set", "colour=red", "-o", other, *options)
+    assert (code, "no 'colour' to change" in told) == (2, True)
+    write(read(film, num_frames=5), beside)
+    code, _, told = reel("again", one, "-o", other, *options)
+    assert (code, "is not the file" in told) == (2, True)
+
+
+def test_variations_have_a_sheet_and_go_on(weights, tmp_path):
+    command = ["variations", "a red ball", "-o", tmp_path, "--seed", 4, "--weights", weights, *FAST]
+    code, said, told = reel(*command, "--count", 2)
+    assert code == 0, told
+    assert [Path(line).name for line in said.splitlines()] == [
+        "seed_00004.mp4",
+        "seed_00005.mp4",
+        "sheet.png",
+    ]
+    first = tmp_path / "seed_00004.mp4"
+    before = first.stat().st_mtime_ns
+    assert reel(*command, "--count", 3)[0] == 0
+    assert first.stat().st_mtime_ns == before
+    assert probe(tmp_path / "seed_00006.mp4").metadata["seed"] == 6
+    assert read(tmp_path / "sheet.png").frames.shape[2] > 3 * 32
+
+
+def test_a_generated_video_is_made_again(weights, tmp_path):
+    one, twin = tmp_path / "one.png", tmp_path / "twin.png"
+    options = ["--weights", weights]
+    assert reel("generate", "a red ball", "--num-frames", 4, "-o", one, *options, *FAST)[0] == 0
+    assert reel("again", one, "-o", twin, *options)[0] == 0
+    assert twin.read_bytes() == one.read_bytes()
+    code, _, told = reel("again", one, "-o", twin)  # by other weights
+    assert (code, "load those" in told) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["extend", "nowhere.mp4", "a red ball"], "does not exist"),
+        (["loop", "FILM", "a red ball", "--length", "endless"], "short, normal, long"),
+        (["remix", "FILM", "a red ball", "--strength", "2"], "strength is 2"),
+        (["recut", "FILM", "a red ball", "--keep", "soon"], "two numbers"),
+        (["fill", "FILM", "a red ball", "--start", "1", "--end", "9"], "use extend"),
+        (["animate", "FILM", "xyzzy"], "knows none of these words"),
+        (["show", "FILM"], "does not say how it was made"),
+    ],
+)
+def test_what_cannot_be_is_one_line(arguments, complaint, film, weights, tmp_path):
+    filled = [film if argument == "FILM" else argument for argument in arguments]
+    options = [] if arguments[0] == "show" else ["-o", tmp_path / "x.mp4", "--weights", weights, *FAST]
+    code, _, told = reel(*filled, *options)
+    assert code == 2
+    assert complaint in told
+    assert len(told.strip().splitlines()) == 1
+    assert not (tmp_path / "x.mp4").exists()

@@ -1,0 +1,165 @@
+"""Editing: what is given stays, the rest is made; how it was made is told; what cannot be is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from reelworld.core.errors import ConfigError, ShapeError
+from reelworld.core.types import Video
+from reelworld.core.video import fit
+from reelworld.diffusion.samplers import schedule
+from reelworld.generate import edit
+
+FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
+PROMPT = "a red ball rolls"
+
+
+def film(count, width=16, height=16, seed=0):
+    rng = np.random.default_rng(seed)
+    return Video(
+        rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8), 8.0, {"prompt": f"film {seed}"}
+    )
+
+
+def test_an_image_begins_the_video(pipeline):
+    image = film(1)
+    video = edit.animate(pipeline, image, PROMPT, **FAST)
+    assert video.frames.shape == (8, 16, 16, 3)
+    np.testing.assert_array_equal(video.frames[0], image.frames[0])
+    assert not np.array_equal(video.frames[1], image.frames[0])
+    assert len(edit.animate(pipeline, image, PROMPT, num_frames=12, **FAST)) == 12
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("length", [3, 8, 13])
+def test_a_video_goes_on_and_keeps_what_it_was(pipeline, before, length):
+    video = film(length)
+    longer = edit.extend(pipeline, video, PROMPT, seconds=1.5, before=before, **FAST)
+    assert len(longer) == length + 12
+    own = longer.frames[12:] if before else longer.frames[:length]
+    np.testing.assert_array_equal(own, video.frames)
+    new = longer.frames[:12] if before else longer.frames[length:]
+    assert len(np.unique(new.reshape(12, -1), axis=0)) == 12  # made, not repeated
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.5, 1.0), (0.25, 2.75), (1.0, 1.125)])
+def test_what_is_missing_is_filled_between_what_stays(pipeline, start, end):
+    video = film(24)
+    filled = edit.fill(pipeline, video, PROMPT, start=start, end=end, **FAST)
+    first, last = round(8 * start), round(8 * end)
+    assert len(filled) == 24
+    np.testing.assert_array_equal(filled.frames[:first], video.frames[:first])
+    np.testing.assert_array_equal(filled.frames[last:], video.frames[last:])
+    changed = (filled.frames[first:last] != video.frames[first:last]).reshape(last - first, -1).any(1)
+    assert changed.all()
+
+
+@pytest.mark.parametrize(("length", "more"), [("short", 4), ("normal", 8), (0.25, 2)])
+def test_a_loop_leads_back(pipeline, length, more):
+    video = film(9)
+    looped = edit.loop(pipeline, video, PROMPT, length=length, **FAST)
+    assert len(looped) == 9 + more
+    np.testing.assert_array_equal(looped.frames[:9], video.frames)
+
+
+def test_a_recut_keeps_its_parts(pipeline):
+    video = film(24)
+    cut = edit.recut(pipeline, video, PROMPT, keep=[(2.0, 3.0), (0.0, 0.5)], gap=0.25, **FAST)
+    assert len(cut) == 8 + 2 + 4
+    np.testing.assert_array_equal(cut.frames[:8], video.frames[16:24])
+    np.testing.assert_array_equal(cut.frames[10:], video.frames[:4])
+
+
+def test_a_remix_is_as_long_as_its_video(pipeline):
+    made = edit.remix(pipeline, film(20), PROMPT, strength="mild", **FAST)
+    assert len(made) == 20
+    assert made.metadata["strength"] == "mild"
+
+
+@pytest.mark.parametrize(("strength", "steps"), [(0.25, 2), (0.5, 4), (1.0, 8)])
+def test_strength_says_how_noisy_the_beginning_is(pipeline, strength, steps):
+    video, seen = film(8), []
+    pipeline(
+        PROMPT, init=video.frames, strength=strength, num_inference_steps=8, seed=4,
+        callback=lambda step, count, clean, noisy: seen.append((count, noisy.clone())),
+    )  # fmt: skip
+    assert len(seen) == seen[0][0] == steps
+    noise = torch.randn(1, 8, 16, 16, 3, generator=torch.Generator().manual_seed(4))
+    begun = (1 - strength) * (torch.tensor(video.frames)[None].float() / 127.5 - 1) + strength * noise
+    torch.testing.assert_close(seen[0][1], begun)
+
+
+def test_a_blend_keeps_both_ends(pipeline):
+    one, other = film(10, seed=1), film(16, seed=2)
+    mixed = edit.blend(pipeline, one, other, PROMPT, **FAST)
+    assert len(mixed) == 8
+    np.testing.assert_array_equal(mixed.frames[0], one.frames[0])
+    np.testing.assert_array_equal(mixed.frames[-1], other.frames[-1])
+    late = edit.blend(
+        pipeline, one, other, PROMPT, strength=0.05, curve=edit.through([(0, 0), (0.9, 0), (1, 1)]), **FAST
+    )
+    near = np.abs(late.frames[:6].astype(float) - one.frames[:6]).mean()
+    assert near < np.abs(late.frames[:6].astype(float) - other.frames[-8:-2]).mean()
+
+
+def test_how_it_was_made_can_be_followed(pipeline):
+    image = film(1)
+    child = edit.extend(
+        pipeline, edit.animate(pipeline, image, PROMPT, seed=3, **FAST), PROMPT, seconds=1, **FAST
+    )
+    assert child.metadata["operation"] == "extend"
+    (parent,) = child.metadata["parents"]
+    assert (parent["operation"], parent["seed"], parent["prompt"]) == ("animate", 3, PROMPT)
+    assert parent["parents"] == [image.metadata]
+    assert child.metadata["weights"] == pipeline.weights_hash
+
+
+def test_the_same_seed_makes_the_same(pipeline):
+    twins = [edit.loop(pipeline, film(8), PROMPT, seed=5, **FAST).frames for _ in range(2)]
+    other = edit.loop(pipeline, film(8), PROMPT, seed=6, **FAST).frames
+    np.testing.assert_array_equal(*twins)
+    assert not np.array_equal(twins[0], other)
+
+
+def test_videos_of_other_sizes_are_cropped_not_stretched():
+    wide = np.zeros((8, 16, 32, 3), np.uint8)
+    wide[:, :, 8:24] = 255  # the middle square
+    fitted = fit(Video(wide, 16.0), width=16, height=16, fps=8.0)
+    assert fitted.frames.shape == (4, 16, 16, 3)
+    assert (fitted.frames == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "complaint"),
+    [
+        (edit.extend, {"seconds": 0.0}, "seconds is 0"),
+        (edit.fill, {"start": 1.0, "end": 0.5}, "must lie within"),
+        (edit.fill, {"start": 0.5, "end": 9.0}, "use extend"),
+        (edit.loop, {"length": "endless"}, "short, normal, long"),
+        (edit.recut, {"keep": []}, "keeps nothing"),
+        (edit.recut, {"keep": [(0.5, 9.0)]}, "is no part"),
+        (edit.remix, {"strength": "brutal"}, "subtle, mild, strong"),
+        (edit.remix, {"strength": 0.0}, "strength is 0"),
+    ],
+)
+def test_what_cannot_be_is_told(pipeline, operation, arguments, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        operation(pipeline, film(16), PROMPT, **arguments, **FAST)
+
+
+def test_a_start_of_another_shape_or_without_a_video_is_told(pipeline):
+    with pytest.raises(ShapeError, match="init frames"):
+        pipeline(PROMPT, init=film(8, width=8).frames, num_frames=8, width=16, height=16, strength=0.5)
+    with pytest.raises(ConfigError, match="begins from a video"):
+        pipeline(PROMPT, strength=0.5)
+    with pytest.raises(ShapeError, match="two videos of 8 frames"):
+        edit.blend(pipeline, film(4), film(16), PROMPT, **FAST)
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_a_schedule_begins_where_it_is_told(shift):
+    times = schedule(5, shift, start=0.6)
+    assert len(times) == 6
+    torch.testing.assert_close(times[0], torch.tensor(0.6, dtype=torch.float64))
+    assert times[-1] == 0
+    assert (times.diff() < 0).all()
