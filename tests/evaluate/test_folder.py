@@ -38,8 +38,9 @@ def test_renders_do_what_their_captions_say_and_still_pictures_do_not(renders, t
     assert np.mean(list(true.values())) > 0.9
     assert "data:image/gif;base64," in page.read_text()
     still = shares(score_folder(renders, renders / "still.json", tmp_path / "still")[1])
-    for check in ("direction", "gravity", "lift"):
-        assert still["one thing", check] == 0.0
+    moving = [share for (_, check), share in still.items() if check in ("direction", "gravity", "lift")]
+    assert len(moving) >= 3
+    assert set(moving) == {0.0}
 
 
 def test_missing_videos_and_bad_files_are_told(renders, tmp_path):

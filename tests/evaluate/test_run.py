@@ -46,7 +46,11 @@ def test_suite_is_the_same_every_time_and_gives_each_check_its_prompts():
     cases = suite("train", 2)
     suite.cache_clear()
     assert [case.index for case in suite("train", 2)] == [case.index for case in cases]
-    for group, check in (("one thing", "gravity"), ("two things", "left_right"), ("two things", "lift")):
+    for group, check in (
+        ("something falls", "gravity"),
+        ("two things", "left_right"),
+        ("two things", "lift"),
+    ):
         assert sum(case.group == group and check in case.asks for case in cases) >= 2
     assert {len(case.clip.told.cast) for case in cases if case.group == "two things"} == {2}
 
@@ -107,8 +111,8 @@ def still(tmp_path_factory):
 def test_a_still_picture_scores_nothing_on_motion(still):
     evaluation = still
     scores = {(row.group, row.check): row.score for row in evaluation.table()}
-    for check in ("gravity", "lift"):
-        assert scores["one thing", check].share.mean == 0.0
+    for key in (("something falls", "gravity"), ("one thing", "lift")):
+        assert scores[key].share.mean == 0.0
 
 
 def test_report_holds_its_pictures_and_figures(finished):
@@ -126,10 +130,10 @@ def test_models_are_compared_on_the_same_videos(finished, still):
     changes = {
         (change.group, change.check): change for change in compare(Evaluation.read(finished.folder), still)
     }
-    assert changes["one thing", "gravity"].difference.mean < 0
+    assert changes["something falls", "gravity"].difference.mean < 0
     assert changes["two things", "left_right"].p == 1.0  # where things begin, a picture shows as well
     assert all(change.p >= change.difference.p for change in changes.values())
-    assert "gravity" in changes["one thing", "gravity"].line()
+    assert "gravity" in changes["something falls", "gravity"].line()
     assert {change.p for change in compare(finished, finished)} == {1.0}
 
 

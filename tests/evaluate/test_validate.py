@@ -25,14 +25,16 @@ def test_a_gate_has_a_side():
 
 def test_what_fails_is_read_back_for_its_parser_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(gate, "packaged", lambda level: tmp_path / f"gates-level{level}.json")
-    good, bad = (
-        Gate("ceiling", "kind", "one thing", 0.98, 0.97),
+    tested = [
+        *(Gate("ceiling", check, "", 0.98, 0.97, group="one thing") for check in ("kind", "growth")),
         Gate("null", "growth", "encoded", 0.03, 0.02, False),
-    )
-    write_gates(tmp_path / "gates-level1.json", "this parser", "train", [good, bad])
+    ]
+    write_gates(tmp_path / "gates-level1.json", "this parser", "train", tested)
     gates = recorded(1, "this parser")
     assert failed(gates, "one thing", "growth") == ("null encoded: 0.030 against 0.02",)
     assert failed(gates, "one thing", "kind") == ()
+    assert failed(gates, "two things", "kind") == (UNTESTED,)
+    assert failed(gates, "one thing", "gravity") == (UNTESTED,)
     assert recorded(1, "another") is None
     assert recorded(2, "this parser") is None
     assert failed(None, "one thing", "kind") == (UNTESTED,)
@@ -70,6 +72,22 @@ def test_what_is_said_of_renders_is_kept_for_its_parser(parser, tmp_path, monkey
         References.kept(path, cases, "train", 1, replace(parser, weights_hash="another"), "silent")
     with pytest.raises(pytest.fail.Exception):
         References.kept(path, cases[:2], "train", 1, parser, "silent")
+
+
+def test_what_is_rare_is_staged():
+    cases = suite("train", 3)
+    staged = {case.group: case.clip.told for case in cases if case.group.startswith("something")}
+    assert set(staged) == {"something crosses", "something comes or goes", "something falls"}
+    for told in staged.values():
+        assert told.shots[0].camera.move == "still"
+    crosses = staged["something crosses"].cast[0]
+    assert (crosses.motion.action, crosses.kind != "cube", crosses.material != "striped") == (
+        "slide",
+        True,
+        True,
+    )
+    assert staged["something comes or goes"].cast[0].motion.direction in ("toward", "away")
+    assert staged["something falls"].cast[0].position[2] > 2
 
 
 def test_enough_prompts_of_each_check_and_no_more():

@@ -5,7 +5,8 @@
 
 Prompts are in groups, scored apart. Clips are taken in the order of their number, and one is kept where a
 check that it asks for still lacks prompts, so nothing is chosen by hand. What the world draws too rarely is
-staged: the same scenes under a camera that stands still, or two things one behind the other.
+staged: the same scenes under a camera that stands still, two things one behind the other, or a thing that
+crosses, comes, goes or falls.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import numpy as np
 from reelworld.core.errors import ConfigError
 from reelworld.evaluate.checks import asks
 from reelworld.world.acceptance import acceptable, overlapping, with_view_events
-from reelworld.world.scene import Scene
-from reelworld.world.simulate import simulate
+from reelworld.world.scene import DIRECTIONS, Direction, Kind, Motion, Scene, Thing
+from reelworld.world.simulate import simulate, speed_of
 from reelworld.world.splits import in_split
 from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
 
@@ -29,9 +30,11 @@ SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
 MOST = {1: 40 * BLOCK, 2: 16 * BLOCK, 3: 16 * BLOCK}  # clips looked through; rarer checks stay short
 STAGED = 100_000  # added to a prompt's number for each staging of it
+ALOFT = 2.4  # metres from which things fall
 ASIDE, DEEPER = 0.75, 1.3  # metres to each side, and of depth for a metre across, of what stands behind
 
 Key = tuple[str, str]  # group, check
+Staging = Callable[[Scene], Scene | None]
 
 
 def as_it_is(scene: Scene) -> Scene:
@@ -59,6 +62,42 @@ def in_depth(scene: Scene) -> Scene | None:
     return held_still(replace(scene, cast=tuple(cast)))
 
 
+def crossing(scene: Scene) -> Scene | None:
+    """Let the first thing, one that looks alike from all sides, slide across under a still camera."""
+    thing = scene.cast[0]
+    kind: Kind = "cylinder" if thing.kind == "cube" else thing.kind
+    plain = replace(thing, kind=kind, material="matte" if thing.material == "striped" else thing.material)
+    way: Direction = "left" if scene.seed % 2 else "right"
+    return held_still(_first_moves(scene, plain, Motion(action="slide", direction=way)))
+
+
+def coming(scene: Scene) -> Scene | None:
+    """Let the first thing slide towards a still camera, or away from it."""
+    way: Direction = "toward" if scene.seed % 2 else "away"
+    return held_still(_first_moves(scene, scene.cast[0], Motion(action="slide", direction=way)))
+
+
+def falling(scene: Scene) -> Scene | None:
+    """Let the first thing fall under a still camera."""
+    return held_still(_first_moves(scene, scene.cast[0], Motion(action="fall"), ALOFT))
+
+
+def _first_moves(scene: Scene, thing: Thing, motion: Motion, height: float = 0.0) -> Scene:
+    """Give the first thing a motion, the middle of whose path lies where that of its own was."""
+    old, new = _half_way(thing, scene.duration), _half_way(replace(thing, motion=motion), scene.duration)
+    x, y = (round(thing.position[n] + old[n] - new[n], 4) for n in (0, 1))
+    moved = replace(thing, motion=motion, position=(x, y, height))
+    return replace(scene, cast=(moved, *scene.cast[1:]))
+
+
+def _half_way(thing: Thing, duration: float) -> tuple[float, float]:
+    """Return how far it is, in metres right and away, to the middle of a thing's path."""
+    motion = thing.motion
+    half = 0.5 * speed_of(thing) * (motion.duration or duration - motion.start)
+    right, away, _ = DIRECTIONS[motion.direction] if motion.direction else (0.0, 0.0, 0.0)
+    return half * right, half * away
+
+
 @dataclass(frozen=True)
 class Group:
     """Prompts of a level that are scored together, with the checks that they are asked for.
@@ -69,16 +108,16 @@ class Group:
     level: int
     checks: tuple[str, ...]
     num_things: int | None = None
-    staging: Callable[[Scene], Scene | None] = as_it_is
+    staging: Staging = as_it_is
 
 
-_ONE = (
-    "binding", "count", "kind", "size", "permanence", "growth", "perspective", "direction", "gravity", "lift",
-    "camera",
-)  # fmt: skip
+_ONE = ("binding", "count", "kind", "size", "permanence", "lift", "camera")
 GROUPS: dict[str, Group] = {
     "one thing": Group(1, _ONE, num_things=1),
     "two things": Group(1, (*_ONE[:4], "left_right", *_ONE[4:]), num_things=2),
+    "something crosses": Group(1, ("growth", "direction"), staging=crossing),
+    "something comes or goes": Group(1, ("perspective",), staging=coming),
+    "something falls": Group(1, ("gravity",), staging=falling),
     "one behind the other": Group(1, ("front_behind",), num_things=2, staging=in_depth),
     "all things": Group(2, ("camera",)),
     "all things, still camera": Group(2, ("legs", "collision", "cause"), staging=held_still),
@@ -121,7 +160,11 @@ def suite(split: str, each: int, level: int = 1) -> tuple[Case, ...]:
     groups = groups_of(level)
     lacking = Counter({(name, check): each for name, group in groups.items() for check in group.checks})
     kept: list[Case] = []
-    for case in _cases(split, level, groups):
+
+    def needed(staging: Staging) -> bool:
+        return any(lacking[key] > 0 for key in lacking if groups[key[0]].staging is staging)
+
+    for case in _cases(split, level, groups, needed):
         wanted = [key for check in case.asks if lacking[key := (case.group, check)] > 0]
         if wanted:
             kept.append(case)
@@ -142,13 +185,20 @@ def enough(cases: Sequence[Case], each: int) -> list[int]:
     return kept
 
 
-def _cases(split: str, level: int, groups: dict[str, Group]) -> Iterator[Case]:
-    """Yield the prompts of a split in the order of their numbers; each staging gives a prompt of its own."""
+def _cases(
+    split: str, level: int, groups: dict[str, Group], needed: Callable[[Staging], bool]
+) -> Iterator[Case]:
+    """Yield the prompts of a split in the order of their numbers; each staging gives a prompt of its own.
+
+    What is no longer needed is not staged.
+    """
     config = suite_config(split, level)
     for first in range(0, MOST[level], BLOCK):
         indices = range(first, first + BLOCK)
         drawn = plan(config, indices)
         for number, staging in enumerate(dict.fromkeys(group.staging for group in groups.values())):
+            if not needed(staging):
+                continue
             staged = drawn if staging is as_it_is else _staged(drawn, staging, config, indices)
             for index, clip in zip(indices, staged, strict=True):
                 if clip is not None:
@@ -164,7 +214,7 @@ def _in_groups(clip: Clip, index: int, groups: dict[str, Group], staging: object
 
 def _staged(
     clips: Sequence[Clip],
-    staging: Callable[[Scene], Scene | None],
+    staging: Staging,
     config: WorldConfig,
     indices: Sequence[int],
 ) -> list[Clip | None]:
