@@ -163,12 +163,16 @@ def _extent(track: Track) -> float:
 
 
 def _hidden(track: Track, last: int, gone: int, tracks: Sequence[Track]) -> bool:
-    """Tell whether another thing stands where a track is lost: in the frame before, or in that without it."""
+    """Tell whether another thing, seen in the frame before and in that without it, stands where it is lost.
+
+    What appears elsewhere as the track ends hides nothing: it may be the thing itself, after a leap.
+    """
     for other in tracks:
+        if other is track or not (other.seen[last] and other.seen[gone]):
+            continue
         for t in (last, gone):
-            if other is not track and other.seen[t]:
-                across = abs(other.x[t] - track.x[last]) - (other.width[t] + track.width[last]) / 2
-                along = abs(other.y[t] - track.y[last]) - (other.height[t] + track.height[last]) / 2
-                if max(across, along) < BESIDE:
-                    return True
+            across = abs(other.x[t] - track.x[last]) - (other.width[t] + track.width[last]) / 2
+            along = abs(other.y[t] - track.y[last]) - (other.height[t] + track.height[last]) / 2
+            if max(across, along) < BESIDE:
+                return True
     return False

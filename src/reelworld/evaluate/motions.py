@@ -24,6 +24,7 @@ Array = np.ndarray
 TRAVEL = 0.12  # picture heights that a thing must cross to have moved
 STILL = 0.06  # and may drift when it is told to rest
 GROWTH = 0.1  # of its size, from first to last, that a thing may gain or lose
+LEAST_SEEN = 0.35  # of the frames, in which it must be seen whole and alone for that
 PERSPECTIVE = (0.5, 1.7)  # growth of height by growth of the distance to the horizon, in logarithms: 1
 APPROACH = 0.2  # share of its distance that a thing must be told to come or go
 COMING = 0.05  # in logarithms, least change of the distance to the horizon
@@ -207,7 +208,7 @@ def _keeps_size(thing: Thing) -> bool:
 
 
 def _constant(track: Track | None, tracks: Sequence[Track]) -> bool:
-    """Tell whether size has no trend: the line through log(area) / 2 changes by less than 10 % in all.
+    """Tell whether size has no trend: the line through log(area) / 2 changes by less than 10 % while seen.
 
     The line is the median of the slopes of all pairs of frames in which nothing hides the thing (Theil 1950,
     Sen 1968), so that a frame that was read badly does not bend it.
@@ -217,10 +218,11 @@ def _constant(track: Track | None, tracks: Sequence[Track]) -> bool:
     use = track.seen & (track.whole == 1)
     for other in tracks:
         use &= (other is track) | ~_overlapping(track, other)
-    if use.sum() < 4:
+    if use.sum() < LEAST_SEEN * len(use):
         return False
-    slope = theilslopes(0.5 * np.log(track.area[use]), np.flatnonzero(use))[0]
-    return bool(abs(slope) * (len(track.x) - 1) < GROWTH)
+    times = np.flatnonzero(use)
+    slope = theilslopes(0.5 * np.log(track.area[use]), times)[0]
+    return bool(abs(slope) * (times[-1] - times[0]) < GROWTH)
 
 
 def _overlapping(one: Track, other: Track) -> Array:
