@@ -65,6 +65,7 @@ def test_metadata_says_how_the_video_was_made(pipeline, weights):
         "guidance_rescale": 0.0,
         "sampler": "heun",
         "shift": 1.0,
+        "strength": 1.0,
         "shape": to_json(video.shape),
         "weights": hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
         "reelworld": reelworld.__version__,
