@@ -122,6 +122,8 @@ def test_variations_have_a_sheet_and_go_on(weights, tmp_path):
     before = first.stat().st_mtime_ns
     assert reel(*command, "--count", 3)[0] == 0
     assert first.stat().st_mtime_ns == before
+    assert reel(*command, "--count", 2, "--guidance-scale", 1.5)[0] == 0
+    assert probe(first).metadata["guidance_scale"] == 1.5  # made anew, for it was another one
     assert probe(tmp_path / "seed_00006.mp4").metadata["seed"] == 6
     assert read(tmp_path / "sheet.png").frames.shape[2] > 3 * 32
 
@@ -143,6 +145,10 @@ def test_a_generated_video_is_made_again(weights, tmp_path):
         (["loop", "FILM", "a red ball", "--length", "endless"], "short, normal, long"),
         (["remix", "FILM", "a red ball", "--strength", "2"], "strength is 2"),
         (["recut", "FILM", "a red ball", "--keep", "soon"], "two numbers"),
+        (["recut", "FILM", "a red ball", "--keep", "0:nan"], "keep is nan seconds"),
+        (["extend", "FILM", "a red ball", "--seconds", "1e9"], "to 600 seconds"),
+        (["extend", "FILM", "a red ball", "--seconds", "nan"], "give a number"),
+        (["blend", "FILM", "FILM", "a red ball", "--curve", "0:0"], "two points"),
         (["fill", "FILM", "a red ball", "--start", "1", "--end", "9"], "use extend"),
         (["animate", "FILM", "xyzzy"], "knows none of these words"),
         (["show", "FILM"], "does not say how it was made"),

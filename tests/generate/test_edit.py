@@ -9,6 +9,7 @@ from reelworld.core.types import Video
 from reelworld.core.video import fit
 from reelworld.diffusion.samplers import schedule
 from reelworld.generate import edit
+from reelworld.generate.again import again
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
 PROMPT = "a red ball rolls"
@@ -112,6 +113,19 @@ def test_how_it_was_made_can_be_followed(pipeline):
     assert (parent["operation"], parent["seed"], parent["prompt"]) == ("animate", 3, PROMPT)
     assert parent["parents"] == [image.metadata]
     assert child.metadata["weights"] == pipeline.weights_hash
+
+
+def test_an_account_holds_all_that_made_it_and_nothing_else(pipeline):
+    image, video = film(1), film(8)
+    made = edit.animate(pipeline, image, PROMPT, num_frames=12, progress="silent", callback=None, **FAST)
+    twin = again(pipeline, made.metadata, [image])
+    np.testing.assert_array_equal(made.frames, twin.frames)
+    assert not {"progress", "callback"} & set(made.metadata)
+    mixed = edit.blend(pipeline, video, film(8, seed=2), PROMPT, curve=[(0, 0), (1, 1)], **FAST)
+    twin = again(pipeline, mixed.metadata, [video, film(8, seed=2)])
+    np.testing.assert_array_equal(mixed.frames, twin.frames)
+    with pytest.raises(ConfigError, match="needs 2 videos"):
+        again(pipeline, mixed.metadata, [video])
 
 
 def test_the_same_seed_makes_the_same(pipeline):

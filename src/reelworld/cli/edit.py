@@ -25,14 +25,13 @@ from reelworld.cli.results import (
     Upsample,
     Weights,
     check_outputs,
-    read_prompt,
+    ready,
     save,
-    warn_unknown,
 )
 from reelworld.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from reelworld.core.types import Video
+    from reelworld.core.types import Video, VideoShape
 
 VideoFile = Annotated[Path, typer.Argument(help="A video file.")]
 SAMPLING = ("num_inference_steps", "guidance_scale")
@@ -53,18 +52,11 @@ class Asked:
 
     def make(self, operation: str, parents: list[Path], **arguments: Any) -> None:
         """Read the parents, run an operation of `generate.edit` on them, and write the result."""
-        from reelworld.core import runtime
         from reelworld.generate import edit
-        from reelworld.generate.enlarge import Enlarger
-        from reelworld.generate.pipeline import Pipeline
-        from reelworld.generate.request import MAX_PROMPT_BYTES
 
-        text = read_prompt(MAX_PROMPT_BYTES) if self.prompt == "-" else self.prompt
         check_outputs(self.output)
-        videos = [_read(path) for path in parents]
-        runtime.set_threads()
-        pipeline, enlarge = Pipeline.load(self.weights), Enlarger.load() if self.upsample else None
-        warn_unknown(pipeline, text, self.as_json)
+        text, pipeline, enlarge = ready(self.prompt, self.weights, self.upsample, self.as_json)
+        videos = [_read(path, pipeline.shape) for path in parents]
         video = getattr(edit, operation)(
             pipeline, *videos, text, **arguments, seed=self.seed, progress=kind(self.as_json),
             **{name: getattr(self, name) for name in SAMPLING},
@@ -200,16 +192,17 @@ def again(
     made = _account(file)
     changed = dict(_change(text) for text in changes or [])
     check_outputs(output)
-    parents = [_parent(file, parent) for parent in made.get("parents", [])]
     runtime.set_threads()
-    video = make_again(Pipeline.load(weights), made, parents, progress=kind(as_json), **changed)
+    pipeline = Pipeline.load(weights)
+    parents = [_parent(file, parent, pipeline.shape) for parent in made.get("parents", [])]
+    video = make_again(pipeline, made, parents, progress=kind(as_json), **changed)
     save(Enlarger.load()(video) if "upsampler" in made else video, output, as_json)
 
 
-def _parent(child: Path, account: dict[str, Any]) -> Video:
+def _parent(child: Path, account: dict[str, Any], shape: VideoShape) -> Video:
     """Read a file that a video was made of. Raises: ConfigError where it is not as it was."""
     path = child.parent / str(account.get("file"))
-    video = _read(path)
+    video = _read(path, shape)
     if video.metadata["hash"] != account.get("hash"):
         raise ConfigError(f"{path} is not the file that {child.name} was made of; put that one there")
     return video
@@ -247,13 +240,13 @@ def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:
     return lines
 
 
-def _read(path: Path) -> Video:
-    """Read a video with its name and hash, for the account of what is made of it."""
+def _read(path: Path, shape: VideoShape) -> Video:
+    """Read a video in the size and rate of a shape, with its name and hash for what is made of it."""
     from reelworld.core.storage import file_hash
     from reelworld.core.types import Video
     from reelworld.core.video import read
 
-    video = read(path)
+    video = read(path, width=shape.width, height=shape.height, fps=shape.fps)
     return Video(video.frames, video.fps, {**video.metadata, "file": path.name, "hash": file_hash(path)})
 
 

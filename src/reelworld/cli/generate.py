@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,9 +19,8 @@ from reelworld.cli.results import (
     beside,
     check_outputs,
     numbered,
-    read_prompt,
+    ready,
     save,
-    warn_unknown,
 )
 
 if TYPE_CHECKING:
@@ -54,16 +53,10 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Make a video from a sentence or a paragraph."""
-    from reelworld.core import runtime
-    from reelworld.generate.enlarge import Enlarger
-    from reelworld.generate.pipeline import Pipeline, Previews
-    from reelworld.generate.request import MAX_PROMPT_BYTES
+    from reelworld.generate.pipeline import Previews
 
-    text = read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
     check_outputs(output, num_videos, preview)
-    runtime.set_threads()
-    pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
-    warn_unknown(pipeline, text, as_json)
+    text, pipeline, enlarge = ready(prompt, weights, upsample, as_json)
     for number in range(num_videos):
         previews = Previews() if preview and number == 0 else None
         (video,) = pipeline(
@@ -103,27 +96,20 @@ def variations(
     as_json: Json = False,
 ) -> None:
     """Make many videos of one prompt, and a sheet to choose from; those that are there already stay."""
-    from reelworld.core import runtime
     from reelworld.core.sheet import contact_sheet
     from reelworld.core.storage import atomic, make_folder
     from reelworld.core.types import Video
-    from reelworld.generate.enlarge import Enlarger
-    from reelworld.generate.pipeline import Pipeline
-    from reelworld.generate.request import MAX_PROMPT_BYTES
 
-    text = read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
     make_folder(output)
-    runtime.set_threads()
-    pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
-    warn_unknown(pipeline, text, as_json)
+    text, pipeline, enlarge = ready(prompt, weights, upsample, as_json)
+    sampling: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
+    about: dict[str, Any] = {"prompt": text, "weights": pipeline.weights_hash, **sampling}
+    about["upsampler"] = enlarge.weights_hash if enlarge else None
     files = [output / f"seed_{seed + number:05d}.mp4" for number in range(count)]
     for number, file in enumerate(files):
-        if _is_of(file, text, pipeline.weights_hash):
+        if _is_there(file, {**about, "seed": seed + number}):
             continue
-        (video,) = pipeline(
-            text, seed=seed + number, num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale, progress=kind(as_json),
-        )  # fmt: skip
+        (video,) = pipeline(text, seed=seed + number, progress=kind(as_json), **sampling)
         save(enlarge(video) if enlarge else video, file, as_json)
     sheet = contact_sheet([Video.load(file) for file in files], [f"seed {seed + n}" for n in range(count)])
     with atomic(output / "sheet.png") as temporary:
@@ -131,12 +117,12 @@ def variations(
     say(as_json, str(output / "sheet.png"), sheet=str(output / "sheet.png"), files=[str(f) for f in files])
 
 
-def _is_of(file: Path, prompt: str, weights: str) -> bool:
-    """Tell whether a file holds a video of a prompt by these weights, from an earlier run."""
+def _is_there(file: Path, about: dict[str, Any]) -> bool:
+    """Tell whether a file holds the video that was asked for, from an earlier run."""
     from reelworld.core.video import probe
 
     made = probe(file).metadata if file.is_file() else {}
-    return (made.get("prompt"), made.get("weights")) == (prompt, weights)
+    return bool(made) and all(made.get(name) == value for name, value in about.items())
 
 
 @app.command()

@@ -15,6 +15,7 @@ from reelworld.core.errors import PromptError
 
 if TYPE_CHECKING:
     from reelworld.core.types import Video
+    from reelworld.generate.enlarge import Enlarger
     from reelworld.generate.pipeline import Pipeline
 
 Prompt = Annotated[str, typer.Argument(help="What the video shows; - reads it from standard input.")]
@@ -24,6 +25,22 @@ Steps = Annotated[int, typer.Option(help="Denoising steps.")]
 Guidance = Annotated[float, typer.Option(help="How strongly the text counts.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")]
 Upsample = Annotated[bool, typer.Option(help="Enlarge the picture four times by the trained upsampler.")]
+
+
+def ready(
+    prompt: str, weights: Path | None, upsample: bool, as_json: bool
+) -> tuple[str, Pipeline, Enlarger | None]:
+    """Read the prompt, load what makes videos, and tell what the model cannot read."""
+    from reelworld.core import runtime
+    from reelworld.generate.enlarge import Enlarger
+    from reelworld.generate.pipeline import Pipeline
+    from reelworld.generate.request import MAX_PROMPT_BYTES
+
+    text = read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
+    runtime.set_threads()
+    pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
+    warn_unknown(pipeline, text, as_json)
+    return text, pipeline, enlarge
 
 
 def read_prompt(most: int) -> str:

@@ -6,6 +6,8 @@ Brightness constancy, I_x u + I_y v + I_t = 0, where the flow (u, v) of a point 
 camera's turns, steps and zoom: six unknowns, thousands of pixels, least squares. Sources: Longuet-Higgins and
 Prazdny 1980, "The interpretation of a moving retinal image", Eq. 2.8; Horn and Weldon 1988, "Direct methods
 for recovering motion".
+
+A camera moves where that explains what changes; else it stands, whatever was guessed.
 """
 
 from __future__ import annotations
@@ -37,10 +39,9 @@ def follow_camera(
 ) -> Array:
     """Return the motion [T, 6] from each frame to the next of luminance [T, H, W], 0 for a shot's first.
 
-    guess [T, 6]: where to begin, and what holds where the picture shows nothing.
-
-    depth [T, H, W] in metres; still bool [T, H, W]: pixels that show no thing of the cast. Turns in radians,
-    left and up; steps in metres, right, up and forward; zoom the log of the focal lengths' ratio.
+    guess [T, 6]: where to begin, and what holds where a moving picture does not tell. depth [T, H, W] in
+    metres; still bool [T, H, W]: pixels that show no thing of the cast. Turns in radians, left and up; steps
+    in metres, right, up and forward; zoom the log of the focal lengths' ratio.
     """
     motion = np.zeros((len(luminance), 6))
     for start, end in pairwise([0, *cuts, len(luminance)]):
@@ -77,6 +78,7 @@ class _Pair:
 
     @classmethod
     def of(cls, pair: Array, depth: Array, still: Array) -> _Pair:
+        """Blur two frames [2, H, W]; things, what lies near them, and the border do not count."""
         use = binary_erosion(still, iterations=MARGIN)
         use[:BORDER] = use[-BORDER:] = False
         use[:, :BORDER] = use[:, -BORDER:] = False

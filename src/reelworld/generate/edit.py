@@ -12,6 +12,7 @@ operation made it, of what, and with which seed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,22 +24,31 @@ from reelworld.core.types import Frames, Video
 from reelworld.core.video import fit
 from reelworld.generate.pipeline import Pipeline
 
+MOST_SECONDS = 600.0  # that one operation makes
 CONTEXT = 0.5  # share of a window that is known when a video goes on
 GAPS = {"short": 0.5, "normal": 1.0, "long": 2.0}  # seconds that a loop adds
 STRENGTHS = {"subtle": 0.35, "mild": 0.55, "strong": 0.8}
 Curve = Callable[[np.ndarray], np.ndarray]  # time from 0 to 1 -> share of the second video
 
 
-def animate(pipeline: Pipeline, image: Video, prompt: str, *, seed: int = 0, **options: Any) -> Video:
+def animate(
+    pipeline: Pipeline,
+    image: Video,
+    prompt: str,
+    *,
+    num_frames: int | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Video:
     """Make a video that begins with an image (its first frame, where it is a video).
 
-    `options` are those of `Pipeline`. Raises: as `Pipeline` does.
+    Without `num_frames` it is as long as a window. `options` are those of `Pipeline`. Raises: as `Pipeline`
+    does.
     """
-    shape = pipeline.shape
-    first = fit(image, width=shape.width, height=shape.height).frames[:1]
-    known = np.repeat(first, options.pop("num_frames", None) or shape.num_frames, axis=0)
+    known = _padded(_fitted(pipeline, image).frames[:1], num_frames or _window(pipeline))
     frames = _complete(pipeline, known, [0], prompt, seed, options)
-    return _made(pipeline, frames, "animate", [image], prompt=prompt, seed=seed, **options)
+    about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
+    return _made(pipeline, frames, "animate", [image], **about, **options)
 
 
 def extend(
@@ -57,7 +67,7 @@ def extend(
     """
     own = _fitted(pipeline, video).frames
     count = _frames(pipeline, seconds, "seconds")
-    grown = (_earlier if before else _onward)(pipeline, own, count, prompt, seed, options)
+    grown = _grown(pipeline, own, count, before, prompt, seed, options)
     about = {"prompt": prompt, "seconds": seconds, "before": before, "seed": seed}
     return _made(pipeline, grown, "extend", [video], **about, **options)
 
@@ -77,7 +87,7 @@ def fill(
     Raises: ConfigError for times that are not within the video, in their order; as `Pipeline` does.
     """
     own = _fitted(pipeline, video).frames
-    first, last = round(start * pipeline.shape.fps), round(end * pipeline.shape.fps)
+    first, last = (_frame(pipeline, time, name) for time, name in ((start, "start"), (end, "end")))
     if not 0 < first < last < len(own):
         raise ConfigError(
             f"start {start:g} and end {end:g} must lie within the video's {len(own) / pipeline.shape.fps:g} "
@@ -103,8 +113,7 @@ def loop(
     """
     own = _fitted(pipeline, video).frames
     gap = _frames(pipeline, _named(length, GAPS, "length"), "length")
-    back = _bridge(pipeline, own, own, gap, prompt, seed, options)
-    frames = np.concatenate([own, back])
+    frames = np.concatenate([own, _bridge(pipeline, own, own, gap, prompt, seed, options)])
     return _made(pipeline, frames, "loop", [video], prompt=prompt, length=length, seed=seed, **options)
 
 
@@ -125,8 +134,9 @@ def recut(
     own, fps = _fitted(pipeline, video).frames, pipeline.shape.fps
     parts = []
     for start, end in keep:
-        part = own[max(0, round(start * fps)) : round(end * fps)]
-        if not len(part) or round(end * fps) > len(own):
+        first, last = _frame(pipeline, start, "keep"), _frame(pipeline, end, "keep")
+        part = own[first:last]
+        if not len(part) or first < 0 or last > len(own):
             raise ConfigError(f"keep {start:g}:{end:g} is no part of a video of {len(own) / fps:g} seconds")
         parts.append(part)
     if not parts:
@@ -161,10 +171,8 @@ def remix(
         first = len(made) - len(seen)
         part = _padded(own[first : first + window], window)
         frames = np.concatenate([seen, part[len(seen) :]])
-        known = list(range(len(seen)))
-        new = _complete(
-            pipeline, frames, known, prompt, seed + first, {**options, "init": frames, "strength": share}
-        )
+        begun = {**options, "init": frames, "strength": share}
+        new = _complete(pipeline, frames, range(len(seen)), prompt, seed + first, begun)
         made = np.concatenate([made, new[len(seen) :]])
     about = {"prompt": prompt, "strength": strength, "seed": seed}
     return _made(pipeline, made[: len(own)], "remix", [video], **about, **options)
@@ -188,13 +196,10 @@ def blend(
     Raises: ConfigError for a curve that is not from 0 to 1; as `Pipeline` does.
     """
     a, b = (_fitted(pipeline, video).frames for video in (one, other))
-    count = (
-        min(len(a), len(b)) // pipeline.denoiser.config.patch.frames * pipeline.denoiser.config.patch.frames
-    )
-    if count < 2 * pipeline.denoiser.config.patch.frames:
-        raise ShapeError(
-            f"blend needs two videos of {2 * pipeline.denoiser.config.patch.frames} frames or more"
-        )
+    tubelet = pipeline.denoiser.config.patch.frames
+    count = min(len(a), len(b)) // tubelet * tubelet
+    if count < 2 * tubelet:
+        raise ShapeError(f"blend needs two videos of {2 * tubelet} frames or more")
     times = np.linspace(0.0, 1.0, count)
     follow = curve if callable(curve) else half_cosine if curve is None else through(curve)
     share = np.asarray(follow(times), float)
@@ -203,11 +208,11 @@ def blend(
     a, b, share = a[:count], b[-count:], share[:, None, None, None]
     mixed = np.rint((1 - share) * a + share * b).astype(np.uint8)
     mixed[0], mixed[-1] = a[0], b[-1]
-    options = {**options, "init": mixed, "strength": strength}
-    frames = _complete(pipeline, mixed, [0, count - 1], prompt, seed, options)
+    begun = {**options, "init": mixed, "strength": strength}
+    frames = _complete(pipeline, mixed, [0, count - 1], prompt, seed, begun)
     points = None if curve is None or callable(curve) else [list(point) for point in curve]
     about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
-    return _made(pipeline, frames, "blend", [one, other], **about)
+    return _made(pipeline, frames, "blend", [one, other], **about, **options)
 
 
 def half_cosine(time: np.ndarray) -> np.ndarray:
@@ -218,37 +223,33 @@ def half_cosine(time: np.ndarray) -> np.ndarray:
 
 def through(points: Sequence[tuple[float, float]]) -> Curve:
     """Return the curve of straight lines through points (time, share). Raises: ConfigError."""
-    times, shares = (np.array(values, float) for values in zip(*sorted(points), strict=True))
-    if len(times) < 2 or min(times.min(), shares.min()) < 0 or max(times.max(), shares.max()) > 1:
+    table = np.array(sorted(points), float).reshape(-1, 2)
+    if len(table) < 2 or not ((table >= 0) & (table <= 1)).all():
         raise ConfigError("a curve needs two points or more, times and shares from 0 to 1")
-    return lambda time: np.interp(time, times, shares)
+    return lambda time: np.interp(time, table[:, 0], table[:, 1])
 
 
-def _onward(
-    pipeline: Pipeline, frames: Frames, count: int, prompt: str, seed: int, options: dict[str, Any]
+def _grown(
+    pipeline: Pipeline,
+    frames: Frames,
+    count: int,
+    before: bool,
+    prompt: str,
+    seed: int,
+    options: dict[str, Any],
 ) -> Frames:
-    """Return frames with `count` more behind them, window by window."""
+    """Return frames with `count` more behind or before them, window by window."""
     window, wanted, number = _window(pipeline), len(frames) + count, 0
     while len(frames) < wanted:
-        seen = frames[-int(CONTEXT * window) :]
-        part = _padded(seen, window)
-        new = _complete(pipeline, part, range(len(seen)), prompt, seed + number, options)[len(seen) :]
-        frames, number = np.concatenate([frames, new]), number + 1
-    return frames[:wanted]
-
-
-def _earlier(
-    pipeline: Pipeline, frames: Frames, count: int, prompt: str, seed: int, options: dict[str, Any]
-) -> Frames:
-    """Return frames with `count` more before them, window by window."""
-    window, wanted, number = _window(pipeline), len(frames) + count, 0
-    while len(frames) < wanted:
-        seen = frames[: int(CONTEXT * window)]
-        part = _padded(seen[::-1], window)[::-1]
-        known = range(window - len(seen), window)
-        new = _complete(pipeline, part, known, prompt, seed + number, options)[: window - len(seen)]
-        frames, number = np.concatenate([new, frames]), number + 1
-    return frames[-wanted:]
+        context = int(CONTEXT * window)
+        seen = frames[:context] if before else frames[-context:]
+        new = window - len(seen)
+        part = _padded(seen[::-1], window)[::-1] if before else _padded(seen, window)
+        known = range(new, window) if before else range(len(seen))
+        made = _complete(pipeline, part, known, prompt, seed + number, options)
+        frames = np.concatenate([made[:new], frames] if before else [frames, made[len(seen) :]])
+        number += 1
+    return frames[-wanted:] if before else frames[:wanted]
 
 
 def _bridge(
@@ -268,7 +269,7 @@ def _bridge(
     most = window - 2 * (window // 4)
     begun = left
     if gap > most:
-        begun = _onward(pipeline, left, gap - most, prompt, seed + 1, options)
+        begun = _grown(pipeline, left, gap - most, False, prompt, seed + 1, options)
     rest = gap - (len(begun) - len(left))
     before = begun[-((window - rest) // 2) :]
     after = right[: window - rest - len(before)]
@@ -313,10 +314,18 @@ def _padded(frames: Frames, count: int) -> Frames:
 
 
 def _frames(pipeline: Pipeline, seconds: float, name: str) -> int:
-    count = round(seconds * pipeline.shape.fps)
-    if count < 1:
-        raise ConfigError(f"{name} is {seconds:g} seconds; give a frame's time or more")
+    """Return how many frames a time to be made takes."""
+    count = _frame(pipeline, seconds, name)
+    if count < 1 or seconds > MOST_SECONDS:
+        raise ConfigError(f"{name} is {seconds:g} seconds; give a frame's time to {MOST_SECONDS:g} seconds")
     return count
+
+
+def _frame(pipeline: Pipeline, seconds: float, name: str) -> int:
+    """Return the frame that is shown at a time."""
+    if not math.isfinite(seconds):
+        raise ConfigError(f"{name} is {seconds} seconds; give a number")
+    return round(seconds * pipeline.shape.fps)
 
 
 def _named(value: str | float, names: dict[str, float], what: str) -> float:
@@ -331,10 +340,10 @@ def _named(value: str | float, names: dict[str, float], what: str) -> float:
 def _made(
     pipeline: Pipeline, frames: Frames, operation: str, parents: Sequence[Video], **about: Any
 ) -> Video:
-    """Return the result with the account of how it was made."""
+    """Return the result with the account of how it was made; how it was watched does not belong there."""
     origin = {
         "operation": operation,
-        **about,
+        **{name: value for name, value in about.items() if name not in ("progress", "callback")},
         "weights": pipeline.weights_hash,
         "parents": [parent.metadata for parent in parents],
     }

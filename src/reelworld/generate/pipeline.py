@@ -140,13 +140,8 @@ class Pipeline:
         model = self._model(prompt, negative_prompt, sampling, given, shape.fps)
         with open_progress(progress, num_videos * sampling.steps_left, "generating") as bar:
             report = _reporting(bar, callback)
-            return [
-                self._video(
-                    self._sample(model, shape, sampling, each, begun, report), given, shape,
-                    {**origin, "seed": each},
-                )
-                for each in seeds
-            ]  # fmt: skip
+            made = ((each, self._sample(model, shape, sampling, each, begun, report)) for each in seeds)
+            return [self._video(clean, given, shape, {**origin, "seed": each}) for each, clean in made]
 
     @torch.inference_mode()
     def loss(self, frames: Frames, prompt: str, timestep: float, *, seed: int = 0) -> float:
