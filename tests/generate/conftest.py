@@ -41,3 +41,11 @@ def weights(tmp_path_factory):
 def pipeline(weights):
     """Return the pipeline of those weights, on the CPU."""
     return Pipeline.load(weights, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def knowing(tmp_path_factory):
+    """Return a pipeline whose words hold places for two characters."""
+    path = tmp_path_factory.mktemp("weights") / "knowing.safetensors"
+    tokenizer = Tokenizer.from_words([*WORDS, "alpha", "beta"], size=64)
+    return Pipeline.load(denoiser_to_checkpoint(path, tiny_denoiser(), tokenizer, CARD), device="cpu")

@@ -8,6 +8,7 @@ import torch
 
 from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import ShapeError
+from reelworld.core.types import References
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.patches import Grid
 from reelworld.models.text import NULL, TextFeatures
@@ -175,3 +176,53 @@ def test_wrong_shapes_are_refused(denoiser):
         denoiser(noisy, TIMESTEP, text, noisy, noisy)
     with pytest.raises(ShapeError, match="multiple of"):
         denoiser(noisy[:, :3], TIMESTEP, text)
+
+
+def pictures(generator, count=2, seen=True):
+    return References(
+        torch.randn(2, count, 12, 8, 3, generator=generator), torch.full((2, count), seen, dtype=torch.bool)
+    )
+
+
+def test_characters_that_are_seen_change_the_video_and_hidden_ones_do_not(denoiser, generator):
+    noisy, text = torch.randn(SHAPE, generator=generator), denoiser.encode_text(IDS)
+    plain = denoiser(noisy, TIMESTEP, text)
+    shown = pictures(generator)
+    assert denoiser(noisy, TIMESTEP, text, references=shown).shape == SHAPE
+    assert not torch.allclose(denoiser(noisy, TIMESTEP, text, references=shown), plain, atol=1e-3)
+    hidden = shown._replace(seen=torch.zeros_like(shown.seen))
+    torch.testing.assert_close(denoiser(noisy, TIMESTEP, text, references=hidden), plain)
+
+
+def test_each_character_has_a_place_of_its_own(denoiser, generator):
+    """The second picture is no other first one; an empty first place leaves the second where it is."""
+    noisy, text = torch.randn(SHAPE, generator=generator), denoiser.encode_text(IDS)
+    shown = pictures(generator)
+    both = denoiser(noisy, TIMESTEP, text, references=shown)
+    swapped = denoiser(noisy, TIMESTEP, text, references=shown._replace(pixels=shown.pixels.flip(1)))
+    assert not torch.allclose(both, swapped, atol=1e-3)
+    one = References(shown.pixels[:, :1], shown.seen[:, :1])
+    only_first = shown._replace(seen=torch.tensor([[True, False]]).expand(2, -1))
+    torch.testing.assert_close(
+        denoiser(noisy, TIMESTEP, text, references=one),
+        denoiser(noisy, TIMESTEP, text, references=only_first),
+    )
+
+
+def test_references_that_do_not_fit_are_refused(denoiser, generator):
+    noisy, text = torch.randn(SHAPE, generator=generator), denoiser.encode_text(IDS)
+    for wrong in (
+        References(torch.zeros(1, 1, 12, 8, 3), torch.ones(1, 1, dtype=torch.bool)),
+        References(torch.zeros(2, 1, 12, 8, 4), torch.ones(2, 1, dtype=torch.bool)),
+        References(torch.zeros(2, 1, 12, 8, 3), torch.ones(2, 2, dtype=torch.bool)),
+    ):
+        with pytest.raises(ShapeError, match="references"):
+            denoiser(noisy, TIMESTEP, text, references=wrong)
+
+
+def test_features_are_those_of_the_video_alone(denoiser, generator):
+    noisy, text = torch.randn(SHAPE, generator=generator), denoiser.encode_text(IDS)
+    grid = Grid.of(4, 12, 8, denoiser.config.patch)
+    given = {"references": pictures(generator), "layer": 1}
+    _, features = denoiser.forward_with_features(noisy, TIMESTEP, text, **given)
+    assert features.shape[1] == grid.num_tokens

@@ -56,6 +56,27 @@ def test_the_second_process_renders_the_same_clips(tiny):
         assert torch.equal(left.batch.pixels, right.batch.pixels)
 
 
+def test_characters_reach_the_step_with_their_clips(tiny):
+    recipe = world_recipe(tiny, 1)
+    named = [replace(bucket, references=1) for bucket in recipe.stages[0].buckets]
+    recipe = replace(recipe, stages=(replace(recipe.stages[0], steps=2, buckets=tuple(named)),))
+    with open_feed(WorldData(), recipe, 0, "cpu") as feed:
+        ahead = list(feed)
+    for item, same in zip(ahead, servings(WorldData(), recipe, 0), strict=True):
+        pixels, seen = item.batch.references
+        assert pixels.shape == (len(item.batch.captions), 1, 16, 16, 3)
+        assert [("alpha" in caption.lower()) for caption in item.batch.captions] == seen[:, 0].tolist()
+        assert torch.equal(pixels, same.batch.references.pixels)
+
+
+def test_a_clip_with_characters_costs_as_much_as_it_has_tokens(tiny):
+    stage = tiny().stages[0]
+    more = replace(stage, batch=8, buckets=(*stage.buckets, replace(stage.buckets[0], references=1)))
+    assert [more.clips(bucket) for bucket in range(3)] == [8, 8, 4]
+    assert more.of(2).references == 1
+    assert more.of(0).references == 0
+
+
 def test_the_second_process_ends_when_the_feed_is_left_early(tiny):
     recipe = world_recipe(tiny, 1)
     with open_feed(

@@ -11,8 +11,9 @@ from reelworld.core.types import VideoShape
 from reelworld.models.denoiser import Denoiser
 from reelworld.models.patches import PatchConfig
 from reelworld.models.released import checkpoint_to_denoiser
-from reelworld.models.text import Tokenizer
-from reelworld.recipes import LossConfig
+from reelworld.models.text import NULL, Tokenizer
+from reelworld.recipes import LossConfig, NoiseConfig
+from reelworld.train.data import WorldData
 from reelworld.train.denoising import Denoising, thing_weights
 from reelworld.train.loop import train
 from reelworld.train.token_labels import TokenLabels, token_depth, token_shares
@@ -109,3 +110,17 @@ def test_the_teacher_learns_with_the_model_and_is_not_released(tiny, labelled_sq
 def test_a_layer_that_is_not_there_is_told(tiny):
     with pytest.raises(ConfigError, match="label_layer is 3; the model has 2 blocks"):
         replace(tiny(), loss=LossConfig(label_weight=0.1, label_layer=3))
+
+
+def test_characters_are_hidden_where_the_caption_is_dropped(tiny):
+    recipe = tiny(noise=NoiseConfig(caption_dropout=0.5))
+    stage = replace(recipe.stages[0], references=1)
+    batch = next(WorldData().stream(stage, SHAPE, 32, split="train", seed=0, device="cpu"))
+    tokenizer = Tokenizer.from_words(("a",), size=64)
+    task = Denoising(Denoiser(recipe.model), tokenizer, recipe, torch.device("cpu"))
+    inputs = task.inputs(batch, 16, SHAPE.fps)
+    dropped = (inputs["token_ids"][:, 0] == NULL)[:, None]
+    assert 4 < dropped.sum() < 28
+    assert torch.equal(inputs["references"].seen, batch.references.seen & ~dropped)
+    assert inputs["references"].pixels.abs().max() <= 1
+    assert torch.isfinite(task.loss(**inputs))

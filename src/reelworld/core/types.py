@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,13 @@ else:
         from torch import Tensor
 
         return Float[Tensor, _TENSOR_AXES[name]]
+
+
+class References(NamedTuple):
+    """Pictures of characters: pixels [B, R, H, W, C]; seen bool [B, R], False where a place is empty."""
+
+    pixels: Tensor
+    seen: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)

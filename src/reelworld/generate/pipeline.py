@@ -6,9 +6,11 @@
 
 The same weights, prompt, settings and seed give the same frames; `num_videos=4, seed=3` gives those of seeds
 3 to 6. A video's metadata says how it was made. Image-to-video and other editing pass `known` frames and a
-`mask`, and get the same frames back where the mask is 1.
+`mask`, and get the same frames back where the mask is 1. `characters` are pictures of those whom the prompt
+calls by name.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -25,13 +27,14 @@ from reelworld.core.errors import CheckpointError, ConfigError, PromptError, Sha
 from reelworld.core.progress import Kind, Progress
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import file_hash
-from reelworld.core.types import Frames, Pixels, Video, VideoShape
+from reelworld.core.types import Frames, Pixels, References, Video, VideoShape
 from reelworld.core.version import __version__
 from reelworld.diffusion.guidance import guided
 from reelworld.diffusion.masks import pin_known
 from reelworld.diffusion.path import add_noise, velocity_loss
 from reelworld.diffusion.samplers import SAMPLERS, Callback, Model, schedule
 from reelworld.generate import request
+from reelworld.generate.casting import cast
 from reelworld.generate.request import Given, Sampling, to_frames
 from reelworld.models.released import Released, checkpoint_to_denoiser
 from reelworld.models.text import NULL, TextFeatures
@@ -107,6 +110,7 @@ class Pipeline:
         mask: Tensor | None = None,
         init: Frames | None = None,
         strength: float = 1.0,
+        characters: Mapping[str, Video] | None = None,
         progress: Kind = "silent",
         callback: Callback | None = None,
     ) -> list[Video]:
@@ -115,7 +119,8 @@ class Pipeline:
         A size left out is that of `known`, or the one that the weights were trained for. `known` (uint8
         [T, H, W, 3]) counts where `mask`, which broadcasts to [1, T, H, W, 1], is 1. From `init` (uint8
         [T, H, W, 3]), noised as far as `strength` says (SDEdit, arXiv:2108.01073), that share of the steps is
-        left. `callback(step, num_steps, clean_prediction, noisy)` sees each video in turn, as pixels
+        left. `characters` show, each in its first frame, who is meant by names in the prompt.
+        `callback(step, num_steps, clean_prediction, noisy)` sees each video in turn, as pixels
         [1, T, H, W, 3].
 
         Raises: PromptError, ShapeError, ConfigError; CheckpointError where the weights give non-finite
@@ -137,7 +142,10 @@ class Pipeline:
         begun = request.begun(init, sampling, shape, self.device)
         origin = {"prompt": prompt, "negative_prompt": negative_prompt, **to_json(sampling)}
         seeds = request.seeds(seed, num_videos)
-        model = self._model(prompt, negative_prompt, sampling, given, shape.fps)
+        played = cast(prompt, characters or {}, shape, self.tokenizer)
+        if characters:
+            origin["characters"] = {name: video.metadata for name, video in characters.items()}
+        model = self._model(played.prompt, negative_prompt, sampling, given, shape.fps, played.references)
         with open_progress(progress, num_videos * sampling.steps_left, "generating") as bar:
             report = _reporting(bar, callback)
             made = ((each, self._sample(model, shape, sampling, each, begun, report)) for each in seeds)
@@ -158,13 +166,23 @@ class Pipeline:
         return float(velocity_loss(predicted, clean, t).mean())
 
     def _model(
-        self, prompt: str, negative_prompt: str | None, sampling: Sampling, given: Given | None, fps: float
+        self,
+        prompt: str,
+        negative_prompt: str | None,
+        sampling: Sampling,
+        given: Given | None,
+        fps: float,
+        references: References | None,
     ) -> Model:
-        """Return the guided model: text encoded once, both branches in one batch."""
+        """Return the guided model: text encoded once, both branches in one batch.
+
+        The branch without prompt sees no characters, as where a caption was dropped in training.
+        """
         texts = self._texts(prompt, negative_prompt)
+        shown = None if references is None else References(*(part.to(self.device) for part in references))
         return guided(
-            self._bound(texts[0], given, fps),
-            self._bound(texts, given, fps),
+            self._bound(texts[0], given, fps, shown),
+            self._bound(texts, given, fps, shown),
             sampling.guidance_scale,
             interval=sampling.guidance_interval,
             rescale=sampling.guidance_rescale,
@@ -181,15 +199,25 @@ class Pipeline:
         with self._autocast():
             return self.denoiser.encode_text(ids.to(self.device))
 
-    def _bound(self, texts: TextFeatures, given: Given | None, fps: float) -> Model:
-        """Return the denoiser as a function of noisy videos, one for each text, and one timestep."""
+    def _bound(
+        self, texts: TextFeatures, given: Given | None, fps: float, references: References | None = None
+    ) -> Model:
+        """Return the denoiser as a function of noisy videos, one for each text, and one timestep.
+
+        The first text alone has the references [1, R, H, W, 3].
+        """
         batch = len(texts)
         known = None if given is None else given.known.expand(batch, -1, -1, -1, -1)
         mask = None if given is None else given.mask.expand(batch, -1, -1, -1, -1)
+        shown = references
+        if references is not None:
+            first = torch.arange(batch, device=self.device)[:, None] == 0
+            pixels, seen = references
+            shown = References(pixels.expand(batch, -1, -1, -1, -1), seen & first)
 
         def model(noisy: Tensor, timestep: Tensor) -> Tensor:
             with self._autocast():
-                clean: Tensor = self._denoise(noisy, timestep.expand(batch), texts, known, mask, fps)
+                clean: Tensor = self._denoise(noisy, timestep.expand(batch), texts, known, mask, fps, shown)
             return clean.float()
 
         return model

@@ -30,18 +30,26 @@ class Cost:
     text_bytes: int
 
     @classmethod
-    def of(cls, config: DenoiserConfig, shape: VideoShape, text_length: int = 64, known: bool = True) -> Cost:
+    def of(
+        cls,
+        config: DenoiserConfig,
+        shape: VideoShape,
+        text_length: int = 64,
+        known: bool = True,
+        references: int = 0,
+    ) -> Cost:
         """Count for a shape of clip and text_length words, in float32; known: known pixels are passed.
 
+        `references` is the number of pictures of characters beside it, of the same width and height.
         Raises: ShapeError when the tubelet does not divide the shape.
         """
-        denoise = denoise_flops(config, shape, text_length, known)
+        denoise = denoise_flops(config, shape, text_length, known, references)
         text = text_flops(config, text_length)
         parameters = num_parameters(config)
         return cls(
             denoise_flops=denoise,
             text_flops=text,
-            training_flops=3 * (denoise + text) - _embed_flops(config, _grid(config, shape), known),
+            training_flops=3 * (denoise + text) - _embed_flops(config, shape, known, references),
             num_parameters=parameters,
             weight_bytes=4 * parameters,
             text_bytes=4 * 2 * config.depth * config.dim * text_length,
@@ -49,18 +57,18 @@ class Cost:
 
 
 def denoise_flops(
-    config: DenoiserConfig, shape: VideoShape, text_length: int = 64, known: bool = True
+    config: DenoiserConfig, shape: VideoShape, text_length: int = 64, known: bool = True, references: int = 0
 ) -> int:
     """Count one evaluation of the denoiser for one clip, its text already encoded."""
     grid = _grid(config, shape)
-    tokens = grid.num_tokens
+    tokens = grid.num_tokens + references * grid.rows * grid.columns
     block = _block_flops(tokens, tokens + text_length, config.dim, config.mlp_ratio)
     window = config.patch.window_pixels * config.channels
     condition = 2 * config.dim * config.dim * (2 + 6 + 2)
     return (
-        _embed_flops(config, grid, known)
+        _embed_flops(config, shape, known, references)
         + config.depth * block
-        + 2 * tokens * config.dim * window
+        + 2 * grid.num_tokens * config.dim * window
         + condition
     )
 
@@ -82,11 +90,14 @@ def _grid(config: DenoiserConfig, shape: VideoShape) -> Grid:
     return Grid.of(shape.num_frames, shape.height, shape.width, config.patch)
 
 
-def _embed_flops(config: DenoiserConfig, grid: Grid, known: bool) -> int:
+def _embed_flops(config: DenoiserConfig, shape: VideoShape, known: bool, references: int) -> int:
     """Count the input embedding: windows of noisy pixels, tubelets of known pixels and mask."""
-    numbers = config.patch.window_pixels * config.channels
-    numbers += config.patch.tubelet_pixels * (config.channels + 1) * known
-    return 2 * grid.num_tokens * numbers * config.dim
+    grid = _grid(config, shape)
+    noisy = config.patch.window_pixels * config.channels
+    given = config.patch.tubelet_pixels * (config.channels + 1)
+    pictures = references * grid.rows * grid.columns
+    numbers = grid.num_tokens * (noisy + given * known) + pictures * (noisy + given)
+    return 2 * numbers * config.dim
 
 
 def _block_flops(num_queries: int, num_keys: int, dim: int, mlp_ratio: float) -> int:

@@ -5,6 +5,7 @@
     clean = denoiser(noisy, timestep, text)                          # [B, T, H, W, 3], in [-1, 1]
 
 Known pixels (image-to-video, extend, infill, loop) enter as `known` and `mask`. An image is one frame.
+Characters enter as `references`, pictures whose tokens stand beside the video's at times of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from reelworld.core.errors import ConfigError, ShapeError
-from reelworld.core.types import Mask, Pixels, Timesteps
+from reelworld.core.types import Mask, Pixels, References, Timesteps
 from reelworld.models.attention import SelfAttention, key_bias
 from reelworld.models.layers import (
     Condition,
@@ -34,6 +35,7 @@ from reelworld.models.text import TextConfig, TextEncoder, TextFeatures
 Rotary = tuple[Tensor, Tensor]
 REFERENCE_FPS = 8.0  # the frame rate at which neighbouring tubelets of 4 frames are one unit of time apart
 REFERENCE_FRAMES = 4
+ASIDE = 8.0  # units of time before the first frame, and between them, at which pictures of characters stand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +118,14 @@ class Denoiser(nn.Module):
         known: Pixels | None = None,
         mask: Mask | None = None,
         fps: float = REFERENCE_FPS,
+        references: References | None = None,
     ) -> Pixels:
         """Predict the clean video [B, T, H, W, C] of a noisy one at timesteps [B] (0 = clean, 1 = noise).
 
-        known [B, T, H, W, C] counts where mask [B, T, H, W, 1] is 1. Raises: ShapeError.
+        known [B, T, H, W, C] counts where mask [B, T, H, W, 1] is 1; references show the characters of the
+        text, the first "Alpha", the second "Beta" (`world/portrait.py`). Raises: ShapeError.
         """
-        return self.forward_with_features(noisy, timestep, text, known, mask, fps)[0]
+        return self.forward_with_features(noisy, timestep, text, known, mask, fps, references)[0]
 
     def forward_with_features(
         self,
@@ -131,17 +135,25 @@ class Denoiser(nn.Module):
         known: Pixels | None = None,
         mask: Mask | None = None,
         fps: float = REFERENCE_FPS,
+        references: References | None = None,
         layer: int = 0,
     ) -> tuple[Pixels, Tensor]:
-        """Predict as `forward` does; return also the tokens [B, N, dim] after `layer` blocks."""
+        """Predict as `forward` does; return also the video's tokens [B, N, dim] after `layer` blocks."""
         batch, num_frames, height, width, _ = noisy.shape
         self._check(noisy, timestep, text, known, mask)
         grid = Grid.of(num_frames, height, width, self.config.patch)
         tokens = self._embed(noisy, known, mask)
-        rotary = self._angles(self.positions(grid, fps, noisy.device))
+        positions = self.positions(grid, fps, noisy.device)
         seen = torch.ones(batch, grid.num_tokens, dtype=torch.bool, device=noisy.device)
+        if references is not None:
+            pictures, beside, shown = self._refer(references, batch)
+            tokens = torch.cat([tokens, pictures], 1)
+            positions, seen = torch.cat([positions, beside]), torch.cat([seen, shown], 1)
         is_image = torch.full((batch,), int(num_frames == 1), device=noisy.device)
-        windows, features = self._transform(tokens, timestep, is_image, rotary, seen, text, layer)
+        rotary = self._angles(positions)
+        windows, features = self._transform(
+            tokens, timestep, is_image, rotary, seen, text, grid.num_tokens, layer
+        )
         return self._to_video(windows, grid, num_frames), features
 
     def forward_packed(
@@ -173,7 +185,7 @@ class Denoiser(nn.Module):
         lengths = torch.tensor([g.num_tokens for g in grids], device=device)
         seen = torch.arange(tokens.shape[1], device=device) < lengths[:, None]
         is_image = torch.tensor([int(len(sample) == 1) for sample in noisy], device=device)
-        windows, _ = self._transform(tokens, timestep, is_image, rotary, seen, text)
+        windows, _ = self._transform(tokens, timestep, is_image, rotary, seen, text, tokens.shape[1])
         return [
             self._to_video(row[None, : g.num_tokens], g, len(sample))[0]
             for row, g, sample in zip(windows, grids, noisy, strict=True)
@@ -202,6 +214,24 @@ class Denoiser(nn.Module):
         pixels = torch.cat([known * mask, mask], dim=-1)
         return tokens + self.embed_known(patchify(pixels, self.config.patch.without_overlap()))
 
+    def _refer(self, references: References, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Embed pictures as known images [B, R * n, dim]; return also their positions, and which are seen."""
+        pixels, seen = references
+        count, height, width = pixels.shape[1:4]
+        wanted = (batch, count, height, width, self.config.channels)
+        if pixels.shape != wanted or seen.shape != (batch, count):
+            raise ShapeError(
+                f"references {tuple(pixels.shape)}, seen {tuple(seen.shape)}: expected "
+                f"[{batch}, R, H, W, {self.config.channels}] and [{batch}, R]"
+            )
+        pictures = pixels.flatten(0, 1)[:, None]
+        tokens = self._embed(pictures, pictures, torch.ones_like(pictures[..., :1]))
+        grid = Grid.of(1, height, width, self.config.patch)
+        place = self.positions(grid, REFERENCE_FPS, pixels.device).repeat(count, 1, 1)
+        place[..., 0] -= ASIDE * torch.arange(1, count + 1, device=pixels.device)[:, None]
+        shown = seen.repeat_interleave(grid.num_tokens, 1)
+        return tokens.unflatten(0, (batch, count)).flatten(1, 2), place.flatten(0, 1), shown
+
     def _angles(self, positions: Tensor) -> Rotary:
         """Return the rotation of each token's heads."""
         split = rotary_split(self.config.dim // self.config.num_heads)
@@ -215,9 +245,13 @@ class Denoiser(nn.Module):
         rotary: Rotary,
         seen: Tensor,
         text: TextFeatures,
+        count: int,
         layer: int = 0,
     ) -> tuple[Tensor, Tensor]:
-        """Run the blocks; predict the windows [B, N, window pixels * C]; return also a layer's tokens."""
+        """Run the blocks; predict the windows [B, count, window pixels * C] of the first tokens.
+
+        Return also what these tokens are after a layer.
+        """
         embedding, modulation = self.condition(timestep, is_image)
         mask = key_bias(torch.cat([text.mask, seen], dim=1))
         features = tokens
@@ -225,9 +259,9 @@ class Denoiser(nn.Module):
             tokens = block(
                 tokens, modulation, rotary, mask, (text.keys[:, :, index], text.values[:, :, index])
             )
-            features = tokens if index + 1 == layer else features
+            features = tokens[:, :count] if index + 1 == layer else features
         shift, scale = self.final_modulation(nn.functional.silu(embedding)).chunk(2, dim=-1)
-        return self.final(modulate(tokens, shift, 1 + scale)), features
+        return self.final(modulate(tokens[:, :count], shift, 1 + scale)), features
 
     def _to_video(self, windows: Tensor, grid: Grid, num_frames: int) -> Tensor:
         """Blend windows into a video; an image is the mean of its tubelet's frames."""

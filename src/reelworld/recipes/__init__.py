@@ -41,11 +41,24 @@ def _shares(config: object, *names: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """One shape of clip and how often a step draws it; `level` of the world, if not the stage's."""
+    """One shape of clip and how often a step draws it; `level` of the world, if not the stage's.
+
+    `references`: how many characters of a clip have a name in the caption and a picture beside the video.
+    """
 
     shape: VideoShape
     weight: float = 1.0
     level: int | None = None
+    references: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least(self, 0, "references")
+
+    @property
+    def volume(self) -> int:
+        """Return the pixels that a clip costs; a picture costs as much as a tubelet of four frames."""
+        frames = max(4, self.shape.num_frames) + 4 * self.references
+        return self.shape.width * self.shape.height * frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +90,7 @@ class Stage:
     level: int = 1
     text_length: int = 64
     captions: CaptionMix = field(default_factory=CaptionMix)
+    references: int = 0  # of a bucket, set by `of`
 
     def __post_init__(self) -> None:
         _at_least(self, 1, "steps", "batch", "level", "text_length")
@@ -86,18 +100,14 @@ class Stage:
             raise ConfigError(f"stage '{self.name}': bucket weights must be >= 0 and not all zero")
 
     def of(self, bucket: int) -> "Stage":
-        """Return the stage as a bucket's clips see it: at its level of the world."""
-        return replace(self, level=self.buckets[bucket].level or self.level)
+        """Return the stage as a bucket's clips see it: at its level of the world, with its references."""
+        of = self.buckets[bucket]
+        return replace(self, level=of.level or self.level, references=of.references)
 
     def clips(self, bucket: int) -> int:
         """Return the batch size of a bucket: the same work per step as the first bucket's batch."""
-        ratio = _volume(self.buckets[0].shape) / _volume(self.buckets[bucket].shape)
+        ratio = self.buckets[0].volume / self.buckets[bucket].volume
         return max(1, round(self.batch * ratio))
-
-
-def _volume(shape: VideoShape) -> int:
-    """Return the pixels that a clip costs; an image costs as much as a tubelet of four frames."""
-    return shape.width * shape.height * max(4, shape.num_frames)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ import torch
 
 from reelworld.core import runtime
 from reelworld.core.errors import DataError, ReelWorldError
-from reelworld.core.types import VideoShape
+from reelworld.core.types import References, VideoShape
 from reelworld.recipes import Recipe, Stage
 from reelworld.world.stream import Batch
 
@@ -87,11 +87,13 @@ class Echo:
 
 def _join(batches: list[Batch]) -> Batch:
     """Return one batch of all clips."""
+    referred = [batch.references for batch in batches if batch.references is not None]
     return Batch(
         pixels=torch.cat([batch.pixels for batch in batches]),
         captions=[caption for batch in batches for caption in batch.captions],
         indices=[index for batch in batches for index in batch.indices],
         labels={name: torch.cat([batch.labels[name] for batch in batches]) for name in batches[0].labels},
+        references=References(*map(torch.cat, zip(*referred, strict=True))) if referred else None,
     )
 
 
@@ -186,7 +188,8 @@ def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int) -> Non
         for item in servings(data, recipe, start):
             batch = item.batch
             labels = {name: label.numpy() for name, label in batch.labels.items()}
-            content = (batch.pixels.numpy(), batch.captions, batch.indices, labels)
+            referred = None if batch.references is None else [part.numpy() for part in batch.references]
+            content = (batch.pixels.numpy(), batch.captions, batch.indices, labels, referred)
             sender.send((item.step, item.bucket, item.seconds, *content))
     except BrokenPipeError:
         return
@@ -209,9 +212,10 @@ def _receive(receiver: Connection, ready: "queue.Queue[Serving | Exception]") ->
         if isinstance(message, Exception):
             ready.put(message)
             return
-        step, bucket, seconds, pixels, captions, indices, labels = message
+        step, bucket, seconds, pixels, captions, indices, labels, referred = message
         tensors = {name: torch.from_numpy(label) for name, label in labels.items()}
-        batch = Batch(torch.from_numpy(pixels), captions, indices, tensors)
+        references = None if referred is None else References(*map(torch.from_numpy, referred))
+        batch = Batch(torch.from_numpy(pixels), captions, indices, tensors, references)
         ready.put(Serving(step=step, bucket=bucket, batch=batch, seconds=seconds))
 
 
@@ -254,6 +258,7 @@ class WorldData:
             fps=shape.fps,
             seed=seed,
             caption_mix=(stage.captions.raw, stage.captions.short, stage.captions.descriptive),
+            references=stage.references,
         )
         ahead = device != "cpu" and split == "train"  # a CPU's worker plans itself, held-out clips are few
         planners = min(MOST_PLANNERS, max(1, runtime.num_cores() - 2)) if ahead else 0

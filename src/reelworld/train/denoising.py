@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from reelworld.core import runtime
 from reelworld.core.checkpoint import State
-from reelworld.core.types import VideoShape
+from reelworld.core.types import References, VideoShape
 from reelworld.diffusion.masks import pin_known, sample_masks
 from reelworld.diffusion.path import add_noise, sample_timesteps, velocity_loss
 from reelworld.models.cost import Cost
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.released import check_same, checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.models.text import Tokenizer, encode, null_ids
-from reelworld.recipes import LossConfig, Recipe
+from reelworld.recipes import Bucket, LossConfig, Recipe
 from reelworld.train.data import DataSet
 from reelworld.train.heldout import Heldout
 from reelworld.train.objectives import to_float
@@ -88,12 +88,20 @@ class Denoising:
             "mask": sample_masks(pixels.shape, draw["mask"], self.config.masks),
             "token_ids": torch.where(kept[:, None], token_ids, null_ids(token_ids)),
             "fps": fps,
+            "references": self._referred(batch.references, kept),
             "labels": {name: label.to(self.device) for name, label in batch.labels.items()},
         }
 
+    def _referred(self, references: References | None, kept: Tensor) -> References | None:
+        """Show the characters of a caption; with a caption that is dropped, they are hidden."""
+        if references is None:
+            return None
+        pixels, seen = (part.to(self.device) for part in references)
+        return References(to_float(pixels), seen & kept[:, None])
+
     def loss(
         self, pixels: Tensor, noise: Tensor, timestep: Tensor, mask: Tensor, token_ids: Tensor, fps: float,
-        labels: Mapping[str, Tensor],
+        references: References | None, labels: Mapping[str, Tensor],
     ) -> Tensor:  # fmt: skip
         """Return the mean squared velocity error over the pixels that are not given, and what labels teach.
 
@@ -103,7 +111,7 @@ class Denoising:
         text = self.model.encode_text(token_ids)
         noisy = add_noise(clean, noise, timestep)
         predicted, features = self.model.forward_with_features(
-            noisy, timestep, text, clean * mask, mask, fps, self.teaching.label_layer
+            noisy, timestep, text, clean * mask, mask, fps, references, self.teaching.label_layer
         )
         pinned = pin_known(predicted.float(), clean, mask)
         weight = thing_weights(labels["thing"], self.teaching) if labels else None
@@ -114,9 +122,9 @@ class Denoising:
             loss = loss + self.teaching.label_weight * head.loss(features, labels, self.model.config.patch)
         return loss
 
-    def flops(self, shape: VideoShape, text_length: int) -> int:
+    def flops(self, bucket: Bucket, text_length: int) -> int:
         """Return the operations of a training step for one clip, counted as models/cost.py does."""
-        return _training_flops(self.model.config, shape, text_length)
+        return _training_flops(self.model.config, bucket.shape, text_length, bucket.references)
 
     def card(self) -> dict[str, Any]:
         """Return the words and which of them were learnt."""
@@ -146,5 +154,5 @@ def thing_weights(things: Tensor, config: LossConfig) -> Tensor:
 
 
 @lru_cache
-def _training_flops(config: DenoiserConfig, shape: VideoShape, text_length: int) -> int:
-    return Cost.of(config, shape, text_length).training_flops
+def _training_flops(config: DenoiserConfig, shape: VideoShape, text_length: int, references: int) -> int:
+    return Cost.of(config, shape, text_length, references=references).training_flops

@@ -28,7 +28,7 @@ from reelworld.models.released import (
     checkpoint_to_network,
     network_to_checkpoint,
 )
-from reelworld.recipes import Recipe
+from reelworld.recipes import Bucket, Recipe
 from reelworld.train.data import DataSet
 from reelworld.world.stream import Batch
 
@@ -60,7 +60,7 @@ class Objective(Protocol):
     def loss(self, *args: Any, **inputs: Any) -> Tensor:
         """Return the mean loss of a batch; a pure function of the inputs and the weights."""
 
-    def flops(self, shape: VideoShape, text_length: int) -> int:
+    def flops(self, bucket: Bucket, text_length: int) -> int:
         """Return the operations of a training step for one clip."""
 
     def card(self) -> dict[str, Any]:

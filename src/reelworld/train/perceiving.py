@@ -15,7 +15,7 @@ from torch import Tensor
 from reelworld.core.errors import DataError
 from reelworld.core.types import VideoShape
 from reelworld.models.perception import Perception, Seen
-from reelworld.recipes import Recipe
+from reelworld.recipes import Bucket, Recipe
 from reelworld.train.data import DataSet
 from reelworld.train.degrade import Degrader
 from reelworld.train.objectives import PlainWeights, build_network, look_flops, to_float
@@ -72,9 +72,9 @@ class Perceiving(PlainWeights):
             losses(seen, kind, color, size, side, offset, depth, motion, cut).values(), torch.zeros(())
         )
 
-    def flops(self, shape: VideoShape, text_length: int) -> int:
+    def flops(self, bucket: Bucket, text_length: int) -> int:
         """Return the operations of a training step for one clip: three times those of a look."""
-        return 3 * look_flops(Perception, self.model.config, shape)
+        return 3 * look_flops(Perception, self.model.config, bucket.shape)
 
     def exam(self, data: DataSet, recipe: Recipe) -> "PerceptionExam":
         """Draw held-out clips and their labels."""

@@ -79,8 +79,8 @@ class Reporter:
     def _flops(self, record: Record) -> float:
         """Return the operations per second of a step, counted as models/cost.py does."""
         stage = next(stage for stage in self.run.recipe.stages if stage.name == record["stage"])
-        shape = stage.buckets[record["bucket"]].shape
-        operations = self.run.objective.flops(shape, stage.text_length)
+        bucket = stage.buckets[record["bucket"]]
+        operations = self.run.objective.flops(bucket, stage.text_length)
         return round(operations * record["clips"] / record["seconds"])
 
     def measure(self) -> None:

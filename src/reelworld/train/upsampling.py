@@ -13,7 +13,7 @@ from torch import Tensor
 from reelworld.core import runtime
 from reelworld.core.types import VideoShape
 from reelworld.models.upsampler import Upsampler, shrink
-from reelworld.recipes import Recipe
+from reelworld.recipes import Bucket, Recipe
 from reelworld.train.data import DataSet
 from reelworld.train.degrade import Degrader
 from reelworld.train.objectives import PlainWeights, build_network, look_flops, to_float
@@ -63,8 +63,9 @@ class Upsampling(PlainWeights):
         """Return the mean absolute error, with that of the gradients."""
         return distance(self.model(video), large)
 
-    def flops(self, shape: VideoShape, text_length: int) -> int:
+    def flops(self, bucket: Bucket, text_length: int) -> int:
         """Return the operations of a training step for one clip: three times those of enlarging a crop."""
+        shape = bucket.shape
         size = min(CROP, shape.height // self.model.config.scale)
         small = VideoShape(width=size, height=size, num_frames=shape.num_frames, fps=shape.fps)
         return 3 * look_flops(Upsampler, self.model.config, small)

@@ -10,7 +10,7 @@ text. Usage:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
@@ -75,11 +75,17 @@ class Caption(NamedTuple):
 # ---- descriptive
 
 
-def descriptive(scene: Scene, log: Log, rng: np.random.Generator) -> Caption:
-    """Tell everything: things with attributes and motions, relations, events, camera, setting, style."""
+def descriptive(
+    scene: Scene, log: Log, rng: np.random.Generator, names: Mapping[int, str] | None = None
+) -> Caption:
+    """Tell everything: things with attributes and motions, relations, events, camera, setting, style.
+
+    Of members of the cast with a name of their own, only that is told of how they look.
+    """
     dice = Dice(rng)
     events = happenings(log)
-    teller = Teller(scene, dice, frozenset(e.patient for e in events if e.patient is not None))
+    disturbed = frozenset(e.patient for e in events if e.patient is not None)
+    teller = Teller(scene, dice, disturbed, names=names)
     setting, style = setting_sentence(scene, dice), style_sentence(scene, dice)
     body = " ".join(shot_text(teller, number, events) for number in range(len(scene.shots)))
     order = dice.roll()
@@ -137,11 +143,13 @@ def _filmed(clause: str, shot: Shot, dice: Dice) -> str:
 # ---- short
 
 
-def short(scene: Scene, log: Log, rng: np.random.Generator) -> Caption:
+def short(
+    scene: Scene, log: Log, rng: np.random.Generator, names: Mapping[int, str] | None = None
+) -> Caption:
     """Tell the main subject and what it does, sometimes with its companion, the place or the camera."""
     dice = Dice(rng)
     events = happenings(log)
-    teller = Teller(scene, dice, brief=True)
+    teller = Teller(scene, dice, brief=True, names=names)
     told = [e for e in events if e.agent is not None]
     as_phrase = scene.style != "natural" or dice.chance(0.25)
     if told and dice.chance(0.6):

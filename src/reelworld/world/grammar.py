@@ -120,7 +120,8 @@ def _place(rng: np.random.Generator, thing: Thing, x: float, y: float, duration:
     return replace(thing, position=(round(x + dx, 4), round(y + dy, 4), round(float(z), 4)), heading=heading)
 
 
-def _setting(rng: np.random.Generator, level: int) -> Setting:
+def draw_setting(rng: np.random.Generator, level: int) -> Setting:
+    """Draw a place, its time of day and its floor."""
     places = ("studio", "meadow") if level == 1 else tuple(PATTERNS)
     place = pick(rng, places)
     time: Any = "day" if level == 1 else pick(rng, ("day", "day", "sunset", "night"))
@@ -172,7 +173,7 @@ def _program(
         cast, events = _ordered(rng, theme.split(", "), aspect, duration)
     else:
         cast, events = _interaction(rng, theme, aspect)
-    setting = _setting(rng, level)
+    setting = draw_setting(rng, level)
     if any(t.kind == "ship" for t in cast):
         setting = replace(setting, place="beach", pattern=pick(rng, PATTERNS["beach"]))
     tallest = max(extent(t)[1] for t in cast)

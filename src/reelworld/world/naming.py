@@ -9,7 +9,7 @@ it has introduced ("a red ball", later "the ball"), and says as much as tells tw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reelworld.world import words
 from reelworld.world.dice import Dice, weighted
@@ -49,8 +49,15 @@ class Teller:
     """Names the cast of one scene and what it does, with the same words for the same thing throughout."""
 
     def __init__(
-        self, scene: Scene, dice: Dice, disturbed: frozenset[int] = frozenset(), brief: bool = False
+        self,
+        scene: Scene,
+        dice: Dice,
+        disturbed: frozenset[int] = frozenset(),
+        brief: bool = False,
+        names: Mapping[int, str] | None = None,
     ) -> None:
+        """Speak of a scene; `names` are proper ones, of characters whose looks a picture shows."""
+        self.names = names or {}
         self.scene, self.dice, self.disturbed, self.brief = scene, dice, disturbed, brief
         self.later = False  # telling a later shot, in which what stands may just be in view
         self.told: dict[int, tuple[str, ...]] = {}  # things introduced, with the attributes stated
@@ -152,7 +159,10 @@ class Teller:
         return f"{words.article(color)} {color} {part}" if count == 1 else f"{color} {words.plural(part)}"
 
     def introduce(self, i: int, said: tuple[str, ...] | None = None) -> str:
-        """Name a thing for the first time: "a large red ball", "another ball"."""
+        """Name a thing for the first time: "a large red ball", "another ball", "Alpha"."""
+        if i in self.names:
+            self.told[i] = ()
+            return self.names[i]
         said = self.all_of(i) if said is None else said
         again = any(self._same(i, j, said) for j in self.told)
         self.told[i] = said
@@ -174,12 +184,16 @@ class Teller:
     def _same(self, i: int, j: int, said: tuple[str, ...]) -> bool:
         """Say whether thing j also fits the description of thing i."""
         one, other = self.scene.cast[i], self.scene.cast[j]
+        if j in self.names:
+            return False
         if one.kind != other.kind:
             return False
         return all(name in self.told[j] and getattr(one, name) == getattr(other, name) for name in said)
 
     def mention(self, i: int) -> str:
         """Name a thing again by what tells it from others: "the ball", "the red ball", "the first domino"."""
+        if i in self.names:
+            return self.names[i]
         rivals = [j for j in self.told if j != i and self.scene.cast[j].kind == self.scene.cast[i].kind]
         stated = self.told[i]
         for said in DISTINCT:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import signal
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -23,13 +23,16 @@ import torch
 from torch import Tensor
 
 from reelworld.core.errors import ConfigError, DataError
+from reelworld.core.types import References
 from reelworld.world import caption, grammar
 from reelworld.world.excerpt import excerpt, stretch
 from reelworld.world.labels import film_labelled
+from reelworld.world.portrait import characters, portrait
 from reelworld.world.render import render
 from reelworld.world.scene import LONGEST, Scene
-from reelworld.world.simulate import LogEntry, Trajectory
+from reelworld.world.simulate import LogEntry, Trajectory, simulate
 from reelworld.world.stage import build, look
+from reelworld.world.words import CHARACTERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,8 @@ class WorldConfig:
     """Which clips: level, split, shape, seed, and the shares of raw, short and descriptive captions.
 
     A clip shorter than a scene (2 s) is a random stretch of it, an image a random frame (see `excerpt`).
-    `raw_errors` is the share of raw captions with a mistake.
+    `raw_errors` is the share of raw captions with a mistake. As many as `references` of a clip's cast have
+    portraits, and in captions names instead of looks (see `portrait`).
     """
 
     level: int = 1
@@ -49,8 +53,13 @@ class WorldConfig:
     seed: int = 0
     caption_mix: tuple[float, float, float] = (0.0, 0.05, 0.95)
     raw_errors: float = 0.1
+    references: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.references <= len(CHARACTERS):
+            raise ConfigError(f"references is {self.references}; give 0 to {len(CHARACTERS)}")
+        if self.references and self.caption_mix[0] > 0:
+            raise ConfigError("raw captions know no characters; set their share, or references, to 0")
         if min(self.width, self.height, self.num_frames) < 1 or self.fps <= 0:
             raise ConfigError("width, height, num_frames and fps of a world clip must be positive")
         if self.seed < 0 or min(self.caption_mix) < 0 or sum(self.caption_mix) <= 0:
@@ -93,11 +102,15 @@ class Batch:
     captions: list[str]
     indices: list[int]
     labels: dict[str, Tensor] = field(default_factory=dict)
+    references: References | None = None
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One simulated scene, the stretch of it that is filmed, and what that stretch shows, for captions."""
+    """One simulated scene, the stretch of it that is filmed, and what that stretch shows, for captions.
+
+    `portraits` are clips of a frame of members of the cast, by the names that the caption gives them.
+    """
 
     scene: Scene
     trajectory: Trajectory
@@ -105,6 +118,7 @@ class Clip:
     told: Scene
     log: tuple[LogEntry, ...]
     caption: str = ""
+    portraits: Mapping[str, Clip] = field(default_factory=dict)
 
 
 def plan(config: WorldConfig, indices: Sequence[int]) -> list[Clip]:
@@ -113,22 +127,39 @@ def plan(config: WorldConfig, indices: Sequence[int]) -> list[Clip]:
         config.level, config.split, config.seed, indices,
         num_frames=config.scene_frames, fps=config.fps, aspect=config.aspect,
     )  # fmt: skip
-    clips = []
-    for index, (scene, trajectory) in zip(indices, scenes, strict=True):
+    clips, portraits = [], {}
+    for n, (index, (scene, trajectory)) in enumerate(zip(indices, scenes, strict=True)):
         rng = np.random.default_rng([config.seed, index, 1])
         frames = stretch(scene, trajectory, config.num_frames, config.fps, rng, config.aspect)
         clip = Clip(scene, trajectory, frames, *excerpt(scene, trajectory, frames, config.fps))
-        clips.append(replace(clip, caption=write_caption(clip, rng, config)))
-    return clips
+        casting = np.random.default_rng([config.seed, index, 4])
+        names = characters(clip.told, config.references, casting)
+        for member, name in names.items():
+            portraits[n, name] = portrait(clip.told, member, casting, config.aspect)
+        clips.append(replace(clip, caption=write_caption(clip, rng, config, names)))
+    return _with_portraits(clips, portraits, config.fps)
 
 
-def write_caption(clip: Clip, rng: np.random.Generator, config: WorldConfig) -> str:
+def _with_portraits(
+    clips: Sequence[Clip], portraits: Mapping[tuple[int, str], Scene], fps: float
+) -> list[Clip]:
+    """Add portraits to clips, by the number of the clip and the name; they are simulated together."""
+    paths = simulate(list(portraits.values()), 1, fps) if portraits else []
+    own: list[dict[str, Clip]] = [{} for _ in clips]
+    for ((n, name), scene), path in zip(portraits.items(), paths, strict=True):
+        own[n][name] = Clip(scene, path, range(1), scene, ())
+    return [replace(clip, portraits=shown) for clip, shown in zip(clips, own, strict=True)]
+
+
+def write_caption(
+    clip: Clip, rng: np.random.Generator, config: WorldConfig, names: Mapping[int, str] | None = None
+) -> str:
     """Draw a kind of caption (raw, short, descriptive) by the shares of the mix and write it."""
     share = np.asarray(config.caption_mix) / sum(config.caption_mix)
     kind = int(rng.choice(3, p=share))
     if kind == 0:
         return caption.raw(clip.told, clip.log, rng, config.raw_errors).text
-    return (caption.short, caption.descriptive)[kind - 1](clip.told, clip.log, rng).text
+    return (caption.short, caption.descriptive)[kind - 1](clip.told, clip.log, rng, names).text
 
 
 def film(clips: Sequence[Clip], config: WorldConfig, device: str | torch.device = "cpu") -> Tensor:
@@ -146,6 +177,22 @@ def film(clips: Sequence[Clip], config: WorldConfig, device: str | torch.device 
         color = render(geometry, config.width, config.height).color
         pixels[group] = (color * 255.0).round_().to(torch.uint8).view(len(group), *shape[1:])
     return pixels
+
+
+def film_portraits(
+    clips: Sequence[Clip], config: WorldConfig, device: str | torch.device = "cpu"
+) -> References | None:
+    """Render the portraits of clips, in the order of `words.CHARACTERS`; None where none are asked for."""
+    if not config.references:
+        return None
+    names = CHARACTERS[: config.references]
+    seen = torch.tensor([[name in clip.portraits for name in names] for clip in clips], device=device)
+    shape = (*seen.shape, config.height, config.width, 3)
+    pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
+    shown = [clip.portraits[name] for clip in clips for name in names if name in clip.portraits]
+    if shown:
+        pixels[seen] = film(shown, replace(config, num_frames=1), device)[:, 0]
+    return References(pixels, seen)
 
 
 def _groups(clips: Sequence[Clip], most: int) -> list[list[int]]:
@@ -206,10 +253,11 @@ class WorldStream:
         indices = list(range(self.position, self.position + self.batch_size))
         self.position += self.batch_size
         captions = [c.caption for c in clips]
+        references = film_portraits(clips, self.config, self.device)
         if not self.labelled:
-            return Batch(film(clips, self.config, self.device), captions, indices)
+            return Batch(film(clips, self.config, self.device), captions, indices, {}, references)
         pixels, labels = film_labelled(clips, self.config, self.device)
-        return Batch(pixels, captions, indices, labels)
+        return Batch(pixels, captions, indices, labels, references)
 
     def _next_block(self) -> list[Clip]:
         """Return the next clips: written now, or by the planners, two blocks ahead for each of them.

@@ -32,6 +32,7 @@ NOUNS: Table = {
 }
 PLURALS = {"person": "people", "man": "men", "woman": "women", "box": "boxes", "domino": "dominoes"}
 PRONOUNS = {"person": "they", "man": "he", "woman": "she", "figure": "they"}
+CHARACTERS = ("Alpha", "Beta", "Gamma")  # names of those whose looks a picture shows instead of words
 NUMBERS: Table = {str(n): (w,) for n, w in enumerate(("two", "three", "four", "five", "six"), start=2)}
 ORDINALS: Table = {
     str(n): (w,) for n, w in enumerate(("first", "second", "third", "fourth", "fifth", "sixth"), start=1)
@@ -294,4 +295,5 @@ PLAIN_WORDS = (
     "a", "an", "the", "another", "it", "he", "she", "they", "in", "on", "with", "and", "wearing",
     "hat", "hats", "jacket", "jackets", "suit", "suits", "trousers", "roof", "roofs", "sail", "sails",
     "floor", "ground", *ROUGH, "shot", "1", "2", "3", ".", ",", ":", *FILES, *CHATTER, *NOISE,
+    *(name.lower() for name in CHARACTERS),
 )  # fmt: skip
