@@ -1,4 +1,4 @@
-"""Characters: names take the places that the model knows, pictures go with them, the impossible is refused."""
+"""Characters: names take the places that the model knows, pictures go with them; or it is refused."""
 
 import numpy as np
 import pytest

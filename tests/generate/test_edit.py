@@ -1,5 +1,7 @@
 """Editing: what is given stays, the rest is made; how it was made is told; what cannot be is refused."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from reelworld.core.video import fit
 from reelworld.diffusion.samplers import schedule
 from reelworld.generate import edit
 from reelworld.generate.again import again
+from reelworld.generate.windows import to_bridge, to_grow
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
 PROMPT = "a red ball rolls"
@@ -177,3 +180,27 @@ def test_a_schedule_begins_where_it_is_told(shift):
     torch.testing.assert_close(times[0], torch.tensor(0.6, dtype=torch.float64))
     assert times[-1] == 0
     assert (times.diff() < 0).all()
+
+
+def test_a_long_result_has_one_progress_bar(pipeline, capsys):
+    """Twenty seconds are forty windows of the tiny weights; programs read one count of steps to the end."""
+    longer = edit.extend(pipeline, film(8), PROMPT, seconds=20.0, progress="json", **FAST)
+    assert len(longer) == 8 + 160
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["event"] for line in lines].count("start") == 1
+    assert lines[-1] == lines[-1] | {"event": "finish", "done": 80, "total": 80}
+
+
+def test_windows_are_counted_before_they_are_made(pipeline):
+    """Whatever the operation, as many steps are done as the bar was told."""
+
+    def steps(operation, *parents, **arguments):
+        seen = []
+        options = {**FAST, "callback": lambda step, *rest: seen.append(step)}
+        operation(pipeline, *parents, PROMPT, **arguments, **options)
+        return len(seen)
+
+    bridged = [steps(edit.loop, film(12), length=seconds) for seconds in (0.125, 0.5, 0.75, 2.0)]
+    assert bridged == [2 * to_bridge(pipeline, 12, gap) for gap in (1, 4, 6, 16)]
+    assert steps(edit.extend, film(3), seconds=1.125) == 2 * to_grow(pipeline, 3, 9) == 4
+    assert steps(edit.remix, film(13), strength=1.0) == 2 * (1 + to_grow(pipeline, 8, 5)) == 6

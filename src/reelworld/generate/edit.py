@@ -17,15 +17,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.core.types import Frames, Video
 from reelworld.core.video import fit
 from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.windows import CONTEXT, opened, padded, to_bridge, to_grow, window_size
 
 MOST_SECONDS = 600.0  # that one operation makes
-CONTEXT = 0.5  # share of a window that is known when a video goes on
 GAPS = {"short": 0.5, "normal": 1.0, "long": 2.0}  # seconds that a loop adds
 STRENGTHS = {"subtle": 0.35, "mild": 0.55, "strong": 0.8}
 Curve = Callable[[np.ndarray], np.ndarray]  # time from 0 to 1 -> share of the second video
@@ -45,8 +44,9 @@ def animate(
     Without `num_frames` it is as long as a window. `options` are those of `Pipeline`. Raises: as `Pipeline`
     does.
     """
-    known = _padded(_fitted(pipeline, image).frames[:1], num_frames or _window(pipeline))
-    frames = _complete(pipeline, known, [0], prompt, seed, options)
+    known = padded(_fitted(pipeline, image).frames[:1], num_frames or window_size(pipeline))
+    with opened(pipeline, prompt, options, 1) as windows:
+        frames = windows.complete(known, [0], seed)
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
     return _made(pipeline, frames, "animate", [image], **about, **options)
 
@@ -67,7 +67,8 @@ def extend(
     """
     own = _fitted(pipeline, video).frames
     count = _frames(pipeline, seconds, "seconds")
-    grown = _grown(pipeline, own, count, before, prompt, seed, options)
+    with opened(pipeline, prompt, options, to_grow(pipeline, len(own), count)) as windows:
+        grown = windows.grown(own, count, seed, before)
     about = {"prompt": prompt, "seconds": seconds, "before": before, "seed": seed}
     return _made(pipeline, grown, "extend", [video], **about, **options)
 
@@ -93,7 +94,8 @@ def fill(
             f"start {start:g} and end {end:g} must lie within the video's {len(own) / pipeline.shape.fps:g} "
             "seconds, in this order and a frame from its ends; beyond them, use extend"
         )
-    gap = _bridge(pipeline, own[:first], own[last:], last - first, prompt, seed, options)
+    with opened(pipeline, prompt, options, to_bridge(pipeline, first, last - first)) as windows:
+        gap = windows.bridge(own[:first], own[last:], last - first, seed)
     frames = np.concatenate([own[:first], gap, own[last:]])
     return _made(pipeline, frames, "fill", [video], prompt=prompt, start=start, end=end, seed=seed, **options)
 
@@ -113,7 +115,8 @@ def loop(
     """
     own = _fitted(pipeline, video).frames
     gap = _frames(pipeline, _named(length, GAPS, "length"), "length")
-    frames = np.concatenate([own, _bridge(pipeline, own, own, gap, prompt, seed, options)])
+    with opened(pipeline, prompt, options, to_bridge(pipeline, len(own), gap)) as windows:
+        frames = np.concatenate([own, windows.bridge(own, own, gap, seed)])
     return _made(pipeline, frames, "loop", [video], prompt=prompt, length=length, seed=seed, **options)
 
 
@@ -142,9 +145,12 @@ def recut(
     if not parts:
         raise ConfigError("recut keeps nothing; give at least one part, as keep=[(0.0, 1.5)]")
     count, frames = _frames(pipeline, gap, "gap"), parts[0]
-    for number, part in enumerate(parts[1:]):
-        middle = _bridge(pipeline, frames, part, count, prompt, seed + number, options)
-        frames = np.concatenate([frames, middle, part])
+    with opened(
+        pipeline, prompt, options, (len(parts) - 1) * to_bridge(pipeline, len(frames), count)
+    ) as windows:
+        for number, part in enumerate(parts[1:]):
+            middle = windows.bridge(frames, part, count, seed + number)
+            frames = np.concatenate([frames, middle, part])
     about = {"prompt": prompt, "keep": [list(part) for part in keep], "gap": gap, "seed": seed}
     return _made(pipeline, frames, "recut", [video], **about, **options)
 
@@ -164,16 +170,16 @@ def remix(
     Raises: ConfigError for another strength; as `Pipeline` does.
     """
     own, share = _fitted(pipeline, video).frames, _named(strength, STRENGTHS, "strength")
-    window = _window(pipeline)
+    size, begun = window_size(pipeline), {**options, "strength": share}
     made = np.empty((0, *own.shape[1:]), np.uint8)
-    while len(made) < len(own):
-        seen = made[-int(CONTEXT * window) :] if len(made) else made
-        first = len(made) - len(seen)
-        part = _padded(own[first : first + window], window)
-        frames = np.concatenate([seen, part[len(seen) :]])
-        begun = {**options, "init": frames, "strength": share}
-        new = _complete(pipeline, frames, range(len(seen)), prompt, seed + first, begun)
-        made = np.concatenate([made, new[len(seen) :]])
+    with opened(pipeline, prompt, begun, 1 + to_grow(pipeline, size, len(own) - size)) as windows:
+        while len(made) < len(own):
+            seen = made[-int(CONTEXT * size) :] if len(made) else made
+            first = len(made) - len(seen)
+            part = padded(own[first : first + size], size)
+            frames = np.concatenate([seen, part[len(seen) :]])
+            new = windows.saying(prompt, init=frames).complete(frames, range(len(seen)), seed + first)
+            made = np.concatenate([made, new[len(seen) :]])
     about = {"prompt": prompt, "strength": strength, "seed": seed}
     return _made(pipeline, made[: len(own)], "remix", [video], **about, **options)
 
@@ -208,8 +214,8 @@ def blend(
     a, b, share = a[:count], b[-count:], share[:, None, None, None]
     mixed = np.rint((1 - share) * a + share * b).astype(np.uint8)
     mixed[0], mixed[-1] = a[0], b[-1]
-    begun = {**options, "init": mixed, "strength": strength}
-    frames = _complete(pipeline, mixed, [0, count - 1], prompt, seed, begun)
+    with opened(pipeline, prompt, {**options, "init": mixed, "strength": strength}, 1) as windows:
+        frames = windows.complete(mixed, [0, count - 1], seed)
     points = None if curve is None or callable(curve) else [list(point) for point in curve]
     about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
     return _made(pipeline, frames, "blend", [one, other], **about, **options)
@@ -229,88 +235,9 @@ def through(points: Sequence[tuple[float, float]]) -> Curve:
     return lambda time: np.interp(time, table[:, 0], table[:, 1])
 
 
-def _grown(
-    pipeline: Pipeline,
-    frames: Frames,
-    count: int,
-    before: bool,
-    prompt: str,
-    seed: int,
-    options: dict[str, Any],
-) -> Frames:
-    """Return frames with `count` more behind or before them, window by window."""
-    window, wanted, number = _window(pipeline), len(frames) + count, 0
-    while len(frames) < wanted:
-        context = int(CONTEXT * window)
-        seen = frames[:context] if before else frames[-context:]
-        new = window - len(seen)
-        part = _padded(seen[::-1], window)[::-1] if before else _padded(seen, window)
-        known = range(new, window) if before else range(len(seen))
-        made = _complete(pipeline, part, known, prompt, seed + number, options)
-        frames = np.concatenate([made[:new], frames] if before else [frames, made[len(seen) :]])
-        number += 1
-    return frames[-wanted:] if before else frames[:wanted]
-
-
-def _bridge(
-    pipeline: Pipeline,
-    left: Frames,
-    right: Frames,
-    gap: int,
-    prompt: str,
-    seed: int,
-    options: dict[str, Any],
-) -> Frames:
-    """Return `gap` frames that lead from the end of `left` to the beginning of `right`.
-
-    A gap too wide for one window is first narrowed from the left.
-    """
-    window = _window(pipeline)
-    most = window - 2 * (window // 4)
-    begun = left
-    if gap > most:
-        begun = _grown(pipeline, left, gap - most, False, prompt, seed + 1, options)
-    rest = gap - (len(begun) - len(left))
-    before = begun[-((window - rest) // 2) :]
-    after = right[: window - rest - len(before)]
-    part = _padded(np.concatenate([before, np.repeat(before[-1:], rest, 0), after]), window)
-    known = [n for n in range(window) if not len(before) <= n < len(before) + rest]
-    new = _complete(pipeline, part, known, prompt, seed, options)[len(before) : len(before) + rest]
-    return np.concatenate([begun[len(left) :], new])
-
-
-def _complete(
-    pipeline: Pipeline,
-    frames: Frames,
-    known: Sequence[int],
-    prompt: str,
-    seed: int,
-    options: dict[str, Any],
-) -> Frames:
-    """Make the frames of a window that are not known."""
-    mask = torch.zeros(1, len(frames), 1, 1, 1)
-    mask[:, list(known)] = 1.0
-    frames = np.ascontiguousarray(frames)
-    (video,) = pipeline(prompt, known=frames, mask=mask, seed=seed, fps=pipeline.shape.fps, **options)
-    return video.frames
-
-
 def _fitted(pipeline: Pipeline, video: Video) -> Video:
     shape = pipeline.shape
     return fit(video, width=shape.width, height=shape.height, fps=shape.fps)
-
-
-def _window(pipeline: Pipeline) -> int:
-    """Return how many frames are made at once: as many as the weights were trained for."""
-    if pipeline.shape.num_frames < 4:
-        raise ConfigError("these weights make images; videos are edited by weights that make videos")
-    return pipeline.shape.num_frames
-
-
-def _padded(frames: Frames, count: int) -> Frames:
-    """Repeat the last frame until there are `count`."""
-    more = count - len(frames)
-    return np.concatenate([frames, np.repeat(frames[-1:], more, axis=0)]) if more > 0 else frames
 
 
 def _frames(pipeline: Pipeline, seconds: float, name: str) -> int:
@@ -341,9 +268,12 @@ def _made(
     pipeline: Pipeline, frames: Frames, operation: str, parents: Sequence[Video], **about: Any
 ) -> Video:
     """Return the result with the account of how it was made; how it was watched does not belong there."""
+    told = {name: value for name, value in about.items() if name not in ("progress", "callback")}
+    if told.get("characters"):
+        told["characters"] = {name: picture.metadata for name, picture in told["characters"].items()}
     origin = {
         "operation": operation,
-        **{name: value for name, value in about.items() if name not in ("progress", "callback")},
+        **told,
         "weights": pipeline.weights_hash,
         "parents": [parent.metadata for parent in parents],
     }

@@ -1,0 +1,141 @@
+"""Frames made window by window: a window holds as many as the weights were trained for, some of them known.
+
+    with opened(pipeline, "the ball rolls", options, to_grow(pipeline, len(frames), 40)) as windows:
+        longer = windows.grown(frames, 40, seed=0)
+
+However long the result, each window sees the frames before it, or those on both sides, and no more; one
+progress bar counts the denoising steps of all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reelworld.core.errors import ConfigError
+from reelworld.core.progress import progress as open_progress
+from reelworld.core.types import Frames
+from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.request import Sampling
+
+CONTEXT = 0.5  # share of a window that is known when a video goes on
+
+
+def window_size(pipeline: Pipeline) -> int:
+    """Return how many frames are made at once. Raises: ConfigError for weights that make images."""
+    if pipeline.shape.num_frames < 4:
+        raise ConfigError("these weights make images; videos are edited by weights that make videos")
+    return pipeline.shape.num_frames
+
+
+def to_grow(pipeline: Pipeline, length: int, count: int) -> int:
+    """Return how many windows it takes to make `count` frames beside `length` others."""
+    size = window_size(pipeline)
+    context = int(CONTEXT * size)
+    rest = count - (size - min(length, context))  # after the first window
+    return 0 if count <= 0 else 1 + max(0, math.ceil(rest / (size - context)))
+
+
+def to_bridge(pipeline: Pipeline, length: int, gap: int) -> int:
+    """Return how many windows it takes to close a gap of so many frames behind `length` others."""
+    return 1 + to_grow(pipeline, length, gap - _widest_gap(window_size(pipeline)))
+
+
+def _widest_gap(size: int) -> int:
+    """Return the widest gap that one window closes: a quarter of it is known on each side."""
+    return size - 2 * (size // 4)
+
+
+def padded(frames: Frames, count: int) -> Frames:
+    """Repeat the last frame until there are `count`."""
+    more = count - len(frames)
+    return np.concatenate([frames, np.repeat(frames[-1:], more, axis=0)]) if more > 0 else frames
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What makes the frames of windows for a prompt; `options` are those of `Pipeline`."""
+
+    pipeline: Pipeline
+    prompt: str
+    options: Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Return how many frames a window holds."""
+        return window_size(self.pipeline)
+
+    def saying(self, prompt: str, **options: Any) -> Windows:
+        """Return the same for another prompt, with some options changed."""
+        return replace(self, prompt=prompt, options={**self.options, **options})
+
+    def fresh(self, seed: int) -> Frames:
+        """Make a window of which nothing is known."""
+        (video,) = self.pipeline(self.prompt, seed=seed, **self.options)
+        return video.frames
+
+    def complete(self, frames: Frames, known: Sequence[int], seed: int) -> Frames:
+        """Make the frames of a window that are not known."""
+        mask = torch.zeros(1, len(frames), 1, 1, 1)
+        mask[:, list(known)] = 1.0
+        frames, fps = np.ascontiguousarray(frames), self.pipeline.shape.fps
+        (video,) = self.pipeline(self.prompt, known=frames, mask=mask, seed=seed, fps=fps, **self.options)
+        return video.frames
+
+    def grown(self, frames: Frames, count: int, seed: int, before: bool = False) -> Frames:
+        """Return frames with `count` more behind or before them, window by window."""
+        wanted, context = len(frames) + count, int(CONTEXT * self.size)
+        while len(frames) < wanted:
+            seen = frames[:context] if before else frames[-context:]
+            new = self.size - len(seen)
+            part = padded(seen[::-1], self.size)[::-1] if before else padded(seen, self.size)
+            known = range(new, self.size) if before else range(len(seen))
+            made = self.complete(part, known, seed)
+            frames = np.concatenate([made[:new], frames] if before else [frames, made[len(seen) :]])
+            seed += 1
+        return frames[-wanted:] if before else frames[:wanted]
+
+    def bridge(self, left: Frames, right: Frames, gap: int, seed: int) -> Frames:
+        """Return `gap` frames that lead from the end of `left` to the beginning of `right`.
+
+        A gap too wide for one window is first narrowed from the left.
+        """
+        begun = left
+        if gap > (most := _widest_gap(self.size)):
+            begun = self.grown(left, gap - most, seed + 1)
+        rest = gap - (len(begun) - len(left))
+        before = begun[-((self.size - rest) // 2) :]
+        after = right[: self.size - rest - len(before)]
+        part = padded(np.concatenate([before, np.repeat(before[-1:], rest, 0), after]), self.size)
+        known = [n for n in range(self.size) if not len(before) <= n < len(before) + rest]
+        new = self.complete(part, known, seed)[len(before) : len(before) + rest]
+        return np.concatenate([begun[len(left) :], new])
+
+
+@contextmanager
+def opened(pipeline: Pipeline, prompt: str, options: Mapping[str, Any], count: int) -> Iterator[Windows]:
+    """Yield what makes windows, `count` of them, under one progress bar.
+
+    `options` are those of `Pipeline`; its `callback` sees the steps of each window.
+    Raises: ConfigError for weights that make images.
+    """
+    window_size(pipeline)
+    own = {name: value for name, value in options.items() if name not in ("progress", "callback")}
+    watching: Callable[..., None] | None = options.get("callback")
+    sampling = Sampling(**{name: own[name] for name in ("num_inference_steps", "strength") if name in own})
+    kind = options.get("progress", "silent")
+    with open_progress(kind, count * sampling.steps_left, "generating") as bar:
+
+        def watch(step: int, num_steps: int, clean: Tensor, noisy: Tensor) -> None:
+            bar.advance()
+            if watching is not None:
+                watching(step, num_steps, clean, noisy)
+
+        yield Windows(pipeline, prompt, {**own, "callback": watch})
