@@ -162,3 +162,51 @@ def test_what_cannot_be_is_one_line(arguments, complaint, film, weights, tmp_pat
     assert complaint in told
     assert len(told.strip().splitlines()) == 1
     assert not (tmp_path / "x.mp4").exists()
+
+
+def test_a_storyboard_is_rendered_from_its_file(film, weights, tmp_path):
+    board, out = tmp_path / "board.toml", tmp_path / "made.mp4"
+    board.write_text(
+        "duration = 2.0\n[[cards]]\ntime = 0.0\ntext = 'a red ball'\n"
+        f"[[cards]]\ntime = 1.0\ntext = 'a blue ball'\nvideo = '{film}'\ncut = true\n"
+    )
+    code, said, told = reel("storyboard", board, "-o", out, "--weights", weights, *FAST)
+    assert code == 0, told
+    assert str(out) in said
+    info = probe(out)
+    assert (info.num_frames, info.metadata["cuts"]) == (16, [8])
+    assert len(list((tmp_path / "made_cards").iterdir())) == 2
+    board.write_text("[[cards]]\ntime = 0.0\ntext = 'a red ball'\nmood = 'sad'\n")
+    code, _, told = reel("storyboard", board, "-o", out, "--weights", weights, *FAST)
+    assert code == 2
+    assert "mood" in told
+    code, _, told = reel("again", out, "--weights", weights)
+    assert code == 2
+    assert "reel storyboard" in told
+
+
+def test_a_character_is_stored_listed_and_forgotten(film, weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("REELWORLD_CHARACTERS", str(tmp_path / "shelf"))
+    assert "none yet" in reel("characters")[1]
+    code, said, told = reel("character", "Bo", "--from", film, "--at", "0.5")
+    assert code == 0, told
+    assert said.strip() == str(tmp_path / "shelf" / "bo.png")
+    np.testing.assert_array_equal(
+        read(tmp_path / "shelf" / "bo.png").frames[0], read(film, start=0.5, num_frames=1).frames[0]
+    )
+    assert reel("characters")[1].split() == ["bo"]
+    options = ["--character", "Bo", "--weights", weights, *FAST, "-o", tmp_path / "x.mp4"]
+    code, _, told = reel("generate", "Bo rolls", *options)
+    assert code == 0, told
+    assert "'bo'" not in told
+    assert probe(tmp_path / "x.mp4").metadata["characters"]["Bo"]["file"] == "bo.png"
+    assert reel("again", tmp_path / "x.mp4", "-o", tmp_path / "y.gif", "--weights", weights)[0] == 0
+    code, _, told = reel("generate", "a red ball", *options)
+    assert code == 2
+    assert "does not mention Bo" in told
+    assert reel("character", "Bo", "--from", film, "--at", "1.0")[0] == 0
+    assert "another one now" in reel("again", tmp_path / "x.mp4", "--weights", weights)[2]
+    assert reel("character", "Bo", "--remove")[0] == 0
+    code, _, told = reel("animate", film, "Bo", "--character", "Bo", "--weights", weights, *FAST)
+    assert code == 2
+    assert "no character Bo" in told

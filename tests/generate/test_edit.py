@@ -204,3 +204,14 @@ def test_windows_are_counted_before_they_are_made(pipeline):
     assert bridged == [2 * to_bridge(pipeline, 12, gap) for gap in (1, 4, 6, 16)]
     assert steps(edit.extend, film(3), seconds=1.125) == 2 * to_grow(pipeline, 3, 9) == 4
     assert steps(edit.remix, film(13), strength=1.0) == 2 * (1 + to_grow(pipeline, 8, 5)) == 6
+
+
+def test_characters_are_told_and_needed_again(knowing):
+    bo = Video(film(1, seed=3).frames, 8.0, {"file": "bo.png"})
+    video = edit.animate(knowing, film(1), "Bo rolls", characters={"Bo": bo}, **FAST)
+    assert video.metadata["characters"] == {"Bo": {"file": "bo.png"}}
+    twin = again(knowing, video.metadata, [film(1)], {"Bo": bo})
+    np.testing.assert_array_equal(twin.frames, video.frames)
+    assert twin.metadata == video.metadata
+    with pytest.raises(ConfigError, match="character Bo"):
+        again(knowing, video.metadata, [film(1)])

@@ -17,6 +17,7 @@ import typer
 
 from reelworld.cli.app import Json, app, kind, say, told
 from reelworld.cli.results import (
+    Characters,
     Guidance,
     Output,
     Prompt,
@@ -27,6 +28,7 @@ from reelworld.cli.results import (
     check_outputs,
     ready,
     save,
+    stored,
 )
 from reelworld.core.errors import ConfigError
 
@@ -46,6 +48,7 @@ class Asked:
     seed: Seed = 0
     num_inference_steps: Steps = 20
     guidance_scale: Guidance = 3.0
+    character: Characters = None
     weights: Weights = None
     upsample: Upsample = True
     as_json: Json = False
@@ -55,7 +58,10 @@ class Asked:
         from reelworld.generate import edit
 
         check_outputs(self.output)
-        text, pipeline, enlarge = ready(self.prompt, self.weights, self.upsample, self.as_json)
+        cast, names = stored(self.character), self.character or ()
+        text, pipeline, enlarge = ready(self.prompt, self.weights, self.upsample, self.as_json, names)
+        if cast:
+            arguments["characters"] = cast
         videos = [_read(path, pipeline.shape) for path in parents]
         video = getattr(edit, operation)(
             pipeline, *videos, text, **arguments, seed=self.seed, progress=kind(self.as_json),
@@ -195,8 +201,18 @@ def again(
     runtime.set_threads()
     pipeline = Pipeline.load(weights)
     parents = [_parent(file, parent, pipeline.shape) for parent in made.get("parents", [])]
-    video = make_again(pipeline, made, parents, progress=kind(as_json), **changed)
+    cast = _same_cast(made.get("characters") or {})
+    video = make_again(pipeline, made, parents, cast, progress=kind(as_json), **changed)
     save(Enlarger.load()(video) if "upsampler" in made else video, output, as_json)
+
+
+def _same_cast(told: dict[str, Any]) -> dict[str, Video]:
+    """Return the characters of an account. Raises: ConfigError where one looks different now."""
+    cast = stored(list(told)) or {}
+    for name, picture in cast.items():
+        if picture.metadata["hash"] != told[name].get("hash"):
+            raise ConfigError(f"the character {name} is another one now; store the picture that was used")
+    return cast
 
 
 def _parent(child: Path, account: dict[str, Any], shape: VideoShape) -> Video:

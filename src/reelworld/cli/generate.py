@@ -9,6 +9,7 @@ import typer
 
 from reelworld.cli.app import Json, app, kind, say, told
 from reelworld.cli.results import (
+    Characters,
     Guidance,
     Output,
     Prompt,
@@ -21,6 +22,7 @@ from reelworld.cli.results import (
     numbered,
     ready,
     save,
+    stored,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def generate(
         int, typer.Option(min=1, max=1000, help="Videos, of seeds SEED, SEED + 1, ...")
     ] = 1,
     sampler: Annotated[str, typer.Option(help="euler, heun or multistep.")] = "multistep",
+    character: Characters = None,
     weights: Weights = None,
     upsample: Upsample = True,
     scale: Annotated[
@@ -56,13 +59,15 @@ def generate(
     from reelworld.generate.pipeline import Previews
 
     check_outputs(output, num_videos, preview)
-    text, pipeline, enlarge = ready(prompt, weights, upsample, as_json)
+    cast = stored(character)
+    text, pipeline, enlarge = ready(prompt, weights, upsample, as_json, character or ())
     for number in range(num_videos):
         previews = Previews() if preview and number == 0 else None
         (video,) = pipeline(
             text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed + number,
             num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
-            negative_prompt=negative_prompt, sampler=sampler, progress=kind(as_json), callback=previews,
+            negative_prompt=negative_prompt, sampler=sampler, characters=cast, progress=kind(as_json),
+            callback=previews,
         )  # fmt: skip
         video = enlarge(video) if enlarge else video
         save(video, numbered(output, number, num_videos), as_json, scale)
@@ -91,6 +96,7 @@ def variations(
     seed: Seed = 0,
     num_inference_steps: Steps = 20,
     guidance_scale: Guidance = 3.0,
+    character: Characters = None,
     weights: Weights = None,
     upsample: Upsample = True,
     as_json: Json = False,
@@ -101,15 +107,17 @@ def variations(
     from reelworld.core.types import Video
 
     make_folder(output)
-    text, pipeline, enlarge = ready(prompt, weights, upsample, as_json)
+    cast = stored(character)
+    text, pipeline, enlarge = ready(prompt, weights, upsample, as_json, character or ())
     sampling: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
     about: dict[str, Any] = {"prompt": text, "weights": pipeline.weights_hash, **sampling}
     about["upsampler"] = enlarge.weights_hash if enlarge else None
+    about["characters"] = {name: picture.metadata for name, picture in cast.items()} if cast else None
     files = [output / f"seed_{seed + number:05d}.mp4" for number in range(count)]
     for number, file in enumerate(files):
         if _is_there(file, {**about, "seed": seed + number}):
             continue
-        (video,) = pipeline(text, seed=seed + number, progress=kind(as_json), **sampling)
+        (video,) = pipeline(text, seed=seed + number, characters=cast, progress=kind(as_json), **sampling)
         save(enlarge(video) if enlarge else video, file, as_json)
     sheet = contact_sheet([Video.load(file) for file in files], [f"seed {seed + n}" for n in range(count)])
     with atomic(output / "sheet.png") as temporary:

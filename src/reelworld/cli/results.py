@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,13 +25,19 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same frames.")]
 Steps = Annotated[int, typer.Option(help="Denoising steps.")]
 Guidance = Annotated[float, typer.Option(help="How strongly the text counts.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")]
+Characters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--character", help="A name in the prompt whose looks are stored (`reel character`); often."
+    ),
+]
 Upsample = Annotated[bool, typer.Option(help="Enlarge the picture four times by the trained upsampler.")]
 
 
 def ready(
-    prompt: str, weights: Path | None, upsample: bool, as_json: bool
+    prompt: str, weights: Path | None, upsample: bool, as_json: bool, names: Sequence[str] = ()
 ) -> tuple[str, Pipeline, Enlarger | None]:
-    """Read the prompt, load what makes videos, and tell what the model cannot read."""
+    """Read the prompt, load what makes videos, and tell what the model cannot read, but for these names."""
     from reelworld.core import runtime
     from reelworld.generate.enlarge import Enlarger
     from reelworld.generate.pipeline import Pipeline
@@ -39,7 +46,7 @@ def ready(
     text = read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
     runtime.set_threads()
     pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
-    warn_unknown(pipeline, text, as_json)
+    warn_unknown(pipeline, text, as_json, names)
     return text, pipeline, enlarge
 
 
@@ -78,9 +85,17 @@ def numbered(output: Path, number: int, count: int) -> Path:
     return output if count == 1 else output.with_name(f"{output.stem}_{number:03d}{output.suffix}")
 
 
-def warn_unknown(pipeline: Pipeline, prompt: str, as_json: bool) -> None:
+def stored(names: Sequence[str] | None) -> dict[str, Video] | None:
+    """Return the pictures of characters, or None where nobody is named. Raises: ConfigError."""
+    from reelworld.generate.shelf import Shelf
+
+    return Shelf().take(names) if names else None
+
+
+def warn_unknown(pipeline: Pipeline, prompt: str, as_json: bool, names: Sequence[str] = ()) -> None:
     """Name the words that the model has never seen, with the nearest that it has; tell of a long prompt."""
-    unknown = pipeline.unknown_words(prompt)
+    called = {name.lower() for name in names}
+    unknown = [(word, near) for word, near in pipeline.unknown_words(prompt) if word not in called]
     if unknown and {word for word, _ in unknown} >= set(re.findall(r"\w+", prompt.lower())):
         words = ", ".join(word for word, _ in unknown[:8])
         raise PromptError(f"the model knows none of these words: {words}; `reel words` lists what it knows")

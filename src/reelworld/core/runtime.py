@@ -1,6 +1,7 @@
 """The machine underneath: device, dtype, threads, generators, ranks, folders. Only here is os.environ read.
 
-REELWORLD_CACHE (or XDG_CACHE_HOME) moves the cache; RANK, WORLD_SIZE and LOCAL_RANK are what torchrun sets.
+REELWORLD_CACHE (or XDG_CACHE_HOME) moves the cache, REELWORLD_CHARACTERS (or XDG_DATA_HOME) the characters;
+RANK, WORLD_SIZE and LOCAL_RANK are what torchrun sets.
 """
 
 from __future__ import annotations
@@ -102,6 +103,14 @@ def cache_dir() -> Path:
         return Path(own).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "reelworld"
+
+
+def characters_dir() -> Path:
+    """Return the folder for stored characters (not created here)."""
+    if own := os.environ.get("REELWORLD_CHARACTERS"):
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "reelworld" / "characters"
 
 
 def compiler_available(device: str | torch.device = "cpu") -> bool:

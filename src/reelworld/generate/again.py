@@ -26,9 +26,15 @@ ABOUT = ("operation", "weights", "parents", "shape", "reelworld", "upsampler", "
 
 
 def again(
-    pipeline: Pipeline, made: Mapping[str, Any], parents: Sequence[Video] = (), **changes: Any
+    pipeline: Pipeline,
+    made: Mapping[str, Any],
+    parents: Sequence[Video] = (),
+    characters: Mapping[str, Video] | None = None,
+    **changes: Any,
 ) -> Video:
     """Make the video of an account again; `parents` are the videos that it was made of, in their order.
+
+    `characters` are the pictures of those whom its prompt names.
 
     Raises: ConfigError where the account is none, names other weights or an argument that the operation does
     not take, or its parents are not given; and what the operation raises.
@@ -40,6 +46,10 @@ def again(
             f"it was made by the weights {made['weights']}, not {pipeline.weights_hash}; load those"
         )
     arguments = {name: value for name, value in made.items() if name not in ABOUT}
+    if missing := set(arguments.get("characters") or ()) - set(characters or ()):
+        raise ConfigError(f"it was made with the character {min(missing)}; give their picture")
+    if arguments.get("characters"):
+        arguments["characters"] = characters
     settable = {*arguments, *made.get("shape", {}), "progress"}
     if unknown := [name for name in changes if name not in settable]:
         known = ", ".join(arguments)
@@ -47,6 +57,8 @@ def again(
     if (name := made.get("operation", "generate")) == "generate":
         (video,) = pipeline(**{**made.get("shape", {}), **arguments, **changes})
         return video
+    if name == "storyboard":
+        raise ConfigError("a storyboard is made again from its file, by `reel storyboard`")
     if name not in OPERATIONS:
         raise ConfigError(f"no operation '{name}' is known here; the file was made by another version")
     if len(parents) != len(made["parents"]):

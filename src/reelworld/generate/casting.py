@@ -9,7 +9,7 @@ each with a place of its own; here the names of a prompt are put in those places
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -49,16 +49,28 @@ def cast(prompt: str, characters: Mapping[str, Video], shape: VideoShape, tokeni
     for name in characters:
         check_name(name)
     place_of = {name.lower(): place for name, place in zip(characters, places, strict=False)}
-    called = re.compile(rf"\b({'|'.join(map(re.escape, place_of))})\b", re.IGNORECASE)
-    named = {name.lower() for name in called.findall(prompt)}
-    if missing := [name for name in characters if name.lower() not in named]:
+    named = mentioned(prompt, characters)
+    if missing := [name for name in characters if name not in named]:
         raise PromptError(f"the prompt does not mention {missing[0]}; say what they do, or leave them out")
     pictures = [
         fit(video, width=shape.width, height=shape.height).frames[:1] for video in characters.values()
     ]
     pixels = torch.cat([to_pixels(picture) for picture in pictures], 1)
     seen = torch.ones(1, pixels.shape[1], dtype=torch.bool)
-    return Cast(called.sub(lambda found: place_of[found[0].lower()], prompt), References(pixels, seen))
+    return Cast(
+        _any_of(characters).sub(lambda found: place_of[found[0].lower()], prompt), References(pixels, seen)
+    )
+
+
+def mentioned(prompt: str, names: Iterable[str]) -> list[str]:
+    """Return which of the names a prompt mentions, in small or large letters."""
+    names = list(names)
+    found = {name.lower() for name in _any_of(names).findall(prompt)} if names else set()
+    return [name for name in names if name.lower() in found]
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"\b({'|'.join(map(re.escape, names))})\b", re.IGNORECASE)
 
 
 def check_name(name: str) -> None:

@@ -8,6 +8,7 @@ It was trained on renders of the simulated world and sharpens what looks like th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,13 @@ class Enlarger:
         return cls(network.to(memory_format=torch.channels_last), weights_hash)  # type: ignore[call-overload]
 
     def __call__(self, video: Video) -> Video:
-        """Return the video at the network's scale; its metadata says so."""
-        return Video(
-            self.enlarge(video.frames), video.fps, {**video.metadata, "upsampler": self.weights_hash}
-        )
+        """Return the video at the network's scale; its metadata says so.
+
+        Shots, where the metadata tell of cuts, are enlarged each for itself.
+        """
+        edges = [0, *video.metadata.get("cuts", []), len(video)]
+        shots = [self.enlarge(video.frames[a:b]) for a, b in pairwise(edges)]
+        return Video(np.concatenate(shots), video.fps, {**video.metadata, "upsampler": self.weights_hash})
 
     @torch.inference_mode()
     def enlarge(self, frames: Frames) -> Frames:

@@ -1,0 +1,294 @@
+"""Storyboards: cards on a timeline, of text, an image or a video each; and a cast that stays the same.
+
+    board = Storyboard.load("ball.toml")
+    video = render(pipeline, board, kept=Path("out/cards"))
+
+    duration = 6.0
+    [[characters]]
+    name = "Bo"
+    text = "a small red ball stands in a studio"      # or image = "bo.png"; else from the shelf
+    [[cards]]
+    time = 0.0
+    text = "Bo rolls to the right in a meadow"
+    [[cards]]
+    time = 2.0
+    text = "Bo bounces on a wooden floor"
+    cut = true
+
+A card closer to the one before than a window of the weights begins with a cut, one further away goes on from
+it; `cut` decides otherwise. A card's image or video is shown from its time on, and what comes before leads to
+it. Cards that did not change are not made again where `kept` holds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reelworld.core.config import from_json, to_json
+from reelworld.core.errors import ConfigError
+from reelworld.core.storage import file_hash, make_folder, write_bytes
+from reelworld.core.types import Frames, Video, VideoShape
+from reelworld.core.video import fit, read
+from reelworld.generate.casting import check_name, mentioned
+from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.shelf import Shelf
+from reelworld.generate.windows import Windows, opened, to_bridge, to_grow, window_size
+
+MOST_SECONDS, MOST_CARDS = 600.0, 200
+WATCHING = ("progress", "callback")  # options that do not change a result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is to be seen from a time on, in seconds; files are beside the storyboard's."""
+
+    time: float
+    text: str
+    image: str | None = None
+    video: str | None = None
+    cut: bool | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """A character: in an image (of a video, the frame after `at` seconds), drawn from a text, or stored."""
+
+    name: str
+    image: str | None = None
+    at: float = 0.0
+    text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storyboard:
+    """Cards in the order of their times, and who plays; without `duration` the last card lasts a window."""
+
+    cards: tuple[Card, ...]
+    characters: tuple[Role, ...] = ()
+    duration: float | None = None
+    seed: int = 0
+    folder: str = "."
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.cards) <= MOST_CARDS:
+            raise ConfigError(f"a storyboard has 1 to {MOST_CARDS} cards, not {len(self.cards)}")
+        times = [card.time for card in self.cards]
+        if times[0] != 0.0:
+            raise ConfigError(f"the first card is at {times[0]:g} s; put it at 0")
+        ends = [*times[1:], *([] if self.duration is None else [self.duration])]
+        for before, after in zip(times, ends, strict=False):
+            if not before < after <= MOST_SECONDS:
+                raise ConfigError(
+                    f"{after:g} s follows {before:g} s; times must rise, to {MOST_SECONDS:g} s at most"
+                )
+        for card in self.cards:
+            if card.image is not None and card.video is not None:
+                raise ConfigError(f"the card at {card.time:g} s has an image and a video; give one of them")
+        for role in self.characters:
+            check_name(role.name)
+            if role.image is not None and role.text is not None:
+                raise ConfigError(f"{role.name} has an image and a text; give one of them")
+        names = [role.name.lower() for role in self.characters]
+        if len(set(names)) < len(names):
+            raise ConfigError("two characters have the same name; give each its own")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Storyboard:
+        """Read a TOML file. Raises: ConfigError for what is not one, or says what cannot be."""
+        path = Path(path)
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path} is no storyboard that can be read: {error}") from error
+        return replace(from_json(cls, data), folder=str(path.parent))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A card with all that its frames depend on: what it shows itself, and what it leads to."""
+
+    card: Card
+    count: int
+    cut: bool
+    seed: int
+    given: Frames  # of its own image or video; may be none
+    target: Frames  # of the next card, where that goes on from here and shows something itself; may be none
+    characters: Mapping[str, Video]
+
+
+def render(
+    pipeline: Pipeline,
+    board: Storyboard,
+    *,
+    kept: Path | None = None,
+    shelf: Shelf | None = None,
+    **options: Any,
+) -> Video:
+    """Make the video of a storyboard; `options` are those of `Pipeline`.
+
+    `kept` is a folder for finished cards: they are found there again while nothing they depend on changes.
+    Raises: ConfigError, VideoError for files of cards; as `Pipeline` does.
+    """
+    roles = _roles(pipeline, board, shelf or Shelf(), options)
+    parts = list(_parts(pipeline, board, roles))
+    film, begin, cuts = np.empty((0, *pipeline.shape.size[1:], 3), np.uint8), 0, []
+    with opened(pipeline, "", options, _count_windows(pipeline, parts)) as windows:
+        for part in parts:
+            if part.cut:
+                begin = len(film)
+                cuts.append(begin)
+            film = np.concatenate([film, _card(windows, part, film[begin:], kept)])
+    about = {
+        "operation": "storyboard",
+        "prompt": " ".join(card.text for card in board.cards),
+        "board": {name: value for name, value in to_json(board).items() if name != "folder"},
+        "cuts": cuts[1:],
+        "characters": {name: picture.metadata for name, picture in roles.items()},
+        "weights": pipeline.weights_hash,
+        "seed": board.seed,
+        **{name: value for name, value in options.items() if name not in WATCHING},
+    }
+    return Video(film, pipeline.shape.fps, about)
+
+
+def _roles(
+    pipeline: Pipeline, board: Storyboard, shelf: Shelf, options: Mapping[str, Any]
+) -> dict[str, Video]:
+    """Return a picture of each character."""
+    found, sampling = {}, {name: value for name, value in options.items() if name not in WATCHING}
+    for role in board.characters:
+        if role.image is not None:
+            found[role.name] = _file(board, role.image, start=role.at, num_frames=1)
+        elif role.text is not None:
+            (found[role.name],) = pipeline(role.text, num_frames=1, seed=board.seed, **sampling)
+        else:
+            found |= shelf.take([role.name])
+    return found
+
+
+def _parts(pipeline: Pipeline, board: Storyboard, roles: Mapping[str, Video]) -> Iterator[_Part]:
+    """Yield the cards with the numbers of their frames, what they show, and what they lead to."""
+    shape = pipeline.shape
+    starts = [round(card.time * shape.fps) for card in board.cards]
+    last = starts[-1] + window_size(pipeline) if board.duration is None else round(board.duration * shape.fps)
+    counts = np.diff([*starts, last]).tolist()
+    given = [_shown(board, card, shape, count) for card, count in zip(board.cards, counts, strict=True)]
+    nothing = np.empty((0, shape.height, shape.width, 3), np.uint8)
+    for n, (card, count) in enumerate(zip(board.cards, counts, strict=True)):
+        if count < 1:
+            raise ConfigError(
+                f"the card at {card.time:g} s lasts no frame at {shape.fps:g} fps; give it time"
+            )
+        goes_on = n + 1 < len(starts) and not _cuts(board.cards[n + 1], count, shape)
+        seed = board.seed + 1000 * n if card.seed is None else card.seed
+        own = {name: roles[name] for name in mentioned(card.text, roles)}
+        cut = n == 0 or _cuts(card, counts[n - 1], shape)
+        yield _Part(card, count, cut, seed, given[n], given[n + 1] if goes_on else nothing, own)
+
+
+def _cuts(card: Card, since: int, shape: VideoShape) -> bool:
+    """Tell whether a card begins with a cut, so many frames after the one before."""
+    return since < shape.num_frames if card.cut is None else card.cut
+
+
+def _shown(board: Storyboard, card: Card, shape: VideoShape, count: int) -> Frames:
+    """Return the frames that a card itself shows; none where it is text alone."""
+    name = card.image or card.video
+    if name is None:
+        return np.empty((0, shape.height, shape.width, 3), np.uint8)
+    most = 1 if card.image is not None else count
+    video = _file(board, name, fps=shape.fps, num_frames=most)
+    return fit(video, width=shape.width, height=shape.height).frames[:count]
+
+
+def _file(board: Storyboard, name: str, **options: Any) -> Video:
+    """Read a file beside the storyboard; its metadata say which it was."""
+    path = Path(board.folder) / name
+    video = read(path, **options)
+    return Video(video.frames, video.fps, {**video.metadata, "file": path.name, "hash": file_hash(path)})
+
+
+def _count_windows(pipeline: Pipeline, parts: list[_Part]) -> int:
+    """Return how many windows all cards need."""
+    total, before = 0, 0
+    for part in parts:
+        before = 0 if part.cut else before
+        made = min(len(part.given), part.count)
+        if before + made == 0:
+            made = _fresh(pipeline, part)
+            total += 1
+        rest = part.count - made
+        if rest > 0 and len(part.target):
+            total += to_bridge(pipeline, before + made, rest)
+        elif rest > 0:
+            total += to_grow(pipeline, before + made, rest)
+        before += part.count
+    return total
+
+
+def _fresh(pipeline: Pipeline, part: _Part) -> int:
+    """Return how many frames of a new window a card takes: with something to lead to, half of them."""
+    size = window_size(pipeline)
+    return min(part.count, size) if not len(part.target) else max(1, min(part.count - 1, size // 2))
+
+
+def _card(windows: Windows, part: _Part, before: Frames, kept: Path | None) -> Frames:
+    """Return the frames of a card that follow those of the shot before it: kept ones, or new ones."""
+    path = None if kept is None else make_folder(kept) / f"{_key(windows, part, before)}.npy"
+    if path is not None and path.is_file():
+        frames: Frames = np.load(path, allow_pickle=False)
+        if frames.shape == (part.count, *before.shape[1:]):
+            return frames
+    frames = _made(windows.saying(part.card.text, characters=part.characters), part, before)
+    if path is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, frames)
+        write_bytes(path, buffer.getvalue())
+    return frames
+
+
+def _made(windows: Windows, part: _Part, before: Frames) -> Frames:
+    """Make the frames of a card."""
+    own, seed = part.given[: part.count], part.seed
+    if len(before) + len(own) == 0:
+        own = windows.fresh(seed)[: _fresh(windows.pipeline, part)]
+        seed += 1
+    so_far, rest = np.concatenate([before, own]), part.count - len(own)
+    if rest == 0:
+        return own
+    if not len(part.target):
+        return windows.grown(so_far, rest, seed)[len(before) :]
+    return np.concatenate([own, windows.bridge(so_far, part.target, rest, seed)])
+
+
+def _key(windows: Windows, part: _Part, before: Frames) -> str:
+    """Return a name for all that a card's frames depend on."""
+    told = {name: value for name, value in windows.options.items() if name not in WATCHING}
+    context = before[-windows.size :]
+    facts = [
+        part.card.text,
+        part.count,
+        part.seed,
+        windows.pipeline.weights_hash,
+        told,
+        sorted(part.characters),
+    ]
+    found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    for frames in (
+        context,
+        part.given,
+        part.target,
+        *(part.characters[n].frames for n in sorted(part.characters)),
+    ):
+        found.update(str(frames.shape).encode() + np.ascontiguousarray(frames).tobytes())
+    return found.hexdigest()[:24]

@@ -1,0 +1,163 @@
+"""Storyboards: cards at their times, cuts where they should be, a cast, and no work done twice."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reelworld.core.errors import ConfigError, PromptError, VideoError
+from reelworld.core.types import Video
+from reelworld.core.video import write
+from reelworld.generate.shelf import Shelf
+from reelworld.generate.storyboard import Card, Role, Storyboard, render
+
+FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
+
+
+def noise(count, seed=0, width=16, height=16):
+    rng = np.random.default_rng(seed)
+    return Video(rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8), 8.0)
+
+
+def counted(pipeline, board, **options):
+    """Render, and count the windows that were made."""
+    steps = []
+    video = render(pipeline, board, **FAST, callback=lambda step, *rest: steps.append(step), **options)
+    return video, steps.count(0)
+
+
+def test_spacing_decides_between_cut_and_going_on(pipeline):
+    """A window is a second: a card half a second after another begins with a cut, later ones go on."""
+    cards = tuple(Card(time=t, text="a red ball") for t in (0.0, 0.5, 2.5, 3.5))
+    video, _ = counted(pipeline, Storyboard(cards=cards))
+    assert len(video) == round(8 * 4.5)
+    assert video.metadata["cuts"] == [4]
+    asked = (cards[0], replace(cards[1], cut=False), replace(cards[2], cut=True), cards[3])
+    assert counted(pipeline, Storyboard(cards=asked))[0].metadata["cuts"] == [20]
+
+
+def test_a_shot_after_a_cut_is_what_it_would_be_alone(pipeline):
+    first, second = Card(time=0.0, text="a red ball"), Card(time=1.0, text="a blue box", cut=True, seed=5)
+    video, windows = counted(pipeline, Storyboard(cards=(first, second), duration=2.0))
+    (alone,) = pipeline("a blue box", seed=5, **FAST)
+    np.testing.assert_array_equal(video.frames[8:], alone.frames)
+    assert windows == 2
+
+
+def test_a_card_that_goes_on_sees_what_came_before(pipeline):
+    cards = [Card(time=0.0, text="a red ball"), Card(time=1.0, text="a blue box", cut=False)]
+    one, _ = counted(pipeline, Storyboard(cards=tuple(cards), duration=2.0))
+    other, _ = counted(pipeline, Storyboard(cards=(replace(cards[0], seed=9), cards[1]), duration=2.0))
+    assert not np.array_equal(one.frames[:8], other.frames[:8])
+    assert not np.array_equal(one.frames[8:], other.frames[8:])
+
+
+def test_pictures_and_films_are_seen_at_their_times(pipeline, tmp_path):
+    picture, clip = noise(1, 1, 40, 24), noise(5, 2)
+    write(picture, tmp_path / "picture.png")
+    frames = tmp_path / "clip"
+    write(clip, frames)
+    write(noise(5, 2), tmp_path / "clip.mp4")
+    board = Storyboard(
+        cards=(
+            Card(time=0.0, text="a red ball", image="picture.png"),
+            Card(time=2.0, text="a blue box", video="clip.mp4", cut=False),
+            Card(time=3.0, text="a red box", image="picture.png", cut=True),
+        ),
+        folder=str(tmp_path),
+    )
+    video, _ = counted(pipeline, board)
+    assert len(video) == 32
+    np.testing.assert_array_equal(video.frames[0], video.frames[24])
+    shown = Video.load(tmp_path / "clip.mp4", width=16, height=16).frames
+    np.testing.assert_array_equal(video.frames[16:21], shown)
+    assert len(np.unique(video.frames[1:16].reshape(15, -1), axis=0)) == 15
+    assert video.metadata["cuts"] == [24]
+
+
+def test_the_cast_is_who_the_cards_name(knowing, tmp_path):
+    write(noise(1, 3), tmp_path / "bo.png")
+    shelf = Shelf(tmp_path / "shelf")
+    shelf.put("Li", noise(1, 4))
+    roles = (Role(name="Bo", image="bo.png"), Role(name="Ka", text="a red ball"), Role(name="Li"))
+    cards = (Card(time=0.0, text="Bo rolls past Li"), Card(time=1.0, text="a box", cut=True))
+    board = Storyboard(cards=cards, characters=roles, folder=str(tmp_path))
+    video, _ = counted(knowing, board, shelf=shelf)
+    told = video.metadata["characters"]
+    assert told["Bo"]["file"] == "bo.png"
+    assert told["Ka"]["prompt"] == "a red ball"
+    assert told["Li"]["file"] == "li.png"
+    shelf.put("Li", noise(1, 5))
+    other, _ = counted(knowing, board, shelf=shelf)
+    assert not np.array_equal(video.frames[:8], other.frames[:8])
+    np.testing.assert_array_equal(video.frames[8:], other.frames[8:])  # who is not named is not seen
+
+
+def test_only_what_changed_is_made_again(pipeline, tmp_path):
+    cards = [Card(time=float(t), text="a red ball", cut=t == 2) for t in range(4)]
+    board = Storyboard(cards=tuple(cards), duration=4.0)
+    first, windows = counted(pipeline, board, kept=tmp_path)
+    assert windows == 1 + 2 + 1 + 2
+    again, windows = counted(pipeline, board, kept=tmp_path)
+    assert windows == 0
+    np.testing.assert_array_equal(first.frames, again.frames)
+    changed = replace(board, cards=(*cards[:3], replace(cards[3], text="a blue box")))
+    third, windows = counted(pipeline, changed, kept=tmp_path)
+    assert windows == 2
+    np.testing.assert_array_equal(third.frames[:24], first.frames[:24])
+    first_changed = replace(board, cards=(replace(cards[0], text="a blue box"), *cards[1:]))
+    assert counted(pipeline, first_changed, kept=tmp_path)[1] == 3  # and the card that goes on from it
+
+
+def test_as_many_steps_are_done_as_the_bar_says(pipeline, tmp_path, capsys):
+    write(noise(1, 1), tmp_path / "picture.png")
+    cards = (
+        Card(time=0.0, text="a red ball"),
+        Card(time=2.5, text="a box", image="picture.png"),
+        Card(time=5.0, text="a box", cut=True),
+        Card(time=5.125, text="a box", image="picture.png", cut=False),
+    )
+    render(pipeline, Storyboard(cards=cards, folder=str(tmp_path)), progress="json", **FAST)
+    lines = capsys.readouterr().out.splitlines()
+    assert '"event": "finish"' in lines[-1]
+    done, total = (int(lines[-1].split(f'"{name}": ')[1].split(",")[0]) for name in ("done", "total"))
+    assert done == total > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("cards = []", "1 to 200 cards"),
+        ("[[cards]]\ntime = 1.0\ntext = 'a ball'", "put it at 0"),
+        ("[[cards]]\ntime = 0.0\ntext = 'a'\n[[cards]]\ntime = 0.0\ntext = 'b'", "times must rise"),
+        ("duration = 0.0\n[[cards]]\ntime = 0.0\ntext = 'a'", "times must rise"),
+        ("duration = nan\n[[cards]]\ntime = 0.0\ntext = 'a'", "times must rise"),
+        ("[[cards]]\ntime = 0.0\ntext = 'a'\nimage = 'x.png'\nvideo = 'y.mp4'", "give one of them"),
+        ("[[cards]]\ntime = 0.0\ntekst = 'a'", "text"),
+        ("[[cards]]\ntime = 'soon'\ntext = 'a'", "time"),
+        ("[[characters]]\nname = 'red ball'\n[[cards]]\ntime = 0.0\ntext = 'a'", "one word"),
+        (
+            "[[characters]]\nname = 'Bo'\n[[characters]]\nname = 'bo'\n[[cards]]\ntime = 0.0\ntext = 'a'",
+            "same",
+        ),
+        ("cards = {", "no storyboard that can be read"),
+    ],
+)
+def test_what_is_no_storyboard_is_refused(text, why, tmp_path):
+    path = tmp_path / "board.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=why):
+        Storyboard.load(path)
+
+
+def test_what_a_card_lacks_is_told(pipeline, tmp_path):
+    short = Storyboard(cards=(Card(time=0.0, text="a"), Card(time=0.01, text="a")))
+    with pytest.raises(ConfigError, match="lasts no frame"):
+        render(pipeline, short, **FAST)
+    missing = Storyboard(cards=(Card(time=0.0, text="a", image="no.png"),), folder=str(tmp_path))
+    with pytest.raises(VideoError, match=r"no\.png"):
+        render(pipeline, missing, **FAST)
+    with pytest.raises(PromptError, match="empty"):
+        render(pipeline, Storyboard(cards=(Card(time=0.0, text=" "),)), **FAST)
+    with pytest.raises(ConfigError, match="No such file"):
+        Storyboard.load(tmp_path / "none.toml")
