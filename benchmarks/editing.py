@@ -1,0 +1,351 @@
+"""What each editing operation keeps and makes, on renders and on real files, with a strip of frames of each.
+
+python benchmarks/editing.py --clips 12 --pictures docs/pictures
+python benchmarks/editing.py --only extend loop --files bikes.mp4 china.jpg
+
+Differences are mean absolute ones, in grey levels of 255; PSNR in dB; who is who says the trained parser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from skimage.metrics import peak_signal_noise_ratio
+from skimage.registration import optical_flow_tvl1
+
+from record import record
+from reelworld.core import runtime
+from reelworld.core.sheet import contact_sheet
+from reelworld.core.types import Frames, Video
+from reelworld.core.video import read, write
+from reelworld.evaluate.checks import judge
+from reelworld.evaluate.perceive import Perceiver
+from reelworld.evaluate.tracking import Track
+from reelworld.generate import edit
+from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.storyboard import Card, Role, Storyboard, render
+from reelworld.world.scene import COLORS, Thing
+from reelworld.world.stream import Clip, WorldConfig, film, plan, write_caption
+
+SEED, SPLIT = 808, "heldout"
+STRENGTHS = (0.2, 0.35, 0.55, 0.7, 0.8, 0.9, 1.0)
+NEAR = 0.1  # picture heights: a thing that is no further away is where it was
+MOVES = ("direction", "lift", "gravity", "camera")
+Looks = tuple[str, str, str]
+Say = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all measurements need; `strips` collects what was made, to be looked at."""
+
+    pipeline: Pipeline
+    parser: Perceiver
+    clips: int
+    files: tuple[Path, ...]
+    strips: dict[str, list[tuple[Video, str]]]
+
+    def keep(self, operation: str, video: Video, label: str) -> None:
+        """Keep the first few results of an operation for its picture."""
+        kept = self.strips.setdefault(operation, [])
+        if len(kept) < 5:
+            kept.append((video, label))
+
+    def renders(self, number: int, *, still: bool = False, things: int = 1) -> list[tuple[Clip, Video]]:
+        """Return held-out renders with their captions."""
+        config = WorldConfig(split=SPLIT, seed=SEED, caption_mix=(0.0, 0.0, 1.0))
+        chosen = [c for c in plan(config, range(24 * number)) if len(c.told.cast) == things]
+        if still:
+            chosen = [c for c in chosen if c.told.shots[0].camera.move == "still"]
+        films = film(chosen[:number], config).numpy()
+        return [(c, Video(f, 8.0)) for c, f in zip(chosen, films, strict=False)]
+
+    def real(self) -> list[tuple[str, Video]]:
+        """Return the real films and photographs, resized and cropped to what the weights make."""
+        shape = self.pipeline.shape
+        sizes = {"width": shape.width, "height": shape.height}
+        return [(p.name, read(p, fps=shape.fps, num_frames=shape.num_frames, **sizes)) for p in self.files]
+
+
+def difference(one: Frames, other: Frames) -> float:
+    """Return the mean absolute difference."""
+    return float(np.abs(one.astype(float) - other.astype(float)).mean())
+
+
+def steps(frames: Frames) -> list[float]:
+    """Return the differences of neighbouring frames."""
+    return [difference(a, b) for a, b in pairwise(frames)]
+
+
+def flow(one: Frames, other: Frames) -> float:
+    """Return the mean length of the optical flow, in pixels."""
+    grey = [frame.astype(float).mean(-1) / 255 for frame in (one, other)]
+    return float(np.hypot(*optical_flow_tvl1(*grey)).mean())
+
+
+def looks(track: Track | Thing) -> Looks:
+    """Return colour, kind and size."""
+    return track.color, track.kind, track.size
+
+
+def share(passed: Sequence[bool | None]) -> str:
+    """Write how many of those that can be judged pass."""
+    judged = [bool(p) for p in passed if p is not None]
+    return f"{sum(judged)} of {len(judged)}"
+
+
+def animate(bench: Bench, say: Say) -> None:
+    """First frame after the round trip through a file; the cast; whether motion follows the text."""
+    psnr, cast, moves = [], [], []
+    for clip, true in bench.renders(bench.clips):
+        video = edit.animate(bench.pipeline, true, clip.caption, seed=1)
+        with tempfile.TemporaryDirectory() as folder:
+            back = read(write(video, Path(folder) / "a.mp4"))
+        psnr.append(peak_signal_noise_ratio(true.frames[0], back.frames[0]))
+        verdict = judge(clip.told, bench.parser.look(video.frames))
+        cast.append(verdict["binding"])
+        moves += [verdict[check] for check in MOVES]
+        bench.keep("animate", video, clip.caption)
+    say("animate, renders", f"first frame {min(psnr):.1f} dB at least, mean {np.mean(psnr):.1f}; cast kept "
+        f"{share(cast)}; motions and camera as told {share(moves)}")  # fmt: skip
+    for name, given in bench.real():
+        video = edit.animate(bench.pipeline, given, "The camera pans left.", seed=1)
+        say(f"animate, {name}", f"first frame equal {np.array_equal(video.frames[0], given.frames[0])}; "
+            f"change a frame {np.mean(steps(video.frames)):.1f}")  # fmt: skip
+        bench.keep("animate", video, name)
+
+
+def extend(bench: Bench, say: Say) -> None:
+    """The seam beside the clip's own frames, forward and backward; drift over half a minute."""
+    given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
+    for what, sources in (("renders", given), ("files", bench.real())):
+        for before in (False, True):
+            jumps, flows, ratios = [], [], []
+            for n, (caption, source) in enumerate(sources):
+                video = edit.extend(bench.pipeline, source, caption, seconds=2.0, before=before, seed=1)
+                seam = len(video) - len(source) if before else len(source)
+                a, b = video.frames[seam - 1], video.frames[seam]
+                own = steps(source.frames) if len(source) > 1 else [difference(a, b)]
+                jumps.append(difference(a, b) / max(float(np.mean(own)), 0.5))
+                ratios.append(peak_signal_noise_ratio(a, b))
+                near = source.frames[:2] if before else source.frames[-2:]
+                flows.append(flow(a, b) - (flow(*near) if len(near) == 2 else 0.0))
+                if n == 0:
+                    bench.keep("extend", video, f"{'before' if before else 'behind'}: {caption}")
+            if jumps:
+                say(
+                    f"extend {'backward' if before else 'forward'}, {what}",
+                    f"jump at the seam {np.median(jumps):.2f} of the clip's own change a frame "
+                    f"(most {max(jumps):.2f}); {np.mean(ratios):.1f} dB; flow {np.mean(flows):+.2f} px",
+                )
+    for clip, true in bench.renders(2, still=True):
+        video = edit.extend(bench.pipeline, true, clip.caption, seconds=30.0, seed=1)
+        bench.keep("extend", video, f"30 s: {clip.caption}")
+        say("extend to 32 s", f"{drift(bench, video)}: {clip.caption}")
+
+
+def drift(bench: Bench, video: Video) -> str:
+    """Say colour of the picture, and number and size of things, every ten seconds."""
+    told = []
+    for second in (0, 10, 20, 30):
+        part = video.frames[second * 8 : second * 8 + 16]
+        seen = bench.parser.look(part)
+        area = np.nanmean(seen.tracks[0].area) if seen.tracks else float("nan")
+        off = difference(part.mean((0, 1, 2)), video.frames[:16].mean((0, 1, 2)))
+        told.append(f"{second} s colour {off:.1f}, things {len(seen.tracks)}, area {1e3 * area:.1f}e-3")
+    return "; ".join(told)
+
+
+def fill(bench: Bench, say: Say) -> None:
+    """A second in the middle against the render, beside mixing and holding the frames at its sides."""
+    made: list[float] = []
+    mixed: list[float] = []
+    held: list[float] = []
+    for clip, true in bench.renders(bench.clips):
+        video = edit.fill(bench.pipeline, true, clip.caption, start=0.5, end=1.5, seed=1)
+        hidden = true.frames[4:12]
+        w = (np.arange(1, 9) / 9)[:, None, None, None]
+        between = np.rint((1 - w) * true.frames[3] + w * true.frames[12]).astype(np.uint8)
+        sides = np.where(w < 0.5, true.frames[3], true.frames[12]).astype(np.uint8)
+        for found, frames in ((made, video.frames[4:12]), (mixed, between), (held, sides)):
+            found.append(peak_signal_noise_ratio(hidden, frames))
+        bench.keep("fill", video, clip.caption)
+    better = [m > max(x, h) for m, x, h in zip(made, mixed, held, strict=True)]
+    say(
+        "fill a second, renders",
+        f"{np.mean(made):.1f} dB against the truth; mixed sides {np.mean(mixed):.1f}, held sides "
+        f"{np.mean(held):.1f}; better than both in {share(better)}",
+    )
+    for name, given in bench.real():
+        if len(given) == 16:
+            video = edit.fill(bench.pipeline, given, "The camera pans left.", start=0.5, end=1.5, seed=1)
+            say(f"fill, {name}", f"{peak_signal_noise_ratio(given.frames[4:12], video.frames[4:12]):.1f} dB")
+            bench.keep("fill", video, name)
+
+
+def loop(bench: Bench, say: Say) -> None:
+    """From the last frame to the first one, beside neighbouring frames."""
+    given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
+    for what, sources in (("renders", given), ("files", [r for r in bench.real() if len(r[1]) > 1])):
+        for length in edit.GAPS:
+            ratios, most = [], []
+            for n, (caption, source) in enumerate(sources):
+                video = edit.loop(bench.pipeline, source, caption, length=length, seed=1)
+                back = difference(video.frames[-1], video.frames[0])
+                ratios.append(back / max(float(np.mean(steps(video.frames))), 0.5))
+                most.append(back / max(max(steps(video.frames)), 0.5))
+                if n == 0:
+                    bench.keep("loop", video, f"{length}: {caption}")
+            if ratios:
+                say(
+                    f"loop {length}, {what}",
+                    f"last to first {np.median(ratios):.2f} of the mean change a frame, {np.median(most):.2f} "
+                    f"of the largest; no larger than that in {share([m <= 1 for m in most])}",
+                )
+
+
+def blend(bench: Bench, say: Say) -> None:
+    """Both ends, and how even the way between them is."""
+    sources = bench.renders(2 * (bench.clips // 2))
+    ends, even, hard = [], [], []
+    for (a, one), (b, other) in zip(sources[::2], sources[1::2], strict=True):
+        video = edit.blend(bench.pipeline, one, other, f"{a.caption} {b.caption}"[:300], seed=1)
+        ends.append(
+            np.array_equal(video.frames[0], one.frames[0])
+            and np.array_equal(video.frames[-1], other.frames[-1])
+        )
+        even.append(max(steps(video.frames)) / difference(one.frames[0], other.frames[-1]))
+        hard.append(difference(one.frames[8], other.frames[8]) / difference(one.frames[0], other.frames[-1]))
+        bench.keep("blend", video, f"{a.caption} -> {b.caption}"[:160])
+    say(
+        "blend, renders",
+        f"both ends kept {share(ends)}; largest step {np.mean(even):.2f} of the way from first to last "
+        f"(a hard cut {np.mean(hard):.2f})",
+    )
+
+
+def remix(bench: Bench, say: Say) -> None:
+    """Another colour told: kept places against followed text, over strength."""
+    config = WorldConfig(split=SPLIT, seed=SEED, caption_mix=(0.0, 0.0, 1.0))
+    sources = bench.renders(bench.clips, still=True)
+    for strength in STRENGTHS:
+        followed, kept = [], []
+        for n, (clip, true) in enumerate(sources):
+            (thing,) = clip.told.cast
+            other = replace(thing, color=COLORS[(COLORS.index(thing.color) + 3) % len(COLORS)])
+            told = replace(clip, told=replace(clip.told, cast=(other,)))
+            caption = write_caption(told, np.random.default_rng(n), config)
+            video = edit.remix(bench.pipeline, true, caption, strength=strength, seed=1)
+            now, was = bench.parser.look(video.frames).tracks, bench.parser.look(true.frames).tracks
+            followed.append(bool(now) and now[0].color == other.color)
+            kept.append(bool(now) and bool(was) and place_distance(now[0], was[0]) < NEAR)
+            if n == 0:
+                bench.keep("remix", video, f"{strength:g}: {caption}")
+        say(f"remix at {strength:g}", f"place kept {share(kept)}; the new colour {share(followed)}")
+
+
+def place_distance(one: Track, other: Track) -> float:
+    """Return how far two tracks are apart, in picture heights, over the frames that show both."""
+    both = one.seen & other.seen
+    apart = np.hypot(one.x - other.x, one.y - other.y)[both]
+    return float(apart.mean()) if both.any() else float("inf")
+
+
+def casting(bench: Bench) -> list[tuple[Clip, Video, Thing]]:
+    """Return clips with one character: the caption that names it, its portrait, its looks."""
+    config = WorldConfig(split=SPLIT, seed=SEED, caption_mix=(0.0, 0.0, 1.0), references=1)
+    clips = [c for c in plan(config, range(4 * bench.clips)) if len(c.told.cast) == 1][: bench.clips]
+    portraits = film(
+        [c.portraits["Alpha"] for c in clips], replace(config, num_frames=1, references=0)
+    ).numpy()
+    return [(c, Video(p, 8.0), c.told.cast[0]) for c, p in zip(clips, portraits, strict=True)]
+
+
+def character(bench: Bench, say: Say) -> None:
+    """Looks taken from a picture: those of the character, and those of the next one's (a distractor's)."""
+    rows = casting(bench)
+    same: dict[str, list[bool | None]] = {"colour": [], "kind": [], "size": [], "all": []}
+    distractor = []
+    for n, (clip, portrait, thing) in enumerate(rows):
+        caption = clip.caption.replace("Alpha", "Bo").replace("alpha", "Bo")
+        (video,) = bench.pipeline(caption, characters={"Bo": portrait}, seed=1)
+        tracks = bench.parser.look(video.frames).tracks
+        found: Looks = looks(tracks[0]) if tracks else ("", "", "")
+        for name, a, b in zip(same, found, looks(thing), strict=False):
+            same[name].append(a == b)
+        same["all"].append(found == looks(thing))
+        other = rows[(n + 1) % len(rows)][2]
+        distractor.append(found == looks(other) if looks(other) != looks(thing) else None)
+        bench.keep("character", Video(np.concatenate([portrait.frames, video.frames]), 8.0), caption)
+    told = ", ".join(f"{name} {share(passed)}" for name, passed in same.items())
+    say("character, looks as in its picture", f"{told}; as another's picture {share(distractor)}")
+
+
+def storyboard(bench: Bench, say: Say) -> None:
+    """Two shots of one character: the cut at its frame, and the same looks in both."""
+    cut, equal, right = [], [], []
+    rows = casting(bench)
+    for n, (_, portrait, thing) in enumerate(rows):
+        texts = [
+            rows[m][0].caption.replace("Alpha", "Bo").replace("alpha", "Bo") for m in (n, (n + 1) % len(rows))
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            write(portrait, Path(folder) / "bo.png")
+            cards = (Card(time=0.0, text=texts[0]), Card(time=1.5, text=texts[1], cut=True))
+            board = Storyboard(
+                cards=cards,
+                characters=(Role(name="Bo", image="bo.png"),),
+                duration=3.0,
+                folder=folder,
+                seed=1,
+            )
+            video = render(bench.pipeline, board)
+        seen = bench.parser.look(video.frames)
+        cut.append(seen.cuts == (12,))
+        parts = [bench.parser.look(part).tracks for part in (video.frames[:12], video.frames[12:])]
+        both = [looks(tracks[0]) if tracks else ("", "", "") for tracks in parts]
+        equal.append(both[0] == both[1])
+        right.append(both == [looks(thing)] * 2)
+        bench.keep("storyboard", video, f"{texts[0]} | {texts[1]}")
+    say(
+        "storyboard of two shots",
+        f"cut found at its frame, and no other, {share(cut)}; the same looks in both shots {share(equal)}, "
+        f"and the character's {share(right)}",
+    )
+
+
+OPERATIONS = (animate, extend, fill, loop, blend, remix, character, storyboard)
+
+
+def main() -> None:
+    """Measure the operations that are asked for, and draw their strips."""
+    names = [operation.__name__ for operation in OPERATIONS]
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--clips", type=int, default=12)
+    options.add_argument("--only", nargs="+", choices=names, default=names)
+    options.add_argument("--files", nargs="*", type=Path, default=[])
+    options.add_argument("--weights", type=Path)
+    options.add_argument("--pictures", type=Path)
+    given = options.parse_args()
+    runtime.set_threads()
+    bench = Bench(Pipeline.load(given.weights), Perceiver.load(), given.clips, tuple(given.files), {})
+    with record("editing") as say:
+        say("weights", bench.pipeline.weights_hash)
+        for operation in OPERATIONS:
+            if operation.__name__ in given.only:
+                operation(bench, say)
+    for name, kept in bench.strips.items() if given.pictures else ():
+        sheet = contact_sheet(
+            [v for v, _ in kept], [label for _, label in kept], frames_per=9, frame_height=80
+        )
+        sheet.save(given.pictures / f"edit_{name}.png")
+
+
+if __name__ == "__main__":
+    main()
