@@ -205,7 +205,7 @@ def loop(bench: Bench, say: Say) -> None:
             if ratios:
                 say(
                     f"loop {length}, {what}",
-                    f"last to first {np.median(ratios):.2f} of the mean change a frame, {np.median(most):.2f} "
+                    f"last to first {np.median(ratios):.2f} of the mean change, {np.median(most):.2f} "
                     f"of the largest; no larger than that in {share([m <= 1 for m in most])}",
                 )
 

@@ -7,9 +7,9 @@ reel world sample --count 16 --level 2 --seed 7 --out clips
 
 # in the order of `reel --help`
 # isort: off
-from reelworld.cli import generate, edit, storyboard, train, evaluate, world
+from reelworld.cli import generate, edit, storyboard, train, evaluate, world, serve
 
 # isort: on
 from reelworld.cli.app import app, run
 
-__all__ = ["app", "edit", "evaluate", "generate", "run", "storyboard", "train", "world"]
+__all__ = ["app", "edit", "evaluate", "generate", "run", "serve", "storyboard", "train", "world"]

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TextIO
 
-Kind = Literal["auto", "rich", "json", "silent"]
-
 
 class Progress(Protocol):
     """What long work reports to: start, advance with the figures of the moment (such as loss), finish."""
@@ -28,6 +26,9 @@ class Progress(Protocol):
 
     def finish(self) -> None:
         """End the report; called also after an error."""
+
+
+Kind = Literal["auto", "rich", "json", "silent"] | Progress
 
 
 class Silent:
@@ -101,14 +102,14 @@ class RichProgress:
 
 @contextmanager
 def progress(kind: Kind = "auto", total: int | None = None, description: str = "") -> Iterator[Progress]:
-    """Yield a started progress of the `kind` asked for and finish it at the end.
+    """Yield a started progress of the `kind` asked for, or the one that is given, and finish it at the end.
 
     "auto" is the rich bar where standard error is a terminal, and silence elsewhere.
     """
     faces: dict[str, type[Progress]] = {"rich": RichProgress, "json": JsonProgress, "silent": Silent}
     if kind == "auto":
         kind = "rich" if sys.stderr.isatty() else "silent"
-    face = faces[kind]()
+    face = faces[kind]() if isinstance(kind, str) else kind
     face.start(total, description)
     try:
         yield face

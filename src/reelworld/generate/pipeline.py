@@ -60,7 +60,7 @@ class Pipeline:
         self.device = runtime.device(device)
         self.denoiser = released.denoiser.to(self.device)
         self.tokenizer, self.card, self.weights_hash = released.tokenizer, released.card, weights_hash
-        self.shape = _default_shape(released.card)
+        self.shape = native_shape(released.card)
         if compile:
             _check_compiler(self.device)
         self._denoise = torch.compile(self.denoiser, dynamic=False) if compile else self.denoiser
@@ -318,7 +318,7 @@ def default_weights() -> Path:
     return path
 
 
-def _default_shape(card: dict[str, Any]) -> VideoShape:
+def native_shape(card: dict[str, Any]) -> VideoShape:
     """Return the shape that the weights were trained for, as their card says."""
     try:
         return from_json(VideoShape, card.get("shape"))

@@ -26,8 +26,9 @@ import hashlib
 import io
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,21 +127,28 @@ class _Part:
     characters: Mapping[str, Video]
 
 
+Reader = Callable[..., Video]  # a card's file by name, with the options of `video.read`
+
+
 def render(
     pipeline: Pipeline,
     board: Storyboard,
     *,
     kept: Path | None = None,
     shelf: Shelf | None = None,
+    cast: Mapping[str, Video] | None = None,
+    reader: Reader | None = None,
     **options: Any,
 ) -> Video:
     """Make the video of a storyboard; `options` are those of `Pipeline`.
 
     `kept` is a folder for finished cards: they are found there again while nothing they depend on changes.
+    `cast` adds characters by their pictures; `reader` opens the cards' files, if not from the board's folder.
     Raises: ConfigError, VideoError for files of cards; as `Pipeline` does.
     """
-    roles = _roles(pipeline, board, shelf or Shelf(), options)
-    parts = list(_parts(pipeline, board, roles))
+    reader = reader or partial(_file, board)
+    roles = _roles(pipeline, board, shelf or Shelf(), reader, options) | dict(cast or {})
+    parts = list(_parts(pipeline, board, roles, reader))
     film, begin, cuts = np.empty((0, *pipeline.shape.size[1:], 3), np.uint8), 0, []
     with opened(pipeline, "", options, _count_windows(pipeline, parts)) as windows:
         for part in parts:
@@ -162,13 +170,13 @@ def render(
 
 
 def _roles(
-    pipeline: Pipeline, board: Storyboard, shelf: Shelf, options: Mapping[str, Any]
+    pipeline: Pipeline, board: Storyboard, shelf: Shelf, reader: Reader, options: Mapping[str, Any]
 ) -> dict[str, Video]:
     """Return a picture of each character."""
     found, sampling = {}, {name: value for name, value in options.items() if name not in WATCHING}
     for role in board.characters:
         if role.image is not None:
-            found[role.name] = _file(board, role.image, start=role.at, num_frames=1)
+            found[role.name] = reader(role.image, start=role.at, num_frames=1)
         elif role.text is not None:
             (found[role.name],) = pipeline(role.text, num_frames=1, seed=board.seed, **sampling)
         else:
@@ -176,13 +184,15 @@ def _roles(
     return found
 
 
-def _parts(pipeline: Pipeline, board: Storyboard, roles: Mapping[str, Video]) -> Iterator[_Part]:
+def _parts(
+    pipeline: Pipeline, board: Storyboard, roles: Mapping[str, Video], reader: Reader
+) -> Iterator[_Part]:
     """Yield the cards with the numbers of their frames, what they show, and what they lead to."""
     shape = pipeline.shape
     starts = [round(card.time * shape.fps) for card in board.cards]
     last = starts[-1] + window_size(pipeline) if board.duration is None else round(board.duration * shape.fps)
     counts = np.diff([*starts, last]).tolist()
-    given = [_shown(board, card, shape, count) for card, count in zip(board.cards, counts, strict=True)]
+    given = [_shown(card, reader, shape, count) for card, count in zip(board.cards, counts, strict=True)]
     nothing = np.empty((0, shape.height, shape.width, 3), np.uint8)
     for n, (card, count) in enumerate(zip(board.cards, counts, strict=True)):
         if count < 1:
@@ -201,13 +211,13 @@ def _cuts(card: Card, since: int, shape: VideoShape) -> bool:
     return since < shape.num_frames if card.cut is None else card.cut
 
 
-def _shown(board: Storyboard, card: Card, shape: VideoShape, count: int) -> Frames:
+def _shown(card: Card, reader: Reader, shape: VideoShape, count: int) -> Frames:
     """Return the frames that a card itself shows; none where it is text alone."""
     name = card.image or card.video
     if name is None:
         return np.empty((0, shape.height, shape.width, 3), np.uint8)
     most = 1 if card.image is not None else count
-    video = _file(board, name, fps=shape.fps, num_frames=most)
+    video = reader(name, fps=shape.fps, num_frames=most)
     return fit(video, width=shape.width, height=shape.height).frames[:count]
 
 

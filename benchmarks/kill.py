@@ -1,0 +1,174 @@
+"""Kills workers and the server at random moments while they work, and counts what was lost or done twice.
+
+python benchmarks/kill.py --rounds 50 --database sqlite --weights tiny.safetensors
+python benchmarks/kill.py --rounds 50 --database postgresql
+
+Each round asks for videos of several kinds, under idempotency keys that it repeats until it gets an answer,
+and then kills -9 a worker, the server, or both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from record import record
+from reelworld.core.video import read
+
+LEASE, FAST = 4.0, {"num_inference_steps": 2, "guidance_scale": 1.0}
+
+
+class Server:
+    """`reel serve` with two workers, which is killed and started again."""
+
+    def __init__(self, folder: Path, database: str, weights: Path | None) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20.0)
+        named = [f"tiny={weights}"] if weights else []
+        code = (
+            "from reelworld.serve.serving import Settings, run; "
+            f"run(Settings(database={database!r}, storage={str(folder / 'files')!r}, port={self.port}, "
+            f"workers=2, weights={named!r}, lease_seconds={LEASE}))"
+        )
+        self.command = [sys.executable, "-c", code]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.process = subprocess.Popen(self.command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        while True:
+            try:
+                self.http.get("/healthz")
+                return
+            except httpx.TransportError:
+                time.sleep(0.1)
+
+    def workers(self) -> list[int]:
+        """Return the processes that it started."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()] if children.exists() else []
+
+    def kill(self) -> None:
+        """Kill -9 the server; its workers notice and end."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def ask(self, path: str, body: dict[str, Any], key: str) -> str:
+        """Ask for a video until there is an answer; return its id."""
+        while True:
+            try:
+                answer = self.http.post(path, json=body, headers={"idempotency-key": key})
+                if answer.status_code == 200:
+                    found: str = answer.json()["id"]
+                    return found
+                if answer.status_code < 500:
+                    raise SystemExit(f"{path}: {answer.text}")
+            except httpx.TransportError:
+                if self.process is None or self.process.poll() is not None:
+                    self.start()
+            time.sleep(0.1)
+
+    def status(self, video: str) -> dict[str, Any]:
+        """Return a video object."""
+        while True:
+            try:
+                found: dict[str, Any] = self.http.get(f"/v1/videos/{video}").json()
+                return found
+            except httpx.TransportError:
+                self.start()
+
+
+def work(server: Server, rounds: int, rng: random.Random) -> dict[str, int]:
+    """Ask and kill; return the videos asked for with their numbers of frames."""
+    asked: dict[str, int] = {}
+    for n in range(rounds):
+        body = {"prompt": "a red ball", **FAST}
+        first = server.ask("/v1/videos", {**body, "seconds": 2.0}, f"{n}/create")
+        asked[first] = 16
+        asked[server.ask("/v1/videos", {**body, "num_frames": 1}, f"{n}/image")] = 1
+        done = [v for v in list(asked)[-12:] if asked[v] == 16 and server.status(v)["status"] == "completed"]
+        if done:
+            source = rng.choice(done)
+            asked[server.ask(f"/v1/videos/{source}/remix", body, f"{n}/remix")] = 16
+            more = {**body, "seconds": 1.0, "video": {"id": source}}
+            asked[server.ask("/v1/videos/extensions", more, f"{n}/extend")] = 24
+        time.sleep(rng.uniform(0.2, 4.0))
+        what = rng.choice(("worker", "worker", "server", "both"))
+        if what != "server" and (there := server.workers()):
+            os.kill(rng.choice(there), signal.SIGKILL)
+        if what != "worker":
+            server.kill()
+            server.start()
+    return asked
+
+
+def main() -> None:
+    """Work, kill, wait for the end, and count."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=50)
+    options.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    options.add_argument("--weights", type=Path, help="small weights, so that there is more to kill")
+    options.add_argument("--seed", type=int, default=0)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder, url = Path(name), f"sqlite:///{name}/jobs.db"
+        if given.database == "postgresql":
+            import pgserver
+
+            url = (
+                pgserver.get_server(folder / "postgres")
+                .get_uri()
+                .replace("postgresql:", "postgresql+psycopg:", 1)
+            )
+        server = Server(folder, url, given.weights)
+        server.start()
+        asked = work(server, given.rounds, random.Random(given.seed))
+        ends = time.monotonic() + 600
+        found = {video: server.status(video) for video in asked}
+        while time.monotonic() < ends and any(
+            v["status"] in ("queued", "in_progress") for v in found.values()
+        ):
+            time.sleep(0.5)
+            found = {video: server.status(video) for video in asked}
+        count(folder / "files", asked, found, given)
+        server.kill()
+        time.sleep(3 * LEASE)
+
+
+def count(
+    files: Path, asked: dict[str, int], found: dict[str, dict[str, Any]], given: argparse.Namespace
+) -> None:
+    """Write what became of the videos."""
+    completed = [video for video, told in found.items() if told["status"] == "completed"]
+    died = [v for v, told in found.items() if (told.get("error") or {}).get("code") == "worker_died"]
+    films = {video: sorted((files / video).glob("*/video.mp4")) for video in completed}
+    broken = [v for v in completed if len(films[v]) != 1 or len(read(films[v][0])) != asked[v]]
+    with record(f"kill-{given.database}") as say:
+        say("rounds", str(given.rounds))
+        say("videos asked for", str(len(asked)))
+        say("completed", str(len(completed)))
+        say("failed because their workers were killed three times", str(len(died)))
+        say("lost or unfinished", str(len(asked) - len(completed) - len(died)))
+        say("with two outputs", str(sum(len(film) > 1 for film in films.values())))
+        say("completed without a playable file", str(len(broken)))
+        attempts = [told["reelworld"]["attempts"] for told in found.values()]
+        say("made in more than one attempt", str(sum(a > 1 for a in attempts)))
+
+
+if __name__ == "__main__":
+    main()

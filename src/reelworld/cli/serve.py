@@ -1,0 +1,87 @@
+"""`reel serve`, `reel worker` and `reel key`: the API on one's own machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reelworld.cli.app import Json, app, need, say, told
+
+Database = Annotated[str, typer.Option(help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")]
+Place = Annotated[str, typer.Option(help="Folder, or any URL that fsspec reads, for the videos.")]
+Served = Annotated[list[str] | None, typer.Option(help="NAME or NAME=FILE of a model; often; default: nano.")]
+DATABASE, STORAGE = "sqlite:///out/serve/jobs.db", "out/serve/files"
+
+
+@app.command()
+@told
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Where to listen; beyond loopback keys are needed.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes that make videos.")] = 1,
+    database: Database = DATABASE,
+    storage: Place = STORAGE,
+    weights: Served = None,
+    host_name: Annotated[list[str] | None, typer.Option(help="A name by which it is reached; often.")] = None,
+    webhook: Annotated[list[str] | None, typer.Option(help="Address told of finished videos; often.")] = None,
+    webhook_secret: Annotated[str, typer.Option(help="whsec_... that signs what they are told.")] = "",
+    keep_days: Annotated[float, typer.Option(min=0.001, help="Days that finished videos stay.")] = 7.0,
+) -> None:
+    """Serve the videos API: make, remix, extend and download videos over HTTP."""
+    need("fastapi", "serve")
+    from reelworld.serve.serving import Settings, run
+
+    print(f"ReelWorld serves at http://{host}:{port} (API: /v1/videos); Ctrl-C stops", flush=True)
+    run(
+        Settings(
+            database=database, storage=storage, host=host, port=port, workers=workers,
+            weights=tuple(weights or ()), host_names=tuple(host_name or ()), webhooks=tuple(webhook or ()),
+            webhook_secret=webhook_secret, kept_seconds=86_400 * keep_days,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+@told
+def worker(
+    database: Database = DATABASE,
+    storage: Place = STORAGE,
+    weights: Served = None,
+    lease: Annotated[float, typer.Option(min=1.0, help="Seconds until a silent worker is dead.")] = 30.0,
+) -> None:
+    """Make the videos of a server's queue, on this or another machine."""
+    need("fastapi", "serve")
+    from reelworld.serve.worker import main
+
+    named = [part for text in weights or () for part in ("--weights", text)]
+    main(["--database", database, "--storage", storage, "--lease", str(lease), *named])
+
+
+@app.command()
+@told
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    revoke: Annotated[bool, typer.Option("--revoke", help="Forget the key instead.")] = False,
+    database: Database = DATABASE,
+    as_json: Json = False,
+) -> None:
+    """Make an API key, shown once: the database keeps its hash alone."""
+    need("fastapi", "serve")
+    from reelworld.core.storage import make_folder
+    from reelworld.serve.gate import Keys
+    from reelworld.serve.tables import open_database, upgrade
+
+    if database.startswith("sqlite:///"):
+        make_folder(Path(database.removeprefix("sqlite:///")).parent)
+    engine = open_database(database)
+    upgrade(engine)
+    if revoke:
+        Keys(engine).revoke(name)
+        say(as_json, f"{name} has no key any more", revoked=name)
+        return
+    made = Keys(engine).create(name)
+    say(as_json, made, owner=name, key=made)

@@ -1,0 +1,420 @@
+"""The API: the hosted Videos API's calls, and those of a studio of one's own.
+
+    app = build(Desk(jobs, storage, {"nano": None}), Keys(engine), Rules())
+    uvicorn.run(app)
+
+Handlers that touch the database or files run in threads; only what waits for others is async.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from reelworld import __version__
+from reelworld.core.errors import ReelWorldError, StorageError
+from reelworld.serve import asked as ask
+from reelworld.serve.bodies import read_body, take_file
+from reelworld.serve.desk import Desk, Source
+from reelworld.serve.documents import body_of, describe
+from reelworld.serve.errors import ApiError, not_found
+from reelworld.serve.gate import Gate, Keys, Rules
+from reelworld.serve.jobs import COMPLETED, FAILED
+from reelworld.serve.objects import POLL_MS, character_object, page_object, video_object
+from reelworld.serve.tables import Job
+from reelworld.serve.uploads import from_data_url
+
+VARIANTS = {
+    "video": ("video.mp4", "video/mp4"),
+    "thumbnail": ("thumbnail.png", "image/png"),
+    "spritesheet": ("spritesheet.png", "image/png"),
+}
+EVENT_SECONDS = 0.5
+IDEMPOTENCY = "idempotency-key"
+ID = re.compile(r"(video|char)_[0-9a-f]{32}")
+
+
+def build(desk: Desk, keys: Keys, rules: Rules) -> FastAPI:
+    """Return the application."""
+    app = FastAPI(title="ReelWorld", version=__version__, docs_url=None, redoc_url=None)
+    app.include_router(_videos(desk))
+    app.include_router(_service(desk))
+    app.add_middleware(Gate, rules=rules, keys=keys)
+    app.add_exception_handler(ReelWorldError, _told)
+    app.add_exception_handler(HTTPException, _routing)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unforeseen)
+    describe(app)
+    return app
+
+
+async def _told(_: Request, error: Exception) -> Response:
+    if isinstance(error, ApiError):
+        return error.response()
+    if isinstance(error, StorageError):
+        return ApiError(503, "the server cannot store or read files now", code="storage_error").response()
+    return ApiError(400, str(error), code="invalid_value").response()
+
+
+async def _routing(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    told = {404: "there is nothing at this address", 405: "this method is not answered here"}
+    text = told.get(error.status_code, "the request cannot be answered")
+    return ApiError(error.status_code, text, code="unknown_url", headers=error.headers).response()
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = str(first["loc"][-1])
+    return ApiError(400, f"{place}: {first['msg']}", param=place, code="invalid_value").response()
+
+
+async def _unforeseen(_: Request, error: Exception) -> Response:
+    return ApiError(500, "something went wrong; the server's log says what", code="internal_error").response()
+
+
+def _owner(request: Request) -> str:
+    owner: str = request.state.owner
+    return owner
+
+
+def _known(identity: str, kind: str) -> str:
+    """Return an id that can be one. Raises: ApiError."""
+    if not ID.fullmatch(identity):
+        raise not_found(kind)
+    return identity
+
+
+def _answer(job: Job) -> JSONResponse:
+    """Return a video object; its header says when to ask again."""
+    return JSONResponse(video_object(job), headers={"openai-poll-after-ms": str(POLL_MS)})
+
+
+def _key(request: Request) -> str | None:
+    key = request.headers.get(IDEMPOTENCY)
+    if key is not None and not 1 <= len(key) <= 255:
+        raise ApiError(
+            400, "an idempotency key has 1 to 255 characters", param=IDEMPOTENCY, code="invalid_value"
+        )
+    return key
+
+
+async def _source(desk: Desk, owner: str, fields: dict[str, Any], shape_of: ask.Asked) -> Source:
+    """Return the video of a request: a file that was sent, or one of ours by id. Raises: ApiError."""
+    shape = desk.shape(shape_of)
+    file = take_file(fields, "video", "file")
+    if file is not None:
+        return await desk.upload(file, shape)
+    given = fields.get("video")
+    given = given.get("id") if isinstance(given, dict) else given
+    if isinstance(given, str) and given.startswith("data:"):
+        return await desk.upload(from_data_url(given), shape)
+    if not isinstance(given, str):
+        raise ApiError(
+            400, "give a video: a file, or the id of one", param="video", code="missing_required_parameter"
+        )
+    return await run_in_threadpool(desk.source, _known(given, "video"), owner)
+
+
+async def _image(desk: Desk, owner: str, fields: dict[str, Any], shape_of: ask.Asked) -> Source | None:
+    """Return the image that a video should begin with, if one is given. Raises: ApiError."""
+    shape = desk.shape(shape_of)
+    file = take_file(fields, "input_reference")
+    if file is not None:
+        return await desk.upload(file, shape, 1.0 / shape.fps)
+    given = fields.get("input_reference")
+    if given in (None, ""):
+        return None
+    if isinstance(given, str) and given.startswith("{"):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            given = None
+    url = given.get("image_url") if isinstance(given, dict) else given
+    if isinstance(url, str) and url.startswith("data:"):
+        return await desk.upload(from_data_url(url), shape, 1.0 / shape.fps)
+    if isinstance(given, dict) and isinstance(given.get("file_id"), str):
+        return await run_in_threadpool(desk.source, _known(given["file_id"], "video"), owner)
+    raise ApiError(400, "input_reference is a file, a data URL or the id of a video of yours",
+                   param="input_reference", code="invalid_value")  # fmt: skip
+
+
+def _videos(desk: Desk) -> APIRouter:
+    """Return the calls of the hosted API, and their kin."""
+    router = APIRouter(prefix="/v1/videos", tags=["videos"])
+
+    def making(path: str, operation: str, model: type[ask.Asked]) -> None:
+        """Add a call that makes a video of another one."""
+
+        async def handler(request: Request) -> Response:
+            fields = await read_body(request)
+            asked = ask.read(model, fields)
+            source = await _source(desk, _owner(request), fields, asked)
+            queue = lambda: desk.queue(  # noqa: E731
+                _owner(request), operation, asked, sources=[source], idempotency_key=_key(request)
+            )
+            return _answer(await run_in_threadpool(queue))
+
+        handler.__doc__ = f"Queue: {model.__doc__}"
+        router.post(path, name=operation, openapi_extra=body_of(model, video=True))(handler)
+
+    for path, operation, model in (
+        ("/edits", "edit", ask.Remix), ("/extensions", "extend", ask.Extend), ("/loops", "loop", ask.Loop),
+        ("/fills", "fill", ask.Fill),
+    ):  # fmt: skip
+        making(path, operation, model)
+
+    @router.post("", openapi_extra=body_of(ask.Create, image=True))
+    async def create(request: Request) -> Response:
+        """Queue a video of a text, and of an image where one is given."""
+        fields = await read_body(request)
+        asked = ask.read(ask.Create, fields)
+        image = await _image(desk, _owner(request), fields, asked)
+        queue = lambda: desk.queue(  # noqa: E731
+            _owner(request), "generate", asked, image=image, idempotency_key=_key(request)
+        )
+        return _answer(await run_in_threadpool(queue))
+
+    @router.post("/variations", openapi_extra=body_of(ask.Variations, image=True))
+    async def variations(request: Request) -> Response:
+        """Queue several videos of one text, with seeds that follow each other."""
+        fields = await read_body(request)
+        asked = ask.read(ask.Variations, fields)
+        image, first = await _image(desk, _owner(request), fields, asked), asked.seed or 0
+        key = _key(request)
+
+        def queue() -> list[Job]:
+            return [
+                desk.queue(
+                    _owner(request), "generate", asked.model_copy(update={"seed": first + n}), image=image,
+                    idempotency_key=f"{key}/{n}" if key else None,
+                )
+                for n in range(asked.count)
+            ]  # fmt: skip
+
+        return JSONResponse(page_object([video_object(job) for job in await run_in_threadpool(queue)], False))
+
+    @router.post("/blends", openapi_extra=body_of(ask.Blend))
+    async def blend(request: Request) -> Response:
+        """Queue a video that goes from one of ours over into another."""
+        asked = ask.read(ask.Blend, await read_body(request))
+
+        def queue() -> Job:
+            sources = [desk.source(name, _owner(request)) for name in (asked.first, asked.second)]
+            return desk.queue(_owner(request), "blend", asked, sources=sources, idempotency_key=_key(request))
+
+        return _answer(await run_in_threadpool(queue))
+
+    @router.post("/storyboards", openapi_extra=body_of(ask.Board))
+    async def storyboard(request: Request) -> Response:
+        """Queue a video of cards on a timeline."""
+        asked = ask.read(ask.Board, await read_body(request))
+
+        def queue() -> Job:
+            extra = {
+                "board": desk.board(asked, _owner(request)),
+                "prompt": asked.prompt or " ".join(card.text for card in asked.cards)[: ask.MOST_PROMPT],
+            }
+            return desk.queue(
+                _owner(request), "storyboard", asked, extra=extra, idempotency_key=_key(request)
+            )
+
+        return _answer(await run_in_threadpool(queue))
+
+    @router.post("/characters", openapi_extra=body_of(ask.Character, video=True))
+    async def create_character(request: Request) -> Response:
+        """Store a character by a video or image of it."""
+        fields = await read_body(request)
+        asked = ask.read(ask.Character, fields)
+        plain = ask.Asked(prompt=asked.name)
+        source = await _source(desk, _owner(request), fields, plain)
+        character = await run_in_threadpool(desk.add_character, _owner(request), asked.name, source)
+        return JSONResponse(character_object(character))
+
+    @router.get("/characters/{character_id}")
+    def get_character(request: Request, character_id: str) -> Response:
+        """Return a stored character."""
+        return JSONResponse(
+            character_object(desk.character(_known(character_id, "character"), _owner(request)))
+        )
+
+    @router.get("")
+    def list_videos(
+        request: Request,
+        after: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        order: Literal["asc", "desc"] = "desc",
+    ) -> Response:
+        """Return a page of videos."""
+        owner, before = _owner(request), None
+        if after is not None and (before := desk.jobs.get(_known(after, "video"), owner)) is None:
+            raise not_found("video")
+        jobs, more = desk.jobs.page(owner, after=before, limit=limit, newest_first=order == "desc")
+        return JSONResponse(page_object([video_object(job) for job in jobs], more))
+
+    @router.get("/{video_id}")
+    def retrieve(request: Request, video_id: str) -> Response:
+        """Return a video object."""
+        return _answer(_job(desk, request, video_id))
+
+    @router.delete("/{video_id}")
+    def delete(request: Request, video_id: str) -> Response:
+        """Delete a video in any state; what makes it stops."""
+        job = _job(desk, request, video_id)
+        desk.jobs.delete(job.id, _owner(request))
+        desk.storage.remove(job.id)
+        return JSONResponse({"id": job.id, "deleted": True, "object": "video.deleted"})
+
+    @router.post("/{video_id}/cancel")
+    def cancel(request: Request, video_id: str) -> Response:
+        """Stop a video that is queued or in progress; it becomes failed with the code "cancelled"."""
+        job = _job(desk, request, video_id)
+        desk.jobs.cancel(job.id, _owner(request))
+        return _answer(_job(desk, request, video_id))
+
+    @router.post("/{video_id}/remix", openapi_extra=body_of(ask.Remix))
+    async def remix(request: Request, video_id: str) -> Response:
+        """Queue a video like this one after another text."""
+        fields = await read_body(request)
+        asked = ask.read(ask.Remix, fields)
+
+        def queue() -> Job:
+            source = desk.source(_known(video_id, "video"), _owner(request))
+            return desk.queue(
+                _owner(request), "remix", asked, sources=[source], idempotency_key=_key(request)
+            )
+
+        return _answer(await run_in_threadpool(queue))
+
+    @router.get("/{video_id}/children")
+    def children(request: Request, video_id: str) -> Response:
+        """Return the videos that were made of this one."""
+        job = _job(desk, request, video_id)
+        found = desk.jobs.children(job.id, _owner(request))
+        return JSONResponse(page_object([video_object(child) for child in found], False))
+
+    @router.get("/{video_id}/content")
+    def content(
+        request: Request, video_id: str, variant: Literal["video", "thumbnail", "spritesheet"] = "video"
+    ) -> Response:
+        """Return the file of a finished video."""
+        job = desk.finished(_known(video_id, "video"), _owner(request))
+        assert job.result is not None
+        name, kind = VARIANTS[variant]
+        return _file(desk.storage.get(f"{job.result['folder']}/{name}"), kind, f"{job.id}_{name}", request)
+
+    @router.get("/{video_id}/preview")
+    def preview(request: Request, video_id: str) -> Response:
+        """Return what can be seen so far of a video that is being made."""
+        job = _job(desk, request, video_id)
+        if not job.preview or not desk.storage.has(f"{job.id}/preview.png"):
+            raise ApiError(404, "there is no preview yet", code="not_found")
+        return Response(desk.storage.get(f"{job.id}/preview.png"), media_type="image/png",
+                        headers={"cache-control": "no-store"})  # fmt: skip
+
+    @router.get("/{video_id}/events")
+    async def events(request: Request, video_id: str) -> Response:
+        """Tell of a video as it is made: server-sent events, until it is completed or failed."""
+        job = await run_in_threadpool(_job, desk, request, video_id)
+        return StreamingResponse(
+            _events(desk, request, job.id, _owner(request)), media_type="text/event-stream",
+            headers={"cache-control": "no-store"},
+        )  # fmt: skip
+
+    return router
+
+
+def _job(desk: Desk, request: Request, video_id: str) -> Job:
+    """Return a job of whoever asks. Raises: ApiError."""
+    job = desk.jobs.get(_known(video_id, "video"), _owner(request))
+    if job is None:
+        raise not_found("video")
+    return job
+
+
+def _file(data: bytes, kind: str, name: str, request: Request) -> Response:
+    """Return a file, or the part of it that is asked for: players seek by ranges."""
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"', "accept-ranges": "bytes",
+        "content-security-policy": "default-src 'none'; sandbox",
+    }  # fmt: skip
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
+    if match is None or not (match[1] or match[2]):
+        return Response(data, media_type=kind, headers=headers)
+    first = int(match[1]) if match[1] else max(0, len(data) - int(match[2]))
+    last = min(int(match[2]), len(data) - 1) if match[1] and match[2] else len(data) - 1
+    if first > last:
+        return Response(status_code=416, headers={"content-range": f"bytes */{len(data)}"})
+    headers["content-range"] = f"bytes {first}-{last}/{len(data)}"
+    return Response(data[first : last + 1], 206, media_type=kind, headers=headers)
+
+
+async def _events(desk: Desk, request: Request, job_id: str, owner: str) -> AsyncIterator[str]:
+    """Yield an event whenever something changed."""
+    told: tuple[Any, ...] | None = None
+    while not await request.is_disconnected():
+        job = await run_in_threadpool(desk.jobs.get, job_id, owner)
+        if job is None:
+            yield _event("video.deleted", {"id": job_id})
+            return
+        now = (job.status, job.progress, job.preview)
+        if now != told:
+            name = {COMPLETED: "video.completed", FAILED: "video.failed"}.get(job.status, "video.progress")
+            yield _event(name, video_object(job))
+            told = now
+        if job.status in (COMPLETED, FAILED):
+            return
+        await asyncio.sleep(EVENT_SECONDS)
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def _service(desk: Desk) -> APIRouter:
+    """Return what tells of the server itself."""
+    router, registry = APIRouter(tags=["service"]), CollectorRegistry()
+    jobs = Gauge("reelworld_jobs", "Jobs by status.", ["status"], registry=registry)
+
+    @router.get("/v1/models")
+    def models() -> Response:
+        """Return the models that are served."""
+        data = [_model(name, str(shape)) for name, shape in desk.shapes.items()]
+        return JSONResponse({"object": "list", "data": data})
+
+    @router.get("/v1/models/{model}")
+    def model(model: str) -> Response:
+        """Return one model."""
+        name, _ = desk.model(model)
+        return JSONResponse(_model(name, str(desk.shapes[name])))
+
+    @router.get("/healthz")
+    def healthz() -> Response:
+        """Say that the server answers and its database too."""
+        desk.jobs.counts()
+        return JSONResponse({"status": "ok"})
+
+    @router.get("/metrics")
+    def metrics() -> Response:
+        """Return figures for Prometheus."""
+        counts = desk.jobs.counts()
+        for status in ("queued", "in_progress", COMPLETED, FAILED):
+            jobs.labels(status).set(counts.get(status, 0))
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _model(name: str, shape: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "reelworld", "native_shape": shape}

@@ -1,0 +1,177 @@
+"""What may be asked of the API: one model per request, from JSON, multipart or bracketed multipart alike.
+
+    asked = read(Create, {"prompt": "a red ball", "seconds": "4", "size": "1280x720"})
+
+Numbers may come as text, lists and objects as JSON text. What is unknown is ignored, as the hosted API does.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from reelworld.serve.errors import ApiError
+
+MOST_PROMPT = 8_000
+MOST_SECONDS = 60.0
+MOST_SIDE, MOST_PIXELS = 2048, 250_000_000  # of the whole video, so that it fits into a worker's memory
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def _parsed(value: Any) -> Any:
+    """Read JSON text, as forms send lists and objects."""
+    if isinstance(value, str) and value[:1] in "[{":
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _id_of(value: Any) -> Any:
+    """Read {"id": ...} or the id alone."""
+    value = _parsed(value)
+    return value.get("id") if isinstance(value, dict) else value
+
+
+Prompt = Annotated[str, Field(min_length=1, max_length=MOST_PROMPT, description="What the video shows.")]
+Seconds = Annotated[float, Field(gt=0, le=MOST_SECONDS, description="How long, in seconds.")]
+Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$", description="Width x height, in pixels.")]
+VideoId = Annotated[str, BeforeValidator(_id_of), Field(pattern=r"^video_[0-9a-f]{32}$")]
+CharacterIds = Annotated[
+    list[Annotated[str, BeforeValidator(_id_of), Field(pattern=r"^char_[0-9a-f]{32}$")]],
+    BeforeValidator(_parsed),
+    Field(max_length=3),
+]
+
+
+class Asked(BaseModel):
+    """What every request for a video may say."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    prompt: Prompt
+    model: Annotated[str, Field(max_length=64)] | None = None
+    size: Size | None = None
+    width: Annotated[int, Field(ge=16, le=MOST_SIDE)] | None = None
+    height: Annotated[int, Field(ge=16, le=MOST_SIDE)] | None = None
+    fps: Annotated[float, Field(ge=1, le=60)] | None = None
+    num_inference_steps: Annotated[int, Field(ge=1, le=200)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0, le=50)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    negative_prompt: Annotated[str, Field(max_length=MOST_PROMPT)] | None = None
+    characters: CharacterIds | None = None
+    upsample: bool = True
+
+
+class Create(Asked):
+    """POST /v1/videos."""
+
+    seconds: Seconds = 4.0
+    num_frames: Annotated[int, Field(ge=1, le=480)] | None = None
+
+
+class Remix(Asked):
+    """POST /v1/videos/{id}/remix and /v1/videos/edits: the same video, made anew after a text."""
+
+    strength: Annotated[float, Field(gt=0, le=1)] | Literal["subtle", "mild", "strong"] | None = None
+
+
+class Extend(Asked):
+    """POST /v1/videos/extensions."""
+
+    seconds: Seconds
+    before: bool = False
+
+
+class Loop(Asked):
+    """POST /v1/videos/loops."""
+
+    length: Annotated[float, Field(gt=0, le=10)] | Literal["short", "normal", "long"] | None = None
+
+
+class Fill(Asked):
+    """POST /v1/videos/fills."""
+
+    start: Annotated[float, Field(ge=0, le=600)]
+    end: Annotated[float, Field(ge=0, le=600)]
+
+
+class Blend(Asked):
+    """POST /v1/videos/blends."""
+
+    first: VideoId
+    second: VideoId
+    curve: Annotated[list[tuple[float, float]], BeforeValidator(_parsed), Field(max_length=64)] | None = None
+
+
+class Variations(Create):
+    """POST /v1/videos/variations."""
+
+    count: Annotated[int, Field(ge=1, le=16)] = 4
+
+
+class BoardCard(BaseModel):
+    """A card: a text, and a video of ours that is shown from its time on."""
+
+    time: Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+    text: Prompt
+    video: VideoId | None = None
+    cut: bool | None = None
+    seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
+
+
+class Board(Asked):
+    """POST /v1/videos/storyboards."""
+
+    prompt: Annotated[str, Field(max_length=MOST_PROMPT)] = ""
+    cards: Annotated[list[BoardCard], BeforeValidator(_parsed), Field(min_length=1, max_length=40)]
+    duration: Seconds | None = None
+
+
+class Character(BaseModel):
+    """POST /v1/videos/characters."""
+
+    name: Annotated[str, Field(pattern=r"^[^\W\d_][\w-]{0,39}$", description="One word.")]
+
+
+def read(model: type[Body], fields: dict[str, Any]) -> Body:
+    """Read a request. Raises: ApiError that names the first field that is wrong, and why."""
+    try:
+        return model.model_validate({name: value for name, value in fields.items() if value != ""})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if isinstance(part, (str, int)))
+        kind = "missing_required_parameter" if first["type"] == "missing" else "invalid_value"
+        raise ApiError(400, f"{place}: {first['msg']}", param=place, code=kind) from error
+
+
+def size_of(asked: Asked) -> tuple[int, int] | None:
+    """Return the width and height that are asked for. Raises: ApiError."""
+    if asked.size is not None:
+        width, height = (int(side) for side in asked.size.split("x"))
+    elif asked.width is not None and asked.height is not None:
+        width, height = asked.width, asked.height
+    elif asked.width is not None or asked.height is not None:
+        raise ApiError(400, "give width and height together", param="width", code="invalid_value")
+    else:
+        return None
+    if min(width, height) < 16 or max(width, height) > MOST_SIDE:
+        raise ApiError(
+            400, f"sides must be from 16 to {MOST_SIDE} pixels", param="size", code="invalid_value"
+        )
+    return width, height
+
+
+def check_amount(size: tuple[int, int] | None, seconds: float, fps: float | None) -> None:
+    """Raise ApiError where a video would have more pixels than a worker can hold."""
+    width, height = size or (256, 256)
+    if width * height * seconds * (fps or 8.0) > MOST_PIXELS:
+        raise ApiError(
+            400,
+            "the video is too large; ask for fewer seconds or a smaller size",
+            param="size",
+            code="too_large",
+        )

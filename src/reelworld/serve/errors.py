@@ -1,0 +1,49 @@
+"""The API's own errors, in the format that its clients read: {"error": {message, type, param, code}}."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse
+
+from reelworld.core.errors import ReelWorldError
+
+TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+
+
+class ApiError(ReelWorldError):
+    """An answer that is not a success, with all that the client is told."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.param, self.code = status, message, param, code
+        self.headers = dict(headers or {})
+
+    def response(self) -> JSONResponse:
+        """Return the answer."""
+        kind = TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+        error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        return JSONResponse({"error": error}, self.status, self.headers)
+
+
+def not_found(what: str) -> ApiError:
+    """Return the error of something that is not there, or is somebody else's."""
+    return ApiError(404, f"there is no such {what}", code="not_found")
+
+
+def not_ready(status: str) -> ApiError:
+    """Return the error of a video that is not finished: no 409, which clients would repeat."""
+    return ApiError(400, f"the video is {status}, not completed; wait for it", code="video_not_ready")

@@ -1,0 +1,199 @@
+"""Who may come in: hosts, origins, keys, rates and sizes, before anything of a request is read.
+
+    app.add_middleware(Gate, rules=Rules(hosts=("example.org",)), keys=keys)
+
+On loopback no key is needed, so a page elsewhere must not be able to ask there either: the Host must be ours
+(against DNS rebinding), and an Origin, where a browser sends one, must be too ("null" is nobody's).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reelworld.core.errors import ConfigError
+from reelworld.serve.errors import ApiError
+from reelworld.serve.tables import Key
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOCAL = "local"  # the owner where no keys are needed
+OPEN = ("/healthz",)  # what needs no key
+SECURE = {
+    "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is let in. `rate` requests a second of one owner, `burst` at once."""
+
+    hosts: tuple[str, ...] = ()
+    need_key: bool = False
+    most_bytes: int = 20 << 20
+    rate: float = 50.0
+    burst: int = 200
+
+
+class Keys:
+    """API keys; the database holds their hashes alone."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.reading = engine, engine.execution_options(reading=True)
+
+    def create(self, owner: str) -> str:
+        """Make a key for an owner, who may have one. Raises: ConfigError where there is one already."""
+        key = f"rw-{secrets.token_urlsafe(32)}"
+        with Session(self.engine) as session, session.begin():
+            if session.scalars(select(Key).where(Key.owner == owner)).first() is not None:
+                raise ConfigError(f"{owner} has a key already; revoke it first, or take another name")
+            session.add(Key(hash=_hash(key), owner=owner, created_at=time.time()))
+        return key
+
+    def revoke(self, owner: str) -> None:
+        """Forget an owner's key. Raises: ConfigError where there is none."""
+        with Session(self.engine) as session, session.begin():
+            key = session.scalars(select(Key).where(Key.owner == owner)).first()
+            if key is None:
+                raise ConfigError(f"{owner} has no key")
+            session.delete(key)
+
+    def owners(self) -> list[str]:
+        """Return who has a key."""
+        with Session(self.reading) as session:
+            return sorted(session.scalars(select(Key.owner)))
+
+    def owner(self, key: str) -> str | None:
+        """Return whose key this is."""
+        with Session(self.reading) as session:
+            return session.scalars(select(Key.owner).where(Key.hash == _hash(key))).first()
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()  # keys are 256 random bits: nothing to guess
+
+
+@dataclass
+class Buckets:
+    """Tokens of each owner: `rate` a second, at most `burst`."""
+
+    rate: float
+    burst: int
+    left: dict[str, tuple[float, float]] = field(default_factory=dict)  # tokens, when
+
+    def wait(self, owner: str) -> float:
+        """Take a token; return 0, or the seconds until there is one."""
+        now = time.monotonic()
+        tokens, then = self.left.get(owner, (float(self.burst), now))
+        tokens = min(float(self.burst), tokens + (now - then) * self.rate)
+        if tokens < 1.0:
+            self.left[owner] = (tokens, now)
+            return (1.0 - tokens) / self.rate
+        self.left[owner] = (tokens - 1.0, now)
+        return 0.0
+
+
+class Gate:
+    """The middleware that lets requests in, and puts secure headers on answers."""
+
+    def __init__(self, app: ASGIApp, rules: Rules, keys: Keys) -> None:
+        self.app, self.rules, self.keys = app, rules, keys
+        self.buckets = Buckets(rules.rate, rules.burst)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except ApiError as error:
+            await error.response()(scope, receive, _secured(send))
+            return
+        bounded = _Bounded(receive, self.rules.most_bytes)
+        try:
+            await self.app(scope, bounded, _secured(send))
+        except _TooLarge:
+            await _too_large(self.rules.most_bytes).response()(scope, receive, _secured(send))
+
+    def _check(self, scope: Scope) -> None:
+        """Let a request in, with its owner in the state. Raises: ApiError."""
+        headers = Headers(scope=scope)
+        if _host_name(headers.get("host", "")) not in (*LOOPBACK, *self.rules.hosts):
+            raise ApiError(421, "this host name is not served here", code="unknown_host")
+        self._check_origin(headers)
+        scope.setdefault("state", {})["owner"] = self._owner(headers, scope["path"])
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > self.rules.most_bytes:
+            raise _too_large(self.rules.most_bytes)
+        if seconds := self.buckets.wait(scope["state"]["owner"]):
+            wait = {"retry-after": str(max(1, round(seconds)))}
+            raise ApiError(429, "too many requests; wait a little", code="rate_limit", headers=wait)
+
+    def _check_origin(self, headers: Headers) -> None:
+        origin = headers.get("origin")
+        if origin is not None and origin.partition("://")[2] != headers.get("host"):
+            raise ApiError(403, "requests from other sites are not answered", code="foreign_origin")
+
+    def _owner(self, headers: Headers, path: str) -> str:
+        if not self.rules.need_key or path in OPEN:
+            return LOCAL
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        owner = self.keys.owner(key) if scheme.lower() == "bearer" and key else None
+        if owner is None:
+            challenge = {"www-authenticate": "Bearer"}
+            raise ApiError(401, "give a valid API key", code="invalid_api_key", headers=challenge)
+        return owner
+
+
+def _host_name(host: str) -> str:
+    """Return the name of a Host header without its port; "" where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+class _TooLarge(Exception):
+    """More was sent than is read."""
+
+
+def _too_large(most: int) -> ApiError:
+    return ApiError(413, f"the request is larger than {most >> 20} MiB", code="request_too_large")
+
+
+class _Bounded:
+    """Receives no more than so many bytes."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self.receive, self.left = receive, most
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.left -= len(message.get("body", b""))
+        if self.left < 0:
+            raise _TooLarge
+        return message
+
+
+def _secured(send: Send) -> Send:
+    """Put secure headers on an answer that has none of its own."""
+
+    async def secured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURE.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return secured

@@ -1,0 +1,299 @@
+"""Jobs that are never lost: each is queued, in progress under a lease, completed or failed.
+
+    jobs = Jobs(open_database("sqlite:///jobs.db"))
+    job = jobs.add(owner="me", operation="generate", request={"prompt": "a red ball"})
+    turn = jobs.lease("worker-1")           # the next job, for `lease_seconds`; None where there is none
+    jobs.heartbeat(turn, progress=40)       # keeps it; raises Lost or Cancelled
+    jobs.complete(turn, {"video": "..."})
+
+A worker that dies lets its lease run out, and another takes the job; what kills its workers again and again
+is failed. Every change of a job says in its WHERE what the job must be, so of two that want the same change
+one finds nothing to change: no job is done twice. Among owners turns go round, in each by priority and age.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from reelworld.core.errors import ReelWorldError
+from reelworld.serve.tables import Job
+
+QUEUED, RUNNING, COMPLETED, FAILED = "queued", "in_progress", "completed", "failed"
+CANCELLED, DIED, LATE = "cancelled", "worker_died", "deadline_exceeded"  # codes of errors
+MOST_ATTEMPTS = 3
+LEASE_SECONDS = 30.0
+KEPT_SECONDS = 7 * 86_400.0  # that a finished job and its files stay
+
+
+class Lost(ReelWorldError):
+    """The job is no longer this worker's: its lease ran out, or it was deleted."""
+
+
+class Cancelled(ReelWorldError):
+    """Somebody asked that the job should stop."""
+
+
+class QueueFull(ReelWorldError):
+    """An owner has as many unfinished jobs as allowed."""
+
+
+class KeyReused(ReelWorldError):
+    """An idempotency key came again with another request."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A job as one worker holds it: `attempt` tells it from what other workers hold."""
+
+    id: str
+    worker: str
+    attempt: int
+    owner: str
+    operation: str
+    request: dict[str, Any]
+
+
+def new_id(kind: str) -> str:
+    """Return an opaque name that nobody can guess."""
+    return f"{kind}_{secrets.token_hex(16)}"
+
+
+def fingerprint(operation: str, request: dict[str, Any]) -> str:
+    """Return a hash of what is asked for."""
+    return hashlib.sha256(json.dumps([operation, request], sort_keys=True).encode()).hexdigest()
+
+
+class Jobs:
+    """The job table; any number of processes may hold one of the same database."""
+
+    def __init__(self, engine: Engine, *, lease_seconds: float = LEASE_SECONDS, kept: float = KEPT_SECONDS):
+        self.engine, self.lease_seconds, self.kept = engine, lease_seconds, kept
+        self.reading = engine.execution_options(reading=True)
+
+    # ---- asking
+
+    def add(
+        self,
+        *,
+        owner: str,
+        operation: str,
+        request: dict[str, Any],
+        parent: str | None = None,
+        priority: int = 0,
+        idempotency_key: str | None = None,
+        print_of: str | None = None,
+        most_open: int | None = None,
+    ) -> Job:
+        """Queue a job; with an idempotency key that was used for the same request, return that job.
+
+        `print_of` is the fingerprint of what was asked, where the request differs by names of stored files.
+        Raises: KeyReused for the same key and another request; QueueFull.
+        """
+        mark = print_of or fingerprint(operation, request)
+        for _ in range(3):
+            try:
+                with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                    if idempotency_key is not None and (old := self._keyed(session, owner, idempotency_key)):
+                        return _same(old, mark)
+                    if most_open is not None and self._open(session, owner) >= most_open:
+                        raise QueueFull(f"{most_open} jobs are unfinished; wait for one, or delete it")
+                    job = Job(
+                        id=new_id("video"), number=time.time_ns(), owner=owner, operation=operation,
+                        request=request, status=QUEUED, priority=priority, progress=0, preview=0,
+                        cancelled=False, announced=False, created_at=time.time(), attempts=0, parent=parent,
+                        idempotency_key=idempotency_key, fingerprint=mark,
+                    )  # fmt: skip
+                    session.add(job)
+                return job
+            except IntegrityError:  # the same key, or the same nanosecond, elsewhere at the same time
+                continue
+        raise KeyReused("requests with this idempotency key crossed each other; send it again")
+
+    def get(self, job_id: str, owner: str | None = None) -> Job | None:
+        """Return a job, of that owner if one is given."""
+        with Session(self.reading, expire_on_commit=False) as session:
+            job = session.get(Job, job_id)
+            return job if job is not None and owner in (None, job.owner) else None
+
+    def page(
+        self, owner: str, *, after: Job | None = None, limit: int = 20, newest_first: bool = True
+    ) -> tuple[list[Job], bool]:
+        """Return an owner's jobs behind another one, and whether more follow."""
+        asked = select(Job).where(Job.owner == owner)
+        if after is not None:
+            asked = asked.where(Job.number < after.number if newest_first else Job.number > after.number)
+        asked = asked.order_by(Job.number.desc() if newest_first else Job.number).limit(limit + 1)
+        with Session(self.reading, expire_on_commit=False) as session:
+            found = list(session.scalars(asked))
+        return found[:limit], len(found) > limit
+
+    def children(self, job_id: str, owner: str) -> list[Job]:
+        """Return the jobs that were made of a job's video."""
+        asked = select(Job).where(Job.owner == owner, Job.parent == job_id).order_by(Job.number)
+        with Session(self.reading, expire_on_commit=False) as session:
+            return list(session.scalars(asked))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs have each status."""
+        with self.reading.connect() as connection:
+            rows = connection.execute(select(Job.status, func.count()).group_by(Job.status)).all()
+        return {str(status): int(count) for status, count in rows}
+
+    def cancel(self, job_id: str, owner: str) -> bool:
+        """End a job that is queued, ask for the end of one in progress; False where it is over already."""
+        mine = and_(Job.id == job_id, Job.owner == owner)
+        now = time.time()
+        ended = {
+            "status": FAILED, "error_code": CANCELLED, "error_message": "cancelled before it began",
+            "completed_at": now, "expires_at": now + self.kept, "cancelled": True,
+        }  # fmt: skip
+        if self._change(and_(mine, Job.status == QUEUED), **ended):
+            return True
+        return self._change(and_(mine, Job.status == RUNNING), cancelled=True) == 1
+
+    def delete(self, job_id: str, owner: str | None = None) -> bool:
+        """Delete a job in any state; a worker that has it loses it."""
+        which = Job.id == job_id if owner is None else and_(Job.id == job_id, Job.owner == owner)
+        with Session(self.engine) as session, session.begin():
+            return _count(session.execute(delete(Job).where(which))) == 1
+
+    # ---- working
+
+    def lease(self, worker: str) -> Turn | None:
+        """Take the job whose turn it is, or None; jobs whose workers died come back first."""
+        self.reclaim()
+        for job_id in self._next():
+            now = time.time()
+            taken = self._change(
+                and_(Job.id == job_id, Job.status == QUEUED), status=RUNNING, worker=worker, started_at=now,
+                lease_until=now + self.lease_seconds, attempts=Job.attempts + 1, progress=0,
+            )  # fmt: skip
+            if taken and (job := self.get(job_id)) is not None:
+                return Turn(job.id, worker, job.attempts, job.owner, job.operation, job.request)
+        return None
+
+    def heartbeat(self, turn: Turn, *, progress: int | None = None, preview: int | None = None) -> None:
+        """Keep a job for another lease, with news of it. Raises: Lost; Cancelled."""
+        news = {
+            name: value for name, value in (("progress", progress), ("preview", preview)) if value is not None
+        }
+        if not self._change(_held(turn), lease_until=time.time() + self.lease_seconds, **news):
+            raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
+        self.check(turn)
+
+    def check(self, turn: Turn) -> None:
+        """Find out, without keeping it longer, whether a job should go on. Raises: Lost; Cancelled."""
+        with self.reading.connect() as connection:
+            row = connection.execute(select(Job.cancelled).where(_held(turn))).first()
+        if row is None:
+            raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
+        if row[0]:
+            raise Cancelled(f"job {turn.id} was cancelled")
+
+    def complete(self, turn: Turn, result: dict[str, Any]) -> None:
+        """Finish a job: its files must be stored. Raises: Lost."""
+        now = time.time()
+        done = {"status": COMPLETED, "progress": 100, "result": result, "completed_at": now}
+        if not self._change(_held(turn), **done, expires_at=now + self.kept, lease_until=None):
+            raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
+
+    def fail(self, turn: Turn, code: str, message: str) -> None:
+        """End a job that cannot be made. Raises: Lost."""
+        now = time.time()
+        told = {"status": FAILED, "error_code": code, "error_message": message, "completed_at": now}
+        if not self._change(_held(turn), **told, expires_at=now + self.kept, lease_until=None):
+            raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
+
+    def release(self, turn: Turn) -> None:
+        """Give a job back unfinished, as a worker does that is told to stop; the attempt does not count."""
+        self._change(_held(turn), status=QUEUED, worker=None, lease_until=None, attempts=Job.attempts - 1)
+
+    def reclaim(self) -> int:
+        """Give back jobs whose leases ran out; fail those that had all their attempts. Return how many."""
+        now = time.time()
+        over = and_(Job.status == RUNNING, Job.lease_until < now)
+        told = {"status": FAILED, "completed_at": now, "expires_at": now + self.kept, "lease_until": None}
+        stopped = self._change(
+            and_(over, Job.cancelled), **told, error_code=CANCELLED, error_message="cancelled"
+        )
+        died = self._change(
+            and_(over, Job.attempts >= MOST_ATTEMPTS), **told, error_code=DIED,
+            error_message=f"the worker died {MOST_ATTEMPTS} times while it made this video",
+        )  # fmt: skip
+        return stopped + died + self._change(over, status=QUEUED, worker=None, lease_until=None, progress=0)
+
+    def expired(self, limit: int = 100) -> list[Job]:
+        """Return finished jobs whose time is over."""
+        asked = select(Job).where(Job.expires_at < time.time()).order_by(Job.number).limit(limit)
+        with Session(self.reading, expire_on_commit=False) as session:
+            return list(session.scalars(asked))
+
+    def unannounced(self, limit: int = 100) -> list[Job]:
+        """Return finished jobs that webhooks were not told of."""
+        over = Job.status.in_((COMPLETED, FAILED))
+        asked = select(Job).where(over, Job.announced.is_(False)).order_by(Job.number).limit(limit)
+        with Session(self.reading, expire_on_commit=False) as session:
+            return list(session.scalars(asked))
+
+    def announce(self, job_id: str) -> None:
+        """Note that webhooks were told of a job."""
+        self._change(Job.id == job_id, announced=True)
+
+    def _next(self) -> Sequence[str]:
+        """Return the first queued job of each owner, those first whose owners waited longest for a turn."""
+        rank = func.row_number().over(
+            partition_by=Job.owner, order_by=(Job.priority.desc(), Job.number)
+        ).label("rank")  # fmt: skip
+        first = (
+            select(Job.id, Job.owner, Job.priority, Job.number, rank).where(Job.status == QUEUED).subquery()
+        )
+        served = select(Job.owner, func.max(Job.started_at).label("at")).group_by(Job.owner).subquery()
+        asked = (
+            select(first.c.id)
+            .join(served, served.c.owner == first.c.owner)
+            .where(first.c.rank == 1)
+            .order_by(first.c.priority.desc(), func.coalesce(served.c.at, 0.0), first.c.number)
+            .limit(16)
+        )
+        with self.reading.connect() as connection:
+            return connection.scalars(asked).all()
+
+    def _change(self, which: ColumnElement[bool], **values: Any) -> int:
+        """Change the jobs that are as said; return how many."""
+        with Session(self.engine) as session, session.begin():
+            changed = update(Job).where(which).values(**values)
+            return _count(session.execute(changed.execution_options(synchronize_session=False)))
+
+    def _keyed(self, session: Session, owner: str, key: str) -> Job | None:
+        return session.scalars(select(Job).where(Job.owner == owner, Job.idempotency_key == key)).first()
+
+    def _open(self, session: Session, owner: str) -> int:
+        unfinished = Job.status.in_((QUEUED, RUNNING))
+        return session.scalar(select(func.count()).where(Job.owner == owner, unfinished)) or 0
+
+
+def _held(turn: Turn) -> ColumnElement[bool]:
+    """Say that a job is still this worker's, in this attempt."""
+    return and_(
+        Job.id == turn.id, Job.worker == turn.worker, Job.attempts == turn.attempt, Job.status == RUNNING
+    )
+
+
+def _same(job: Job, mark: str) -> Job:
+    if job.fingerprint != mark:
+        raise KeyReused("this idempotency key was used for another request; take a new one")
+    return job
+
+
+def _count(result: Any) -> int:
+    return int(result.rowcount)

@@ -1,0 +1,199 @@
+"""From the request of a job to its files: which operation, in which native shape, and how it is enlarged.
+
+    studio = Studio({"nano": None})
+    made = studio.make("generate", {"prompt": "a red ball", "seconds": 4.0, "size": [1280, 720]}, load, watch)
+    made.files["video.mp4"], made.about
+
+A video of any size is made in the shape that the weights know, enlarged by the upsampler where that helps,
+then scaled and cropped; `about` says what was done.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from reelworld.core.config import from_json
+from reelworld.core.encode import encode_mp4, encode_png
+from reelworld.core.errors import ConfigError
+from reelworld.core.progress import Progress
+from reelworld.core.sheet import contact_sheet
+from reelworld.core.types import Frames, Video
+from reelworld.core.video import fit
+from reelworld.diffusion.samplers import Callback
+from reelworld.generate import edit
+from reelworld.generate.enlarge import Enlarger
+from reelworld.generate.pipeline import Pipeline, default_weights
+from reelworld.generate.storyboard import Storyboard, render
+from reelworld.generate.windows import opened, to_grow
+
+THUMBNAIL = 256  # pixels of a thumbnail's longer side
+SHEET_FRAMES, SHEET_HEIGHT = 8, 128
+SAMPLING = ("num_inference_steps", "guidance_scale", "negative_prompt")
+
+Load = Callable[[str], Frames]  # name of a stored file, or of another job's video -> frames
+
+
+@dataclass(frozen=True)
+class Made:
+    """The files of a finished job, and what is told of it."""
+
+    files: dict[str, bytes]
+    about: dict[str, Any]
+
+
+@dataclass
+class Studio:
+    """Weights by name; each is loaded when it is first asked for, and stays."""
+
+    weights: Mapping[str, Path | None]
+    pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    enlarger: Enlarger | None = None
+
+    def pipeline(self, name: str) -> Pipeline:
+        """Return a model. Raises: ConfigError for a name that is not served; CheckpointError."""
+        if name not in self.weights:
+            raise ConfigError(f"the model {name} is not served here; there is {', '.join(self.weights)}")
+        if name not in self.pipelines:
+            self.pipelines[name] = Pipeline.load(self.weights[name] or default_weights())
+        return self.pipelines[name]
+
+    def make(
+        self, operation: str, request: Mapping[str, Any], load: Load, watch: Progress, seen: Callback
+    ) -> Made:
+        """Make what a request asks for; `seen` is the callback of each denoising step.
+
+        Raises: as the operation does, and what `watch` raises to stop it.
+        """
+        pipeline = self.pipeline(request["model"])
+        options = {name: request[name] for name in SAMPLING if request.get(name) is not None}
+        options |= {"progress": watch, "callback": seen}
+        if request.get("characters"):
+            options["characters"] = {
+                name: Video(load(file), pipeline.shape.fps, {"character": name})
+                for name, file in request["characters"].items()
+            }
+        base = OPERATIONS[operation](pipeline, request, load, options)
+        return self._finished(base, request, pipeline)
+
+    def _finished(self, base: Video, request: Mapping[str, Any], pipeline: Pipeline) -> Made:
+        """Enlarge, scale and encode."""
+        done = [f"made at {base.shape}"]
+        width, height = request.get("size") or (4 * base.shape.width, 4 * base.shape.height)
+        video = base
+        if request.get("upsample", True) and (width > base.shape.width or height > base.shape.height):
+            self.enlarger = self.enlarger or Enlarger.load()
+            video = self.enlarger(base)
+            done.append(f"enlarged to {video.shape.width}x{video.shape.height} by the upsampler")
+        fps = request.get("fps") or base.fps
+        if (width, height, fps) != (video.shape.width, video.shape.height, video.fps):
+            video = fit(video, width=width, height=height, fps=fps)
+            done.append(f"scaled and cropped to {width}x{height} at {fps:g} fps")
+        about = {"done": done, "num_frames": len(video), "size": [width, height], "fps": fps}
+        about |= {"made": video.metadata, "weights": pipeline.weights_hash}
+        return Made(_files(video, base), about)
+
+
+def _files(video: Video, base: Video) -> dict[str, bytes]:
+    """Encode the video, its pictures, and the frames that other jobs go on from."""
+    middle = Image.fromarray(video.frames[len(video) // 2])
+    middle.thumbnail((THUMBNAIL, THUMBNAIL))
+    sheet = contact_sheet([video], [""], frames_per=SHEET_FRAMES, frame_height=SHEET_HEIGHT)
+    frames = io.BytesIO()
+    np.save(frames, base.frames)
+    return {
+        "video.mp4": encode_mp4(video),
+        "thumbnail.png": encode_png(Video(np.asarray(middle)[None])),
+        "spritesheet.png": encode_png(Video(np.asarray(sheet)[None])),
+        "base.npy": frames.getvalue(),
+    }
+
+
+def read_frames(data: bytes) -> Frames:
+    """Read stored frames."""
+    frames: Frames = np.load(io.BytesIO(data), allow_pickle=False)
+    return frames
+
+
+def _source(pipeline: Pipeline, load: Load, name: str) -> Video:
+    return Video(load(name), pipeline.shape.fps, {"file": name.split("/")[0]})
+
+
+def _generate(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
+    """Make a video from text, and from an image as its first frame where there is one."""
+    count, prompt, seed = _count(pipeline, request), request["prompt"], request["seed"]
+    shape = pipeline.shape
+    first = min(count, shape.num_frames)
+    image = request.get("image")
+    with opened(pipeline, prompt, options, 1 + to_grow(pipeline, first, count - first)) as windows:
+        if image is not None:
+            picture = fit(_source(pipeline, load, image), width=shape.width, height=shape.height)
+            known = np.repeat(picture.frames[:1], shape.num_frames, axis=0)
+            frames = windows.complete(known, [0], seed)
+        else:
+            frames = windows.fresh(seed)
+        frames = windows.grown(frames[:first], count - first, seed + 1)
+    return Video(frames, shape.fps, {"prompt": prompt, "seed": seed})
+
+
+def _count(pipeline: Pipeline, request: Mapping[str, Any]) -> int:
+    """Return how many frames a request asks for."""
+    if request.get("num_frames") is not None:
+        return int(request["num_frames"])
+    return max(1, round(request["seconds"] * pipeline.shape.fps))
+
+
+def _remix(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
+    source = _source(pipeline, load, request["sources"][0])
+    strength = request.get("strength") or "mild"
+    return edit.remix(pipeline, source, request["prompt"], strength=strength, seed=request["seed"], **options)
+
+
+def _extend(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
+    source = _source(pipeline, load, request["sources"][0])
+    return edit.extend(
+        pipeline, source, request["prompt"], seconds=request["seconds"], seed=request["seed"],
+        before=bool(request.get("before")), **options,
+    )  # fmt: skip
+
+
+def _loop(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
+    source = _source(pipeline, load, request["sources"][0])
+    length = request.get("length") or "normal"
+    return edit.loop(pipeline, source, request["prompt"], length=length, seed=request["seed"], **options)
+
+
+def _fill(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
+    source = _source(pipeline, load, request["sources"][0])
+    return edit.fill(
+        pipeline, source, request["prompt"], start=request["start"], end=request["end"],
+        seed=request["seed"], **options,
+    )  # fmt: skip
+
+
+def _blend(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
+    one, other = (_source(pipeline, load, name) for name in request["sources"])
+    curve = [tuple(point) for point in request["curve"]] if request.get("curve") else None
+    return edit.blend(pipeline, one, other, request["prompt"], curve=curve, seed=request["seed"], **options)
+
+
+def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
+    cast, shape = options.pop("characters", {}), pipeline.shape
+
+    def stored(name: str, num_frames: int, **_: Any) -> Video:
+        return Video(load(name)[:num_frames], shape.fps, {"file": name.split("/")[0]})
+
+    board = from_json(Storyboard, request["board"])
+    return render(pipeline, board, cast=cast, reader=stored, **options)
+
+
+OPERATIONS: dict[str, Callable[[Pipeline, Mapping[str, Any], Load, dict[str, Any]], Video]] = {
+    "generate": _generate, "remix": _remix, "edit": _remix, "extend": _extend, "loop": _loop, "fill": _fill,
+    "blend": _blend, "storyboard": _storyboard,
+}  # fmt: skip

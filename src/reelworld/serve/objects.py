@@ -1,0 +1,76 @@
+"""Jobs as the API tells of them: the hosted API's video object, and what is ours under "reelworld"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reelworld.serve.jobs import COMPLETED, FAILED
+from reelworld.serve.tables import Job, Upload
+
+POLL_MS = 1000
+SHOWN = (
+    "num_inference_steps", "guidance_scale", "negative_prompt", "strength", "length", "start", "end",
+    "before", "curve", "num_frames", "board", "upsample",
+)  # fmt: skip
+
+
+def video_object(job: Job) -> dict[str, Any]:
+    """Return a job as an object "video"."""
+    request, result = job.request, job.result or {}
+    width, height = result.get("size") or request.get("size") or (256, 256)
+    failed = job.status == FAILED
+    return {
+        "id": job.id,
+        "object": "video",
+        "model": request.get("model_asked") or request.get("model"),
+        "status": job.status,
+        "progress": job.progress,
+        "created_at": int(job.created_at),
+        "completed_at": _whole(job.completed_at if job.status == COMPLETED else None),
+        "expires_at": _whole(job.expires_at),
+        "prompt": request.get("prompt"),
+        "seconds": _seconds(request, result),
+        "size": f"{width}x{height}",
+        "remixed_from_video_id": job.parent,
+        "error": {"code": job.error_code, "message": job.error_message} if failed else None,
+        "reelworld": _ours(job, request, result),
+    }
+
+
+def _ours(job: Job, request: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    """Return what the hosted API's object has no place for."""
+    return {
+        "operation": job.operation,
+        "model": request.get("model"),
+        "seed": request.get("seed"),
+        "notes": request.get("notes", []),
+        "done": result.get("done", []),
+        "num_frames": result.get("num_frames"),
+        "fps": result.get("fps"),
+        "previews": job.preview,
+        "attempts": job.attempts,
+        "request": {name: request[name] for name in SHOWN if request.get(name) is not None},
+    }
+
+
+def _whole(time: float | None) -> int | None:
+    return None if time is None else int(time)
+
+
+def _seconds(request: dict[str, Any], result: dict[str, Any]) -> str:
+    if result.get("num_frames"):
+        return f"{result['num_frames'] / result['fps']:g}"
+    return f"{request.get('seconds') or 0:g}"
+
+
+def page_object(data: Sequence[dict[str, Any]], has_more: bool) -> dict[str, Any]:
+    """Return a list of objects as the clients page through it."""
+    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return {"object": "list", "data": list(data), "first_id": first, "last_id": last, "has_more": has_more}
+
+
+def character_object(character: Upload) -> dict[str, Any]:
+    """Return a stored character."""
+    about = {"id": character.id, "object": "character", "name": character.name}
+    return {**about, "created_at": int(character.created_at)}

@@ -1,0 +1,184 @@
+"""The server with all that belongs to it: the API, its workers, and what must be done now and then.
+
+    run(Settings(database="sqlite:///out/serve/jobs.db", storage="out/serve/files"))
+
+Workers are processes of their own; one that dies is started again, and its job comes back by its lease.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+
+from reelworld.core.errors import ConfigError, ReelWorldError
+from reelworld.core.storage import make_folder
+from reelworld.serve.app import build
+from reelworld.serve.desk import Desk
+from reelworld.serve.gate import LOOPBACK, Keys, Rules
+from reelworld.serve.jobs import KEPT_SECONDS, LEASE_SECONDS, Jobs
+from reelworld.serve.storage import Storage
+from reelworld.serve.tables import open_database, upgrade
+from reelworld.serve.webhooks import Webhooks
+from reelworld.serve.worker import DEADLINE_SECONDS, parse_weights
+
+HOUSEKEEPING_SECONDS = 2.0
+SLOWEST_RESTART = 30.0  # seconds before a worker that dies again and again is started again
+GRACE_SECONDS = 10  # that a worker gets to give its job back
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to serve."""
+
+    database: str
+    storage: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    weights: Sequence[str] = ()
+    host_names: Sequence[str] = ()
+    webhooks: Sequence[str] = ()
+    webhook_secret: str = ""
+    lease_seconds: float = LEASE_SECONDS
+    deadline_seconds: float = DEADLINE_SECONDS
+    kept_seconds: float = KEPT_SECONDS
+    rate: float = 50.0
+    most_bytes: int = 20 << 20
+
+
+def run(settings: Settings) -> None:
+    """Serve until told to stop.
+
+    Raises: ConfigError for what cannot be, and where strangers could come in without keys; CheckpointError.
+    """
+    _make_folders(settings)
+    engine = open_database(settings.database)
+    upgrade(engine)
+    jobs = Jobs(engine, lease_seconds=settings.lease_seconds, kept=settings.kept_seconds)
+    storage, keys = Storage(settings.storage), Keys(engine)
+    need_key = settings.host not in LOOPBACK
+    if need_key and not keys.owners():
+        raise ConfigError(
+            f"{settings.host} can be reached by others, and nobody has a key yet; `reel key NAME` makes one"
+        )
+    hooks = Webhooks(settings.webhooks, settings.webhook_secret)
+    desk = Desk(jobs, storage, parse_weights(list(settings.weights)))
+    names = (*settings.host_names, *(() if settings.host in ("0.0.0.0", "::") else (settings.host,)))
+    rules = Rules(hosts=names, need_key=need_key, rate=settings.rate, most_bytes=settings.most_bytes)
+    app = build(desk, keys, rules)
+    stop = threading.Event()
+    crew = Crew(settings)
+    keeper = threading.Thread(target=_keep_house, args=(jobs, storage, hooks, crew, stop), daemon=True)
+    keeper.start()
+    try:
+        uvicorn.run(
+            app, host=settings.host, port=settings.port, log_level="warning", ws="none", server_header=False,
+            timeout_graceful_shutdown=5, proxy_headers=False,
+        )  # fmt: skip
+    finally:
+        stop.set()
+        keeper.join()
+        crew.dismiss()
+
+
+def _make_folders(settings: Settings) -> None:
+    if "://" not in settings.storage:
+        make_folder(settings.storage)
+    prefix = "sqlite:///"
+    if settings.database.startswith(prefix):
+        make_folder(Path(settings.database.removeprefix(prefix)).parent)
+
+
+@dataclass
+class Crew:
+    """The worker processes."""
+
+    settings: Settings
+    places: list[_Place] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.places = [_Place() for _ in range(self.settings.workers)]
+
+    def check(self) -> None:
+        """Start who is not there; who died soon after the start has to wait."""
+        for place in self.places:
+            if place.process is not None and place.process.poll() is None:
+                continue
+            now = time.monotonic()
+            if place.process is not None and now >= place.again and place.started > 0:
+                lived = now - place.started
+                place.wait = 0.0 if lived > SLOWEST_RESTART else min(SLOWEST_RESTART, 2 * place.wait + 1)
+                place.again, place.started = now + place.wait, 0.0
+            if now >= place.again:
+                place.process, place.started = subprocess.Popen(self._command()), now
+
+    def dismiss(self) -> None:
+        """Ask all to stop, and end who does not."""
+        there = [place.process for place in self.places if place.process is not None]
+        for process in there:
+            process.terminate()
+        ends = time.monotonic() + GRACE_SECONDS
+        for process in there:
+            try:
+                process.wait(max(0.1, ends - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _command(self) -> list[str]:
+        s = self.settings
+        named = [part for text in s.weights for part in ("--weights", text)]
+        return [
+            sys.executable, "-m", "reelworld.serve.worker", "--database", s.database, "--storage", s.storage,
+            "--lease", str(s.lease_seconds), "--deadline", str(s.deadline_seconds),
+            "--parent", str(os.getpid()), *named,
+        ]  # fmt: skip
+
+
+@dataclass
+class _Place:
+    """A worker's place: who works there, since when, and when the next may begin."""
+
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    again: float = 0.0
+    wait: float = 0.0
+
+
+def _keep_house(jobs: Jobs, storage: Storage, hooks: Webhooks, crew: Crew, stop: threading.Event) -> None:
+    """Start workers, give back lost jobs, tell webhooks, remove what expired; now and then."""
+    while not stop.is_set():
+        try:
+            crew.check()
+            jobs.reclaim()
+            _announce(jobs, hooks)
+            _expire(jobs, storage)
+        except ReelWorldError as error:
+            print(f"housekeeping: {error}", file=sys.stderr)
+        except Exception as error:
+            print(f"housekeeping failed: {error.__class__.__name__}: {error}", file=sys.stderr)
+        stop.wait(HOUSEKEEPING_SECONDS)
+
+
+def _announce(jobs: Jobs, hooks: Webhooks) -> None:
+    for job in jobs.unannounced() if hooks.urls else ():
+        if hooks.tell(job):
+            jobs.announce(job.id)
+
+
+def _expire(jobs: Jobs, storage: Storage) -> None:
+    """Remove finished jobs whose time is over, their files, and what was sent for them."""
+    for job in jobs.expired():
+        given = [*job.request.get("sources", ()), job.request.get("image")]
+        jobs.delete(job.id)
+        for name in (job.id, *(str(file).split("/")[0] for file in given if file)):
+            if name == job.id or name.startswith("upload_"):
+                storage.remove(name)

@@ -1,0 +1,77 @@
+"""Where files of jobs lie: a local folder, or any place that fsspec reaches.
+
+    storage = Storage("out/serve")               # or "s3://bucket/videos"
+    storage.put("video_1/1/video.mp4", data)     # whole or not at all
+    storage.get("video_1/1/video.mp4")
+
+A file is written under another name, flushed to the disk, and renamed: who sees it, sees all of it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from reelworld.core.errors import ConfigError, StorageError
+from reelworld.core.storage import make_folder, write_bytes
+
+NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*(\.[a-z0-9]+)?")
+
+
+class Storage:
+    """Files by name; names are relative and hold no dots but that of the ending."""
+
+    def __init__(self, url: str) -> None:
+        """Raises: ConfigError for a URL that fsspec does not know."""
+        try:
+            self.files, root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise ConfigError(f"the storage {url} cannot be used: {error}") from error
+        self.url, self.root = url, str(root).rstrip("/")
+        self.local = isinstance(self.files, LocalFileSystem)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store a file. Raises: StorageError, and nothing is left of it."""
+        path = self._path(name)
+        if self.local:
+            make_folder(Path(path).parent)
+            write_bytes(path, data)
+            return
+        temporary = f"{path}.{secrets.token_hex(4)}.part"
+        try:
+            self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self.files.pipe_file(temporary, data)
+            self.files.mv(temporary, path)
+        except OSError as error:
+            raise StorageError(f"{name} cannot be stored: {error.__class__.__name__}") from error
+
+    def get(self, name: str) -> bytes:
+        """Return a file. Raises: StorageError where it is not there."""
+        try:
+            data: bytes = self.files.cat_file(self._path(name))
+        except OSError as error:
+            raise StorageError(f"{name} cannot be read: {error.__class__.__name__}") from error
+        return data
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a file."""
+        return bool(self.files.isfile(self._path(name)))
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder with all that is in it, if it is there."""
+        path = self._path(folder)
+        if self.files.exists(path):
+            self.files.rm(path, recursive=True)
+
+    def local_path(self, name: str) -> Path | None:
+        """Return where a file lies on this machine, if it does."""
+        return Path(self._path(name)) if self.local else None
+
+    def _path(self, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise StorageError(f"{name!r} is no name of a stored file")
+        return f"{self.root}/{name}"

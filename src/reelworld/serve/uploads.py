@@ -1,0 +1,90 @@
+"""Files that strangers send: checked by their first bytes, decoded elsewhere, kept as plain frames.
+
+    frames = await Decoder().decode(data, shape, most_frames=160)
+
+The decoder is a process of its own (`decode.py`), which ends with the request whatever the file does to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from reelworld.core.types import Frames, VideoShape
+from reelworld.serve.errors import ApiError
+
+WALL_SECONDS = 40.0
+SIGNATURES = {  # offset and first bytes -> ending
+    (0, b"\x89PNG\r\n\x1a\n"): ".png", (0, b"\xff\xd8\xff"): ".jpg", (0, b"GIF87a"): ".gif",
+    (0, b"GIF89a"): ".gif", (8, b"WEBP"): ".webp", (4, b"ftyp"): ".mp4", (0, b"\x1aE\xdf\xa3"): ".webm",
+    (8, b"AVI "): ".avi",
+}  # fmt: skip
+TOGETHER = 2  # decoders at once
+
+
+def ending(data: bytes) -> str:
+    """Return the ending of a format that is allowed, by its first bytes. Raises: ApiError."""
+    for (offset, mark), suffix in SIGNATURES.items():
+        if data[offset : offset + len(mark)] == mark:
+            return suffix
+    raise ApiError(
+        400, "the file is none of png, jpeg, gif, webp, mp4, mov, webm, avi", code="unsupported_file"
+    )
+
+
+def from_data_url(url: str) -> bytes:
+    """Read a data URL; other URLs are never fetched. Raises: ApiError."""
+    head, comma, body = url.partition(",")
+    if not (comma and head.startswith("data:") and head.endswith(";base64")):
+        raise ApiError(
+            400, "only base64 data URLs are read here; send the file itself", code="unsupported_url"
+        )
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ApiError(400, "the data URL is broken", code="unsupported_url") from error
+
+
+class Decoder:
+    """Decodes uploads, a few at once."""
+
+    def __init__(self) -> None:
+        self.together = asyncio.Semaphore(TOGETHER)
+
+    async def decode(self, data: bytes, shape: VideoShape, most_frames: int) -> Frames:
+        """Return the frames [T, H, W, 3] of a file, resized and cropped to a shape, at its frame rate.
+
+        Raises: ApiError for a file that cannot be used, or takes too long.
+        """
+        suffix = ending(data)
+        async with self.together:
+            with tempfile.TemporaryDirectory(prefix="reel-upload-") as folder:
+                source, out = Path(folder) / f"upload{suffix}", Path(folder) / "frames.npy"
+                source.write_bytes(data)
+                size = ("--width", str(shape.width), "--height", str(shape.height), "--fps", f"{shape.fps:g}")
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "reelworld.serve.decode", str(source), str(out), *size,
+                    "--frames", str(most_frames), stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+                )  # fmt: skip
+                try:
+                    _, told = await asyncio.wait_for(process.communicate(), WALL_SECONDS)
+                except TimeoutError as error:
+                    raise ApiError(400, "the file takes too long to decode", code="invalid_file") from error
+                finally:
+                    if process.returncode is None:
+                        process.kill()
+                        await process.wait()
+                if process.returncode == 3:
+                    raise ApiError(400, told.decode(errors="replace").strip()[-400:], code="invalid_file")
+                if process.returncode != 0 or not out.is_file():
+                    raise ApiError(400, "the file cannot be decoded", code="invalid_file")
+                frames: Frames = np.load(io.BytesIO(out.read_bytes()), allow_pickle=False)
+                return frames

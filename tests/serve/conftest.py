@@ -1,0 +1,106 @@
+"""A server with tiny weights, as users meet it: over HTTP, with a worker of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+import uvicorn
+
+from reelworld.models.denoiser import Denoiser, DenoiserConfig
+from reelworld.models.patches import PatchConfig
+from reelworld.models.released import denoiser_to_checkpoint
+from reelworld.models.text import TextConfig, Tokenizer
+from reelworld.serve.app import build
+from reelworld.serve.desk import Desk
+from reelworld.serve.gate import Keys, Rules
+from reelworld.serve.jobs import Jobs
+from reelworld.serve.making import Studio
+from reelworld.serve.storage import Storage
+from reelworld.serve.tables import open_database, upgrade
+from reelworld.serve.worker import serve_jobs
+
+WORDS = ["a", "red", "blue", "ball", "box", "rolls", "alpha", "beta"]
+CARD = {"shape": {"width": 16, "height": 16, "num_frames": 8, "fps": 8.0}, "recipe": "tiny", "trained": {}}
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that make noise of 16x16, fast."""
+    text = TextConfig(vocabulary_size=64, dim=32, depth=1, num_heads=2, max_length=32)
+    patch = PatchConfig(frames=4, height=8, width=8)
+    config = DenoiserConfig(dim=32, depth=2, num_heads=2, patch=patch, text=text)
+    denoiser = Denoiser(config, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for parameter in denoiser.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    return denoiser_to_checkpoint(path, denoiser, Tokenizer.from_words(WORDS, size=64), CARD)
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    url: str
+    jobs: Jobs
+    storage: Storage
+    keys: Keys
+    weights: Path
+
+    def work(self) -> None:
+        """Make all that is queued, here."""
+        studio = Studio({"tiny": self.weights})
+        serve_jobs(self.jobs, self.storage, studio, threading.Event(), idle=lambda: True)
+
+
+def serve(folder: Path, weights: Path, rules: Rules) -> Iterator[Served]:
+    """Serve at a free port of this machine."""
+    engine = open_database(f"sqlite:///{folder / 'jobs.db'}")
+    upgrade(engine)
+    jobs, storage, keys = Jobs(engine), Storage(str(folder / "files")), Keys(engine)
+    app = build(Desk(jobs, storage, {"tiny": weights}), keys, rules)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield Served(f"http://127.0.0.1:{port}", jobs, storage, keys, weights)
+    server.should_exit = True
+    thread.join()
+    engine.dispose()
+
+
+@pytest.fixture
+def served(tmp_path: Path, weights: Path) -> Iterator[Served]:
+    """A server of one's own, without keys."""
+    yield from serve(tmp_path, weights, Rules())
+
+
+@pytest.fixture
+def http(served: Served) -> Iterator[httpx.Client]:
+    """A plain client."""
+    with httpx.Client(base_url=served.url, timeout=30.0) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of the tests' own, from the wheel that carries it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it minds that this machine has no desktop
+        import pgserver
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()

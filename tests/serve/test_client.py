@@ -1,0 +1,117 @@
+"""The official client of the hosted API, unchanged, against our server."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import numpy as np
+import openai
+import pytest
+from tests.serve.conftest import Served
+
+from reelworld.core.types import Video
+from reelworld.core.video import probe, write
+
+FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def client(served: Served) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="unused", max_retries=0)
+
+
+def test_a_video_is_made_polled_and_downloaded(client, served, tmp_path):
+    worker = threading.Thread(target=lambda: [threading.Event().wait(0.3), served.work()])
+    worker.start()
+    video = client.videos.create_and_poll(
+        prompt="a red ball",
+        model="sora-2",
+        seconds="4",
+        size="1280x720",
+        poll_interval_ms=50,
+        extra_body=FAST,
+    )
+    worker.join()
+    assert (video.status, video.progress, video.seconds, video.size) == ("completed", 100, "4", "1280x720")
+    assert video.model == "sora-2"
+    assert "tiny made this" in video.model_extra["reelworld"]["notes"][0]
+    path = tmp_path / "video.mp4"
+    client.videos.download_content(video.id).write_to_file(path)
+    info = probe(path)
+    assert (info.width, info.height, info.num_frames) == (1280, 720, 32)
+    thumbnail = client.videos.download_content(video.id, variant="thumbnail").read()
+    assert thumbnail.startswith(b"\x89PNG")
+    assert client.videos.download_content(video.id, variant="spritesheet").read().startswith(b"\x89PNG")
+
+
+def test_images_and_videos_can_be_given(client, served, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (9, 48, 64, 3), dtype=np.uint8)
+    write(Video(picture, 8.0), tmp_path / "film.mp4")
+    write(Video(picture[:1], 8.0), tmp_path / "picture.png")
+    with open(tmp_path / "picture.png", "rb") as image, open(tmp_path / "film.mp4", "rb") as film:
+        animated = client.videos.create(
+            prompt="a ball", input_reference=image, seconds="1", size="64x64", extra_body=FAST
+        )
+        edited = client.videos.edit(prompt="a box", video=film, extra_body=FAST)
+    served.work()
+    assert client.videos.retrieve(animated.id).status == "completed"
+    assert client.videos.retrieve(edited.id).status == "completed"
+    by_id = {"video": {"id": animated.id}}  # the client itself would take no id here
+    longer = client.videos.extend(prompt="a ball", seconds="4", video=b"", extra_body={**FAST, **by_id})
+    mixed = client.videos.remix(animated.id, prompt="a blue ball", extra_body=FAST)
+    served.work()
+    longer, mixed = client.videos.retrieve(longer.id), client.videos.retrieve(mixed.id)
+    assert (longer.status, longer.seconds, longer.remixed_from_video_id) == ("completed", "5", animated.id)
+    assert (mixed.status, mixed.remixed_from_video_id) == ("completed", animated.id)
+
+
+def test_lists_page_and_videos_can_be_deleted(client):
+    made = [client.videos.create(prompt=f"a ball {n}").id for n in range(5)]
+    assert [video.id for video in client.videos.list(limit=2)] == made[::-1]
+    assert [video.id for video in client.videos.list(limit=3, order="asc")] == made
+    gone = client.videos.delete(made[2])
+    assert (gone.id, gone.deleted, gone.object) == (made[2], True, "video.deleted")
+    assert made[2] not in [video.id for video in client.videos.list()]
+    with pytest.raises(openai.NotFoundError):
+        client.videos.retrieve(made[2])
+
+
+def test_characters_are_stored_and_play(client, served, tmp_path):
+    write(Video(np.full((1, 16, 16, 3), 200, np.uint8), 8.0), tmp_path / "bo.png")
+    with open(tmp_path / "bo.png", "rb") as picture:
+        character = client.videos.create_character(name="Bo", video=picture)
+    assert client.videos.get_character(character.id).name == "Bo"
+    video = client.videos.create(
+        prompt="Bo rolls", seconds="1", extra_body={**FAST, "characters": [{"id": character.id}]}
+    )
+    served.work()
+    assert client.videos.retrieve(video.id).status == "completed"
+    with pytest.raises(openai.BadRequestError, match="does not mention Bo"):
+        client.videos.create(prompt="a ball", extra_body={"characters": [character.id]})
+
+
+def test_errors_are_those_that_the_client_knows(client, served):
+    with pytest.raises(openai.BadRequestError, match="prompt") as caught:
+        client.videos.create(prompt="")
+    assert caught.value.param == "prompt"
+    assert caught.value.type == "invalid_request_error"
+    with pytest.raises(openai.BadRequestError, match="there is no model"):
+        client.videos.create(prompt="a ball", model="sora-9")
+    with pytest.raises(openai.NotFoundError):
+        client.videos.retrieve("video_" + "0" * 32)
+    waiting = client.videos.create(prompt="a ball")
+    with pytest.raises(openai.BadRequestError, match="queued, not completed"):
+        client.videos.download_content(waiting.id)
+    with pytest.raises(openai.BadRequestError, match="none of png"):
+        client.videos.edit(prompt="a ball", video=("x.mp4", io.BytesIO(b"not a film"), "video/mp4"))
+
+
+def test_the_same_idempotency_key_gives_the_same_video(client):
+    keyed = {"Idempotency-Key": "k1"}
+    one = client.videos.create(prompt="a ball", extra_headers=keyed)
+    assert client.videos.create(prompt="a ball", extra_headers=keyed).id == one.id
+    with pytest.raises(openai.BadRequestError, match="another request"):
+        client.videos.create(prompt="a box", extra_headers=keyed)
+    assert len(list(client.videos.list())) == 1

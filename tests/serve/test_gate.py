@@ -1,0 +1,145 @@
+"""Who may come in: hosts, origins, keys, sizes and rates; and what strangers' files can do."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from tests.serve.conftest import Served, serve
+
+from reelworld.core.encode import encode_mp4
+from reelworld.core.errors import ConfigError
+from reelworld.core.types import Video
+from reelworld.serve.gate import Rules
+
+
+@pytest.fixture
+def locked(tmp_path: Path, weights: Path) -> Iterator[Served]:
+    """A server that needs keys, reads little and lets little in."""
+    yield from serve(tmp_path, weights, Rules(need_key=True, most_bytes=50_000, rate=2.0, burst=12))
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::1", "a" * 300])
+def test_other_hosts_are_not_served(http: httpx.Client, host: str) -> None:
+    answer = http.get("/v1/videos", headers={"host": host})
+    assert answer.status_code in (400, 421)
+
+
+@pytest.mark.parametrize("origin", ["null", "https://evil.example", "http://localhost:1", "http://127.0.0.1"])
+def test_other_sites_are_not_answered(http: httpx.Client, origin: str) -> None:
+    answer = http.post("/v1/videos", json={"prompt": "a ball"}, headers={"origin": origin})
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "foreign_origin"
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_our_own_pages_are_answered_with_secure_headers(http: httpx.Client) -> None:
+    own = f"http://{http.base_url.host}:{http.base_url.port}"
+    answer = http.post("/v1/videos", json={"prompt": "a ball"}, headers={"origin": own})
+    assert answer.status_code == 200
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_keys_are_needed_and_owners_see_their_own_only(locked: Served) -> None:
+    one, two = (locked.keys.create(name) for name in ("one", "two"))
+    with pytest.raises(ConfigError, match="has a key already"):
+        locked.keys.create("one")
+    with httpx.Client(base_url=locked.url) as http:
+
+        def call(method, path, key, **more):
+            return http.request(
+                method, path, headers={"authorization": f"Bearer {key}"} if key else {}, **more
+            )
+
+        assert http.get("/healthz").status_code == 200
+        for key in (None, "", "rw-wrong", one[:-1]):
+            answer = call("GET", "/v1/videos", key)
+            assert answer.status_code == 401
+            assert answer.json()["error"]["type"] == "authentication_error"
+        made = call("POST", "/v1/videos", one, json={"prompt": "a ball"}).json()["id"]
+        assert call("GET", f"/v1/videos/{made}", one).status_code == 200
+        for method, path in (
+            ("GET", ""),
+            ("DELETE", ""),
+            ("POST", "/cancel"),
+            ("GET", "/content"),
+            ("GET", "/events"),
+        ):
+            assert call(method, f"/v1/videos/{made}{path}", two).status_code == 404
+        assert call("GET", "/v1/videos", two).json()["data"] == []
+        locked.keys.revoke("one")
+        assert call("GET", "/v1/videos", one).status_code == 401
+
+
+def test_large_bodies_are_not_read(locked: Served) -> None:
+    head = {"authorization": f"Bearer {locked.keys.create('one')}"}
+    with httpx.Client(base_url=locked.url, headers=head) as http:
+        assert http.post("/v1/videos", json={"prompt": "x" * 60_000}).status_code == 413
+
+        def endless() -> Iterator[bytes]:
+            for _ in range(100):
+                yield b"x" * 1000
+
+        answer = http.post("/v1/videos", content=endless(), headers={"content-type": "application/json"})
+        assert answer.status_code == 413
+
+
+def test_too_many_requests_have_to_wait(locked: Served) -> None:
+    head = {"authorization": f"Bearer {locked.keys.create('one')}"}
+    with httpx.Client(base_url=locked.url, headers=head) as http:
+        answers = [http.get("/v1/videos") for _ in range(20)]
+    late = [answer for answer in answers if answer.status_code == 429]
+    assert len(answers) - len(late) >= 12
+    assert late
+    assert int(late[-1].headers["retry-after"]) >= 1
+
+
+def png(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "missing_required_parameter"),
+        (b"MZ\x90\x00", "unsupported_file"),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 64, "invalid_file"),
+        (png(5000, 10), "invalid_file"),
+        (b"\x00\x00\x00\x20ftypisom" + b"\xff" * 500, "invalid_file"),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused(http: httpx.Client, data: bytes, code: str) -> None:
+    answer = http.post("/v1/videos/edits", data={"prompt": "a ball"}, files={"video": ("x", data)})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == code
+    assert "/" not in answer.json()["error"]["message"]
+
+
+def test_a_file_that_refers_to_others_shows_none_of_them(http: httpx.Client, tmp_path: Path) -> None:
+    """A playlist that names a file of this machine is no film."""
+    (tmp_path / "secret.txt").write_text("secret")
+    playlist = f"#EXTM3U\n#EXTINF:1,\nfile://{tmp_path}/secret.txt\n".encode()
+    answer = http.post("/v1/videos/edits", data={"prompt": "a ball"}, files={"video": ("x.m3u8", playlist)})
+    assert answer.json()["error"]["code"] == "unsupported_file"
+
+
+def test_urls_are_never_fetched(http: httpx.Client) -> None:
+    for url in ("http://127.0.0.1:1/x.png", "file:///etc/passwd", "data:text/html,x"):
+        body = {"prompt": "a ball", "input_reference": {"image_url": url}}
+        answer = http.post("/v1/videos", json=body)
+        assert answer.status_code == 400
+
+
+def test_a_long_film_is_cut_and_a_good_one_is_taken(http: httpx.Client) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+    film = encode_mp4(Video(frames, 8.0))
+    answer = http.post("/v1/videos/edits", data={"prompt": "a ball"}, files={"video": ("x.mp4", film)})
+    assert answer.status_code == 200, answer.text

@@ -1,0 +1,227 @@
+"""Jobs are never lost and never done twice: leases, deaths, turns, cancelling, keys; on both databases."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+
+from reelworld.core.errors import ConfigError
+from reelworld.serve.jobs import Cancelled, Jobs, KeyReused, Lost, QueueFull
+from reelworld.serve.tables import Base, open_database, upgrade
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database of each kind."""
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres")
+    engine = open_database(url)
+    upgrade(engine)
+    yield engine
+    Base.metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+    engine.dispose()
+
+
+@pytest.fixture
+def jobs(engine: Engine) -> Jobs:
+    return Jobs(engine, lease_seconds=0.3)
+
+
+def add(jobs: Jobs, owner: str = "me", prompt: str = "a ball", **more):
+    return jobs.add(owner=owner, operation="generate", request={"prompt": prompt}, **more)
+
+
+def test_a_job_goes_from_queue_to_completion(jobs: Jobs) -> None:
+    job = add(jobs)
+    turn = jobs.lease("w")
+    assert turn is not None
+    assert (turn.id, turn.request, turn.attempt) == (job.id, {"prompt": "a ball"}, 1)
+    assert jobs.lease("other") is None
+    jobs.heartbeat(turn, progress=40, preview=2)
+    held = jobs.get(job.id)
+    assert held is not None
+    assert (held.status, held.progress, held.preview) == ("in_progress", 40, 2)
+    jobs.complete(turn, {"folder": "x"})
+    done = jobs.get(job.id)
+    assert done is not None
+    assert (done.status, done.progress, done.result) == ("completed", 100, {"folder": "x"})
+    assert done.expires_at is not None
+    assert done.completed_at is not None
+    with pytest.raises(Lost):
+        jobs.complete(turn, {"folder": "y"})
+
+
+def test_the_job_of_a_dead_worker_comes_back_and_its_worker_finds_out(jobs: Jobs) -> None:
+    job = add(jobs)
+    dead = jobs.lease("dead")
+    assert dead is not None
+    time.sleep(0.4)
+    turn = jobs.lease("alive")
+    assert turn is not None
+    assert (turn.id, turn.attempt) == (job.id, 2)
+    for change in (
+        jobs.heartbeat,
+        jobs.check,
+        lambda t: jobs.complete(t, {}),
+        lambda t: jobs.fail(t, "x", "y"),
+    ):
+        with pytest.raises(Lost):
+            change(dead)
+    jobs.complete(turn, {})
+
+
+def test_a_job_that_kills_its_workers_is_failed(jobs: Jobs) -> None:
+    job = add(jobs)
+    for attempt in (1, 2, 3):
+        turn = jobs.lease(f"w{attempt}")
+        assert turn is not None
+        assert turn.attempt == attempt
+        time.sleep(0.35)
+    assert jobs.lease("w4") is None
+    failed = jobs.get(job.id)
+    assert failed is not None
+    assert (failed.status, failed.error_code) == ("failed", "worker_died")
+
+
+def test_a_job_given_back_has_lost_no_attempt(jobs: Jobs) -> None:
+    add(jobs)
+    for _ in range(5):
+        turn = jobs.lease("w")
+        assert turn is not None
+        assert turn.attempt == 1
+        jobs.release(turn)
+
+
+def test_turns_go_round_among_owners_by_priority_and_age(jobs: Jobs) -> None:
+    for n in range(3):
+        add(jobs, "a", f"a{n}")
+    add(jobs, "b", "b0")
+    add(jobs, "b", "b1", priority=5)
+    add(jobs, "c", "c0")
+    order = []
+    while (turn := jobs.lease("w")) is not None:
+        order.append(turn.request["prompt"])
+    assert order[0] == "b1"
+    assert set(order[1:3]) == {"a0", "c0"}
+    assert order[3] == "b0"
+    assert order[4:] == ["a1", "a2"]
+
+
+def test_cancelling(jobs: Jobs) -> None:
+    queued, running = add(jobs), add(jobs, prompt="second")
+    assert jobs.cancel(queued.id, "me")
+    turn = jobs.lease("w")
+    assert turn is not None
+    assert turn.id == running.id
+    assert not jobs.cancel(running.id, "somebody else")
+    assert jobs.cancel(running.id, "me")
+    for ask in (jobs.check, jobs.heartbeat):
+        with pytest.raises(Cancelled):
+            ask(turn)
+    jobs.fail(turn, "cancelled", "cancelled")
+    assert not jobs.cancel(running.id, "me")
+    for job in (queued, running):
+        ended = jobs.get(job.id)
+        assert ended is not None
+        assert (ended.status, ended.error_code) == ("failed", "cancelled")
+
+
+def test_a_cancelled_job_whose_worker_died_is_not_begun_again(jobs: Jobs) -> None:
+    job = add(jobs)
+    assert jobs.lease("dead") is not None
+    jobs.cancel(job.id, "me")
+    time.sleep(0.4)
+    assert jobs.lease("w") is None
+    ended = jobs.get(job.id)
+    assert ended is not None
+    assert ended.error_code == "cancelled"
+
+
+def test_idempotency(jobs: Jobs) -> None:
+    one = add(jobs, idempotency_key="k")
+    assert add(jobs, idempotency_key="k").id == one.id
+    assert add(jobs, "you", idempotency_key="k").id != one.id
+    with pytest.raises(KeyReused):
+        add(jobs, prompt="a box", idempotency_key="k")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: add(jobs, idempotency_key="together").id, range(16)))
+    assert len(set(found)) == 1
+
+
+def test_a_queue_has_an_end(jobs: Jobs) -> None:
+    for _ in range(3):
+        add(jobs, most_open=3)
+    with pytest.raises(QueueFull):
+        add(jobs, most_open=3)
+    add(jobs, "you", most_open=3)
+    turn = jobs.lease("w")
+    assert turn is not None
+    jobs.complete(turn, {})
+    add(jobs, most_open=3) if turn.owner == "me" else None
+
+
+def test_pages_follow_each_other(jobs: Jobs) -> None:
+    made = [add(jobs, prompt=str(n)).id for n in range(7)]
+    add(jobs, "you")
+    for newest_first, wanted in ((True, made[::-1]), (False, made)):
+        found: list[str] = []
+        more, after = True, None
+        while more:
+            page, more = jobs.page("me", after=after, limit=3, newest_first=newest_first)
+            after = page[-1]
+            found += [job.id for job in page]
+        assert found == wanted
+
+
+def test_many_workers_do_each_job_once(jobs: Jobs) -> None:
+    made = {add(jobs, f"owner{n % 3}", str(n)).id for n in range(60)}
+    done: list[str] = []
+    lock = threading.Lock()
+
+    def worker(number: int) -> None:
+        while (turn := jobs.lease(f"w{number}")) is not None:
+            jobs.complete(turn, {})
+            with lock:
+                done.append(turn.id)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(worker, range(6)))
+    assert sorted(done) == sorted(made)
+    assert jobs.counts() == {"completed": 60}
+
+
+def test_what_expired_and_what_is_to_be_announced(engine: Engine) -> None:
+    jobs = Jobs(engine, kept=0.0)
+    job = add(jobs)
+    assert jobs.expired() == jobs.unannounced() == []
+    turn = jobs.lease("w")
+    assert turn is not None
+    jobs.complete(turn, {})
+    assert [j.id for j in jobs.expired()] == [j.id for j in jobs.unannounced()] == [job.id]
+    jobs.announce(job.id)
+    assert jobs.unannounced() == []
+    assert jobs.delete(job.id)
+    assert not jobs.delete(job.id)
+
+
+def test_migrations_make_the_tables_of_this_version(engine: Engine) -> None:
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle://x", "sqlite:////proc/none/jobs.db"])
+def test_databases_that_cannot_be(url: str) -> None:
+    with pytest.raises(ConfigError, match="database"):
+        upgrade(open_database(url))
