@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PROMPT ?= a large red ball bounces in a meadow. the camera stays still.
 
-.PHONY: help video test check bench docs train clean
+.PHONY: help video test check bench fuzz docs train clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -36,6 +36,9 @@ check: $(VENV)/dev    ## lint, types, layers
 bench: $(VENV)/dev    ## measure speed; results go to benchmarks/results/
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	for name in world train generate; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+fuzz: $(VENV)/dev    ## 10,000 cases of every call of the API
+	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q --timeout 0 tests/serve/test_document.py
 
 docs: $(VENV)/dev     ## write the generated parts of docs/
 	$(BIN)/python docs/build.py

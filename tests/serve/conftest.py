@@ -14,6 +14,7 @@ import httpx
 import pytest
 import torch
 import uvicorn
+from fastapi import FastAPI
 
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.patches import PatchConfig
@@ -50,11 +51,31 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Served:
     """A running server."""
 
-    url: str
+    app: FastAPI
+    port: int
     jobs: Jobs
     storage: Storage
     keys: Keys
     weights: Path
+    url: str = ""
+
+    def start(self) -> None:
+        """Listen, and wait until it answers."""
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.server = uvicorn.Server(
+            uvicorn.Config(
+                self.app, port=self.port, log_level="error", ws="none", timeout_graceful_shutdown=1
+            )
+        )
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Go away."""
+        self.server.should_exit = True
+        self.thread.join()
 
     def work(self) -> None:
         """Make all that is queued, here."""
@@ -71,14 +92,10 @@ def serve(folder: Path, weights: Path, rules: Rules) -> Iterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Served(f"http://127.0.0.1:{port}", jobs, storage, keys, weights)
-    server.should_exit = True
-    thread.join()
+    served = Served(app, port, jobs, storage, keys, weights)
+    served.start()
+    yield served
+    served.stop()
     engine.dispose()
 
 

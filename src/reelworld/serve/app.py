@@ -12,11 +12,13 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -40,6 +42,7 @@ VARIANTS = {
     "spritesheet": ("spritesheet.png", "image/png"),
 }
 EVENT_SECONDS = 0.5
+STUDIO = Path(__file__).parent / "studio"
 IDEMPOTENCY = "idempotency-key"
 ID = re.compile(r"(video|char)_[0-9a-f]{32}")
 
@@ -49,6 +52,7 @@ def build(desk: Desk, keys: Keys, rules: Rules) -> FastAPI:
     app = FastAPI(title="ReelWorld", version=__version__, docs_url=None, redoc_url=None)
     app.include_router(_videos(desk))
     app.include_router(_service(desk))
+    app.mount("/studio", StaticFiles(directory=STUDIO), name="studio")
     app.add_middleware(Gate, rules=rules, keys=keys)
     app.add_exception_handler(ReelWorldError, _told)
     app.add_exception_handler(HTTPException, _routing)
@@ -242,6 +246,19 @@ def _videos(desk: Desk) -> APIRouter:
         character = await run_in_threadpool(desk.add_character, _owner(request), asked.name, source)
         return JSONResponse(character_object(character))
 
+    @router.get("/characters")
+    def list_characters(request: Request) -> Response:
+        """Return all stored characters."""
+        found = desk.characters(_owner(request))
+        return JSONResponse(page_object([character_object(character) for character in found], False))
+
+    @router.delete("/characters/{character_id}")
+    def delete_character(request: Request, character_id: str) -> Response:
+        """Forget a character."""
+        character = desk.character(_known(character_id, "character"), _owner(request))
+        desk.forget(character)
+        return JSONResponse({"id": character.id, "deleted": True, "object": "character.deleted"})
+
     @router.get("/characters/{character_id}")
     def get_character(request: Request, character_id: str) -> Response:
         """Return a stored character."""
@@ -398,6 +415,18 @@ def _service(desk: Desk) -> APIRouter:
         """Return one model."""
         name, _ = desk.model(model)
         return JSONResponse(_model(name, str(desk.shapes[name])))
+
+    @router.get("/v1/models/{model}/words")
+    def words(model: str, text: Annotated[str, Query(max_length=ask.MOST_PROMPT)]) -> Response:
+        """Return the words of a text that a model never learnt, with known ones spelt alike."""
+        name, _ = desk.model(model)
+        unknown = [{"word": word, "nearest": near} for word, near in desk.tokenizer(name).unknown_words(text)]
+        return JSONResponse({"object": "words", "model": name, "unknown": unknown})
+
+    @router.get("/", include_in_schema=False)
+    def studio() -> Response:
+        """Return the studio's page."""
+        return FileResponse(STUDIO / "index.html", headers={"cache-control": "no-cache"})
 
     @router.get("/healthz")
     def healthz() -> Response:

@@ -25,6 +25,7 @@ from reelworld.core.types import Frames, VideoShape
 from reelworld.generate.casting import mentioned
 from reelworld.generate.pipeline import default_weights, native_shape
 from reelworld.generate.storyboard import Storyboard
+from reelworld.models.text import Tokenizer
 from reelworld.serve.asked import MOST_SECONDS, Asked, check_amount, size_of
 from reelworld.serve.errors import ApiError, not_found, not_ready
 from reelworld.serve.jobs import COMPLETED, Jobs, KeyReused, QueueFull, fingerprint, new_id
@@ -50,9 +51,9 @@ class Desk:
 
     def __init__(self, jobs: Jobs, storage: Storage, weights: Mapping[str, Path | None]) -> None:
         self.jobs, self.storage, self.decoder = jobs, storage, Decoder()
-        self.shapes = {
-            name: native_shape(read_card(path or default_weights())) for name, path in weights.items()
-        }
+        cards = {name: read_card(path or default_weights()) for name, path in weights.items()}
+        self.shapes = {name: native_shape(card) for name, card in cards.items()}
+        self.tokenizers = {name: Tokenizer.from_json(card["tokenizer"]) for name, card in cards.items()}
 
     def model(self, asked: str | None) -> tuple[str, list[str]]:
         """Return the model that serves a name, and notes on it. Raises: ApiError."""
@@ -66,6 +67,10 @@ class Desk:
             raise ApiError(400, f"there is no model {asked[:64]}; there is {known}", param="model",
                            code="model_not_found")  # fmt: skip
         return asked, []
+
+    def tokenizer(self, name: str) -> Tokenizer:
+        """Return what reads the prompts of a model."""
+        return self.tokenizers[name]
 
     def shape(self, asked: Asked) -> VideoShape:
         """Return the native shape of the model that a request asks for."""
@@ -177,6 +182,17 @@ class Desk:
         with Session(self.jobs.engine, expire_on_commit=False) as session, session.begin():
             session.add(character)
         return character
+
+    def characters(self, owner: str) -> list[Upload]:
+        """Return an owner's characters, the oldest first."""
+        asked = select(Upload).where(Upload.owner == owner).order_by(Upload.created_at).limit(500)
+        with Session(self.jobs.reading, expire_on_commit=False) as session:
+            return list(session.scalars(asked))
+
+    def forget(self, character: Upload) -> None:
+        """Delete a character; videos with it stay as they are."""
+        with Session(self.jobs.engine) as session, session.begin():
+            session.delete(session.merge(character))
 
     def character(self, character_id: str, owner: str) -> Upload:
         """Return a character. Raises: ApiError."""

@@ -32,7 +32,58 @@ ERRORS = {
     "413": "Too large.", "421": "Another host.", "429": "Too much at once.", "503": "No storage.",
 }  # fmt: skip
 FILE = {"type": "string", "format": "binary"}
-JSON_TYPES = {"video": {"type": "object", "required": ["id", "object", "status"]}}
+TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
+VIDEO = {
+    "type": "object",
+    "required": ["id", "object", "model", "status", "progress", "created_at", "prompt", "seconds", "size"],
+    "properties": {
+        "id": TEXT, "object": {"const": "video"}, "model": TEXT,
+        "progress": {**WHOLE, "minimum": 0, "maximum": 100},
+        "status": {"enum": ["queued", "in_progress", "completed", "failed"]}, "created_at": WHOLE,
+        "completed_at": {"type": ["integer", "null"]}, "expires_at": {"type": ["integer", "null"]},
+        "prompt": TEXT, "seconds": TEXT, "size": TEXT, "remixed_from_video_id": {"type": ["string", "null"]},
+        "error": {"anyOf": [{"type": "null"}, {"type": "object", "required": ["code", "message"]}]},
+        "reelworld": {"type": "object"},
+    },
+}  # fmt: skip
+
+
+def _list_of(item: dict[str, Any]) -> dict[str, Any]:
+    properties = {"object": {"const": "list"}, "data": {"type": "array", "items": item}}
+    return {"type": "object", "required": ["object", "data"], "properties": properties}
+
+
+def _thing(kind: str, *names: str) -> dict[str, Any]:
+    properties = {"object": {"const": kind}, **{name: {} for name in names}}
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+SCHEMAS = {
+    "Error": ERROR,
+    "Video": VIDEO,
+    "Videos": _list_of({"$ref": "#/components/schemas/Video"}),
+    "Character": _thing("character", "id", "name", "created_at"),
+    "Characters": _list_of({"$ref": "#/components/schemas/Character"}),
+    "Model": _thing("model", "id", "native_shape"),
+    "Models": _list_of({"$ref": "#/components/schemas/Model"}),
+    "Words": _thing("words", "model", "unknown"),
+    "DeletedVideo": _thing("video.deleted", "id", "deleted"),
+    "DeletedCharacter": _thing("character.deleted", "id", "deleted"),
+    "Health": {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
+}
+ANSWERS = {  # what a call answers with; a video object where nothing is said
+    "get /v1/videos": "Videos", "post /v1/videos/variations": "Videos",
+    "get /v1/videos/{video_id}/children": "Videos",
+    "delete /v1/videos/{video_id}": "DeletedVideo", "post /v1/videos/characters": "Character",
+    "get /v1/videos/characters": "Characters", "get /v1/videos/characters/{character_id}": "Character",
+    "delete /v1/videos/characters/{character_id}": "DeletedCharacter", "get /v1/models": "Models",
+    "get /v1/models/{model}": "Model", "get /v1/models/{model}/words": "Words", "get /healthz": "Health",
+}  # fmt: skip
+FILES = {  # media types of calls that answer with a file or a stream
+    "get /v1/videos/{video_id}/content": ("video/mp4", "image/png"), "get /metrics": ("text/plain",),
+    "get /v1/videos/{video_id}/preview": ("image/png",),
+    "get /v1/videos/{video_id}/events": ("text/event-stream",),
+}  # fmt: skip
 
 
 def body_of(model: type[BaseModel], *, video: bool = False, image: bool = False) -> dict[str, Any]:
@@ -71,11 +122,11 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = plain()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas["Error"] = ERROR
+            schemas |= SCHEMAS
             schemas |= asked.Board.model_json_schema(ref_template="#/components/schemas/{model}")["$defs"]
-            for calls in document["paths"].values():
-                for call in calls.values():
-                    _add_errors(call["responses"])
+            for path, calls in document["paths"].items():
+                for method, call in calls.items():
+                    _describe_answers(f"{method} {path}", call["responses"])
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             app.openapi_schema = document
@@ -84,8 +135,15 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _add_errors(responses: dict[str, Any]) -> None:
+def _describe_answers(call: str, responses: dict[str, Any]) -> None:
+    """Say what a call answers with, and its errors."""
     responses.pop("422", None)
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    schema = {"$ref": f"#/components/schemas/{ANSWERS.get(call, 'Video')}"}
+    content = {kind: {"schema": FILE} for kind in FILES.get(call, ())}
+    responses["200"]["content"] = content or {"application/json": {"schema": schema}}
+    if call == "get /v1/videos/{video_id}/content":
+        responses["206"] = {"description": "A part of the file.", "content": content}
+        responses["416"] = {"description": "There is no such part."}
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for status, text in ERRORS.items():
-        responses.setdefault(status, {"description": text, "content": content})
+        responses.setdefault(status, {"description": text, "content": error})

@@ -9,6 +9,7 @@ On loopback no key is needed, so a page elsewhere must not be able to ask there 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from reelworld.serve.tables import Key
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOCAL = "local"  # the owner where no keys are needed
-OPEN = ("/healthz",)  # what needs no key
+OPEN = re.compile(r"/(healthz|studio/.*)?")  # what needs no key: the page that asks for it
 SECURE = {
     "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY",
     "cross-origin-resource-policy": "same-origin",
@@ -146,7 +147,7 @@ class Gate:
             raise ApiError(403, "requests from other sites are not answered", code="foreign_origin")
 
     def _owner(self, headers: Headers, path: str) -> str:
-        if not self.rules.need_key or path in OPEN:
+        if not self.rules.need_key or OPEN.fullmatch(path):
             return LOCAL
         scheme, _, key = headers.get("authorization", "").partition(" ")
         owner = self.keys.owner(key) if scheme.lower() == "bearer" and key else None

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from reelworld.core import runtime
 from reelworld.core.config import from_json
 from reelworld.core.encode import encode_mp4, encode_png
 from reelworld.core.errors import ConfigError
@@ -35,6 +36,7 @@ from reelworld.generate.windows import opened, to_grow
 
 THUMBNAIL = 256  # pixels of a thumbnail's longer side
 SHEET_FRAMES, SHEET_HEIGHT = 8, 128
+MOST_KEPT = 500  # cards of storyboards that are kept, so that only what changed is made again
 SAMPLING = ("num_inference_steps", "guidance_scale", "negative_prompt")
 
 Load = Callable[[str], Frames]  # name of a stored file, or of another job's video -> frames
@@ -190,7 +192,11 @@ def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, opti
         return Video(load(name)[:num_frames], shape.fps, {"file": name.split("/")[0]})
 
     board = from_json(Storyboard, request["board"])
-    return render(pipeline, board, cast=cast, reader=stored, **options)
+    kept = runtime.cache_dir() / "cards"
+    video = render(pipeline, board, kept=kept, cast=cast, reader=stored, **options)
+    for old in sorted(kept.glob("*.npy"), key=lambda path: path.stat().st_mtime)[:-MOST_KEPT]:
+        old.unlink(missing_ok=True)
+    return video
 
 
 OPERATIONS: dict[str, Callable[[Pipeline, Mapping[str, Any], Load, dict[str, Any]], Video]] = {

@@ -1,0 +1,68 @@
+// The API over fetch: JSON calls, files as object URLs, and events as they come.
+import { key } from "./store.js";
+
+export class Failure extends Error {
+  constructor(status, error) {
+    super(error?.message || "The server did not answer as expected.");
+    Object.assign(this, { status, code: error?.code, param: error?.param });
+  }
+}
+
+function headers(more = {}) {
+  return key.value ? { ...more, authorization: `Bearer ${key.value}` } : more;
+}
+
+async function answered(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, headers: headers(options.headers) });
+  } catch {
+    throw new Failure(0, { message: "The server cannot be reached. It may be restarting." });
+  }
+  if (!answer.ok) {
+    const body = await answer.json().catch(() => null);
+    throw new Failure(answer.status, body?.error);
+  }
+  return answer;
+}
+
+export async function call(path, { method = "GET", json, form, idempotent } = {}) {
+  const more = json ? { "content-type": "application/json" } : {};
+  if (idempotent) more["idempotency-key"] = idempotent;
+  const body = json ? JSON.stringify(json) : form;
+  return (await answered(path, { method, body, headers: more })).json();
+}
+
+const files = new Map();
+
+// The object URL of a file; the same for all who ask.
+export function file(path) {
+  if (!files.has(path)) {
+    const url = answered(path, {}).then((answer) => answer.blob()).then((blob) => URL.createObjectURL(blob));
+    url.catch(() => files.delete(path));
+    files.set(path, url);
+  }
+  return files.get(path);
+}
+
+export async function picture(path) {
+  return URL.createObjectURL(await (await answered(path, {})).blob());
+}
+
+// Read the events of a video until it is over; fetch and not EventSource, which can send no key.
+export async function events(id, told, signal) {
+  const answer = await answered(`/v1/videos/${id}/events`, { signal });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    const parts = text.split("\n\n");
+    text = parts.pop();
+    for (const part of parts) {
+      const data = part.split("\n").find((line) => line.startsWith("data: "));
+      if (data) told(JSON.parse(data.slice(6)));
+    }
+  }
+}

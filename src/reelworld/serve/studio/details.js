@@ -1,0 +1,131 @@
+// One video in full: player, parameters, where it comes from, and what to do with it. And two side by side.
+import { useEffect, useRef, useState } from "./vendor/hooks.mjs";
+import { html } from "./html.js";
+import * as store from "./store.js";
+import { Chips, Prompt } from "./create.js";
+import { content, useFile } from "./gallery.js";
+import { addCharacter, children, remove, retrieve, simple } from "./work.js";
+
+export function Dialog({ label, close, children: inside, wide = false }) {
+  const box = useRef(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    box.current.showModal();
+    return () => before?.focus?.();
+  }, []);
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-label=${label} onClose=${close} onClick=${(e) => { if (e.target === box.current) box.current.close(); }}>
+    <div class="inside"><button type="button" class="plain close" aria-label="Close" onClick=${() => box.current.close()}>✕</button>${inside}</div></dialog>`;
+}
+
+export function Player({ id, label, autoplay = true }) {
+  const url = useFile(content(id)), poster = useFile(content(id, "thumbnail"));
+  return url ? html`<video class="player" src=${url} poster=${poster} controls loop muted playsinline autoplay=${autoplay} aria-label=${label}></video>` : html`<div class="noise still player" aria-hidden="true"></div>`;
+}
+
+const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
+
+// The same request as a command line, as Python, and as curl.
+export function copies(video) {
+  const ours = video.reelworld, r = ours.request, sampling = [["num_inference_steps", r.num_inference_steps], ["guidance_scale", r.guidance_scale], ["seed", ours.seed]].filter(([, v]) => v !== undefined && v !== null);
+  const frames = Math.round(+video.seconds * (ours.fps || 8));
+  const body = { prompt: video.prompt, model: video.model, size: video.size, seconds: video.seconds, ...Object.fromEntries(sampling) };
+  const command = ours.operation === "generate" ? `reel generate ${quoted(video.prompt)} --num-frames ${frames} ${sampling.map(([n, v]) => `--${n.replaceAll("_", "-")} ${v}`).join(" ")} -o video.mp4`
+    : `reel ${ours.operation === "edit" ? "remix" : ours.operation} video.mp4 ${quoted(video.prompt)} ${sampling.map(([n, v]) => `--${n.replaceAll("_", "-")} ${v}`).join(" ")}`;
+  return [
+    ["Command line", command],
+    ["Python", `import reelworld\n\nreelworld.generate(${JSON.stringify(video.prompt)}, num_frames=${frames}, ${sampling.map(([n, v]) => `${n}=${v}`).join(", ")}).save("video.mp4")`],
+    ["curl", `curl ${location.origin}/v1/videos -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`],
+  ];
+}
+
+function Copies({ video }) {
+  const copy = async (name, text) => { await navigator.clipboard.writeText(text).then(() => store.toast(`${name} copied.`), () => store.toast("The browser does not let pages copy here.", "error")); };
+  return html`<div class="row">${copies(video).map(([name, text]) => html`<button type="button" class="plain" key=${name} title=${text} onClick=${() => copy(name, text)}>Copy as ${name}</button>`)}</div>`;
+}
+
+function Lineage({ video }) {
+  const [before, setBefore] = useState([]), [after, setAfter] = useState([]);
+  useEffect(() => {
+    let there = true;
+    (async () => {
+      const line = [];
+      for (let id = video.remixed_from_video_id; id && line.length < 12;) {
+        const parent = store.videos.value.get(id) || await retrieve(id);
+        if (!parent) { line.unshift({ id, gone: true }); break; }
+        line.unshift(parent);
+        id = parent.remixed_from_video_id;
+      }
+      const next = await children(video.id);
+      if (there) { setBefore(line); setAfter(next); }
+    })();
+    return () => { there = false; };
+  }, [video.id]);
+  if (!before.length && !after.length) return null;
+  const link = (v) => html`<li key=${v.id}>${v.gone ? html`<span>a deleted video</span>` : html`<button type="button" class="link" onClick=${() => { store.put(v); store.open.value = v.id; }}>${v.reelworld.operation}: ${v.prompt}</button>`}</li>`;
+  return html`<nav class="lineage" aria-label="Lineage"><h3>Lineage</h3><ol>${before.map(link)}<li aria-current="true"><b>${video.reelworld.operation}: this one</b></li>
+    ${after.length > 0 && html`<li><ul>${after.map(link)}</ul></li>`}</ol></nav>`;
+}
+
+const ACTIONS = [["remix", "Remix"], ["extend", "Extend"], ["loop", "Loop"], ["recut", "Recut"], ["character", "Character"]];
+
+function Act({ video }) {
+  const [what, setWhat] = useState(null), [text, setText] = useState(video.prompt), [strength, setStrength] = useState("mild");
+  const [seconds, setSeconds] = useState(2), [before, setBefore] = useState(false), [length, setLength] = useState("normal");
+  const [start, setStart] = useState(0.5), [end, setEnd] = useState(1.5), [name, setName] = useState("");
+  useEffect(() => { setText(video.prompt); setWhat(null); }, [video.id]);
+  const id = video.id, size = video.size;
+  const go = async (e) => {
+    e.preventDefault();
+    if (what === "character") { await addCharacter(name, { id }); return setWhat(null); }
+    const asked = {
+      remix: [`/v1/videos/${id}/remix`, { prompt: text, strength, size }], extend: ["/v1/videos/extensions", { prompt: text, seconds, before, video: { id }, size }],
+      loop: ["/v1/videos/loops", { prompt: text, length, video: { id }, size }], recut: ["/v1/videos/fills", { prompt: text, start: +start, end: +end, video: { id }, size }],
+    }[what];
+    if (await simple(...asked)) { store.toast("Queued."); store.open.value = null; }
+  };
+  return html`<div class="act"><div class="row" role="group" aria-label="Actions">${ACTIONS.map(([key, label]) => html`<button type="button" key=${key} class="plain" aria-expanded=${what === key} onClick=${() => setWhat(what === key ? null : key)}>${label}</button>`)}
+      <button type="button" class="plain" onClick=${() => reuse(video)}>Reuse settings</button>
+      <button type="button" class="plain" onClick=${() => { store.compared.value = [...store.compared.value.filter((o) => o !== id), id].slice(-2); store.toast("Choose another one to compare with."); store.open.value = null; }}>Compare</button>
+      <button type="button" class="plain danger" onClick=${() => remove(id)}>Delete</button></div>
+    ${what && html`<form class="panel" onSubmit=${go}>
+      ${what === "character" ? html`<label>Name<input required pattern="[A-Za-z][A-Za-z0-9_\\-]*" value=${name} placeholder="Bo" onInput=${(e) => setName(e.target.value)} /></label><p class="hint">The first frame shows what the name means. Say the name in prompts.</p>`
+        : html`<${Prompt} label="What the new video shows" rows=${2} value=${text} set=${setText} />`}
+      ${what === "remix" && html`<${Chips} name="act-strength" label="How much anew" value=${strength} set=${setStrength} options=${[["subtle", "subtle"], ["mild", "mild"], ["strong", "strong"]]} />`}
+      ${what === "extend" && html`<${Chips} name="act-seconds" label="By" value=${seconds} set=${setSeconds} options=${[[2, "2 s"], [4, "4 s"], [8, "8 s"]]} /><label class="check"><input type="checkbox" checked=${before} onChange=${(e) => setBefore(e.target.checked)} />what came before it</label>`}
+      ${what === "loop" && html`<${Chips} name="act-length" label="Way back" value=${length} set=${setLength} options=${[["short", "short"], ["normal", "normal"], ["long", "long"]]} />`}
+      ${what === "recut" && html`<div class="row"><label>Make anew from<input type="number" min="0.125" step="0.125" max=${video.seconds} value=${start} onInput=${(e) => setStart(e.target.value)} /></label><label>to second<input type="number" min="0.25" step="0.125" max=${video.seconds} value=${end} onInput=${(e) => setEnd(e.target.value)} /></label></div>`}
+      <button class="primary">${what === "character" ? "Store" : "Generate"}</button></form>`}</div>`;
+}
+
+export function reuse(video) {
+  const r = video.reelworld.request, shape = Object.entries(store.SHAPES).find(([, size]) => size === video.size)?.[0] || "square";
+  store.change(store.draft, { prompt: video.prompt, shape, seed: video.reelworld.seed ?? "", steps: r.num_inference_steps ?? 20, guidance: r.guidance_scale ?? 3 });
+  store.open.value = null;
+  store.view.value = "create";
+  store.toast("Its settings are in the composer.");
+}
+
+export function Details() {
+  const video = store.videos.value.get(store.open.value);
+  if (!video) return null;
+  const ours = video.reelworld;
+  const facts = [["Operation", ours.operation], ["Model", ours.model], ["Seed", ours.seed], ["Size", video.size], ["Length", `${video.seconds} s`], ["Frames", ours.num_frames && `${ours.num_frames} at ${ours.fps} fps`],
+    ["Steps", ours.request.num_inference_steps], ["Guidance", ours.request.guidance_scale], ["Strength", ours.request.strength], ["Id", video.id]].filter(([, v]) => v !== undefined && v !== null);
+  return html`<${Dialog} label=${`Video: ${video.prompt}`} wide close=${() => { store.open.value = null; }}>
+    <div class="details"><${Player} id=${video.id} label=${video.prompt} key=${video.id} />
+    <div><h2>${video.prompt}</h2><${Act} video=${video} />
+      <dl>${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+      ${ours.done.length > 0 && html`<details><summary>How it was made</summary><ul>${[...ours.done, ...ours.notes].map((text) => html`<li key=${text}>${text}</li>`)}</ul></details>`}
+      <${Copies} video=${video} /><${Lineage} video=${video} /></div></div></${Dialog}>`;
+}
+
+export function Compare() {
+  const [a, b] = store.compared.value.map((id) => store.videos.value.get(id));
+  const box = useRef(null), [text, setText] = useState("");
+  if (!a || !b) return null;
+  const together = () => { for (const film of box.current.querySelectorAll("video")) { film.currentTime = 0; film.play(); } };
+  const blend = async () => { if (await simple("/v1/videos/blends", { prompt: text || `${a.prompt} ${b.prompt}`.slice(0, 500), first: a.id, second: b.id, size: a.size })) { store.toast("Queued."); store.compared.value = []; } };
+  return html`<${Dialog} label="Compare two videos" wide close=${() => { store.compared.value = []; }}>
+    <div ref=${box}><div class="pair">${[a, b].map((v) => html`<figure key=${v.id}><${Player} id=${v.id} label=${v.prompt} /><figcaption>${v.prompt}<br /><small>seed ${v.reelworld.seed}, ${v.reelworld.operation}</small></figcaption></figure>`)}</div>
+    <div class="row"><button type="button" class="plain" onClick=${together}>Play together</button><input aria-label="Text of the blend" placeholder="What the blend shows" value=${text} onInput=${(e) => setText(e.target.value)} /><button type="button" class="plain" onClick=${blend}>Blend first into second</button></div></div></${Dialog}>`;
+}

@@ -1,0 +1,101 @@
+// The storyboard: cards on a timeline, moved by dragging or by keys; spacing is timing, and decides about cuts.
+import { useRef, useState } from "./vendor/hooks.mjs";
+import { html } from "./html.js";
+import * as store from "./store.js";
+import { Chips, Prompt } from "./create.js";
+import { content, useFile } from "./gallery.js";
+import { simple } from "./work.js";
+
+const STEP = 0.125, WINDOW = 2; // a frame at 8 fps; seconds that the weights make at once
+
+const round = (time) => Math.round(time / STEP) * STEP;
+
+// Whether a card begins with a cut: as it says, or where it is closer to the one before than a window.
+export function cuts(cards, n) {
+  if (n === 0) return true;
+  return cards[n].cut ?? cards[n].time - cards[n - 1].time < WINDOW;
+}
+
+function save(cards) { store.change(store.board, { cards: [...cards].sort((a, b) => a.time - b.time) }); }
+
+function edit(n, values) {
+  const cards = store.board.value.cards.map((card, m) => (m === n ? { ...card, ...values } : card));
+  save(cards);
+}
+
+function move(n, time) {
+  const { cards, duration } = store.board.value;
+  if (n === 0) return;
+  const low = cards[n - 1].time + STEP, high = (cards[n + 1]?.time ?? duration) - STEP;
+  edit(n, { time: Math.min(high, Math.max(low, round(time))) });
+}
+
+function add() {
+  const { cards, duration } = store.board.value, last = cards[cards.length - 1];
+  const time = round(Math.max(last.time + STEP, duration - WINDOW > last.time ? duration - WINDOW : duration));
+  store.change(store.board, { cards: [...cards, { time, text: "", cut: true }], duration: Math.max(duration, time + WINDOW) });
+}
+
+function Still({ id }) {
+  const url = useFile(content(id, "thumbnail"));
+  return url ? html`<img src=${url} alt="" />` : null;
+}
+
+function Marker({ n, chosen, choose }) {
+  const track = useRef(null), { cards, duration } = store.board.value, card = cards[n];
+  const end = cards[n + 1]?.time ?? duration;
+  const drag = (e) => {
+    if (n === 0 || e.button) return;
+    const width = track.current.parentElement.clientWidth, from = e.clientX, time = card.time, target = e.currentTarget;
+    target.setPointerCapture(e.pointerId);
+    const at = (f) => move(n, time + ((f.clientX - from) / width) * duration);
+    const stop = () => { target.removeEventListener("pointermove", at); target.removeEventListener("pointerup", stop); };
+    target.addEventListener("pointermove", at);
+    target.addEventListener("pointerup", stop);
+  };
+  const keys = (e) => {
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
+    if (way) { e.preventDefault(); move(n, card.time + way * STEP * (e.shiftKey ? 4 : 1)); }
+  };
+  return html`<button type="button" ref=${track} class=${`marker ${chosen ? "chosen" : ""} ${cuts(cards, n) ? "cut" : "goes-on"}`} style=${{ left: `${(100 * card.time) / duration}%`, width: `${(100 * (end - card.time)) / duration}%` }}
+    aria-label=${`Card ${n + 1} at ${card.time} seconds, ${cuts(cards, n) ? "a cut" : "goes on"}: ${card.text || "empty"}`} aria-pressed=${chosen} onClick=${choose} onPointerDown=${drag} onKeyDown=${keys}>
+    ${card.video && html`<${Still} id=${card.video} />`}<span>${n + 1} · ${card.text || "empty"}</span></button>`;
+}
+
+function Shelf({ insert }) {
+  const cast = store.characters.value;
+  return html`<section class="shelf" aria-label="Characters"><h3>Characters</h3>
+    ${cast.length ? html`<ul>${cast.map((c) => html`<li key=${c.id}><button type="button" class="plain" title="Put the name into the card" onClick=${() => insert(c.name)}>${c.name}</button></li>`)}</ul>`
+      : html`<p class="hint">None yet. Open a video of somebody and choose “Character”: the name then stands for these looks in every card.</p>`}</section>`;
+}
+
+export function Board() {
+  const [n, choose] = useState(0), { cards, duration } = store.board.value, chosen = Math.min(n, cards.length - 1), card = cards[chosen];
+  const films = store.order.value.filter((v) => v.status === "completed").slice(0, 24);
+  const ready = cards.every((c) => c.text.trim());
+  const render = async () => {
+    const asked = cards.map(({ time, text, cut, video }) => ({ time, text, ...(cut === null ? {} : { cut }), ...(video ? { video } : {}) }));
+    const all = cards.map((c) => c.text).join(" ");
+    const cast = store.characters.value.filter((c) => new RegExp(`\\b${c.name}\\b`, "i").test(all)).slice(0, 3).map((c) => ({ id: c.id }));
+    const seed = +store.draft.value.seed || 0;
+    if (await simple("/v1/videos/storyboards", { cards: asked, duration, seed, size: store.SHAPES[store.draft.value.shape], ...(cast.length ? { characters: cast } : {}) })) {
+      store.toast("The storyboard is queued; cards that did not change are not made again.");
+      store.view.value = "create";
+    }
+  };
+  const ticks = Array.from({ length: Math.floor(duration) + 1 }, (_, t) => t);
+  return html`<section class="board" aria-label="Storyboard">
+    <div class="line"><h2>Storyboard</h2><label>Length in seconds<input type="number" min=${cards[cards.length - 1].time + STEP} max="60" step="0.5" value=${duration} onInput=${(e) => { const d = +e.target.value; if (d > cards[cards.length - 1].time) store.change(store.board, { duration: Math.min(60, d) }); }} /></label></div>
+    <p class="hint">Drag a card, or move it with the arrow keys. Closer than ${WINDOW} s to the one before it begins with a cut; further away it goes on.</p>
+    <div class="timeline"><div class="ticks" aria-hidden="true">${ticks.map((t) => html`<i key=${t} style=${{ left: `${(100 * t) / duration}%` }}>${t}s</i>`)}</div>
+      <div class="track">${cards.map((c, m) => html`<${Marker} key=${m} n=${m} chosen=${m === chosen} choose=${() => choose(m)} />`)}</div></div>
+    <div class="row"><button type="button" class="plain" onClick=${() => { add(); choose(cards.length); }}>Add a card</button>
+      <button type="button" class="plain" disabled=${cards.length < 2 || chosen === 0} onClick=${() => { save(cards.filter((_, m) => m !== chosen)); choose(chosen - 1); }}>Remove this card</button></div>
+    <div class="card-editor" role="group" aria-label=${`Card ${chosen + 1}`}><h3>Card ${chosen + 1} <small>${card.time} s – ${cards[chosen + 1]?.time ?? duration} s</small></h3>
+      <${Prompt} key=${chosen} label=${`What card ${chosen + 1} shows`} value=${card.text} set=${(text) => edit(chosen, { text })} placeholder="Bo rolls to the right in a meadow." />
+      <div class="row">${chosen > 0 && html`<${Chips} name="cut" label="Begins" value=${card.cut} set=${(cut) => edit(chosen, { cut })} options=${[[null, "by spacing"], [true, "with a cut"], [false, "going on"]]} />`}
+        <label>Shows<select value=${card.video || ""} onChange=${(e) => edit(chosen, { video: e.target.value || undefined })}><option value="">text alone</option>${films.map((v) => html`<option key=${v.id} value=${v.id}>${v.prompt.slice(0, 60)}</option>`)}</select></label></div></div>
+    <${Shelf} insert=${(name) => edit(chosen, { text: `${card.text}${card.text && !card.text.endsWith(" ") ? " " : ""}${name} ` })} />
+    <button type="button" class="primary" disabled=${!ready} onClick=${render}>Render</button>${!ready && html`<p class="hint">Every card needs a text.</p>`}
+  </section>`;
+}
