@@ -1,0 +1,255 @@
+"""Workers: whatever ends a job is told, nothing else is harmed, and others hear of it."""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+
+from reelworld.core.errors import ConfigError
+from reelworld.serve.jobs import Cancelled, Jobs, Lost, Turn
+from reelworld.serve.making import Studio
+from reelworld.serve.serving import Settings, _announce, _expire, run
+from reelworld.serve.storage import Storage
+from reelworld.serve.tables import open_database, upgrade
+from reelworld.serve.webhooks import Webhooks
+from reelworld.serve.worker import Late, Stopped, Watch, serve_jobs
+
+FAST = {"model": "tiny", "num_inference_steps": 2, "guidance_scale": 1.0, "seed": 1, "seconds": 1.0}
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    engine = open_database(f"sqlite:///{tmp_path / 'jobs.db'}")
+    upgrade(engine)
+    yield Jobs(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(str(tmp_path / "files"))
+
+
+@pytest.fixture
+def studio(weights: Path) -> Studio:
+    return Studio({"tiny": weights})
+
+
+def add(jobs: Jobs, prompt: str = "a red ball", **more):
+    return jobs.add(owner="me", operation="generate", request={"prompt": prompt, **FAST, **more})
+
+
+def work(jobs: Jobs, storage: Storage, studio: Studio, **options) -> None:
+    serve_jobs(jobs, storage, studio, threading.Event(), idle=lambda: True, **options)
+
+
+def watching(jobs: Jobs, storage: Storage, deadline: float = 60.0) -> tuple[Watch, Turn, threading.Event]:
+    add(jobs)
+    turn = jobs.lease("w")
+    assert turn is not None
+    stop = threading.Event()
+    return Watch(jobs, turn, storage, deadline, stop), turn, stop
+
+
+def test_whatever_should_stop_a_job_stops_it_at_the_next_step(jobs: Jobs, storage: Storage) -> None:
+    watch, turn, stop = watching(jobs, storage)
+    watch.start(10, "")
+    watch.advance()
+    jobs.cancel(turn.id, "me")
+    with pytest.raises(Cancelled):
+        watch.advance()
+    stop.set()
+    with pytest.raises(Stopped):
+        watch.advance()
+    late, _, _ = watching(jobs, storage, deadline=0.0)
+    with pytest.raises(Late):
+        late.advance()
+    gone, turn, _ = watching(jobs, storage)
+    jobs.delete(turn.id)
+    with pytest.raises(Lost):
+        gone.advance()
+
+
+def test_a_worker_that_is_told_to_stop_gives_its_job_back(
+    jobs: Jobs, storage: Storage, studio: Studio
+) -> None:
+    job = add(jobs, num_inference_steps=200)
+    stop = threading.Event()
+    worker = threading.Thread(target=serve_jobs, args=(jobs, storage, studio, stop))
+    worker.start()
+    while (held := jobs.get(job.id)) is None or held.status != "in_progress":
+        time.sleep(0.01)
+    stop.set()
+    worker.join(30)
+    assert not worker.is_alive()
+    back = jobs.get(job.id)
+    assert back is not None
+    assert (back.status, back.attempts) == ("queued", 0)
+
+
+def test_previews_are_shown_while_it_works(jobs: Jobs, storage: Storage, studio: Studio) -> None:
+    job = add(jobs)
+    work(jobs, storage, studio)
+    done = jobs.get(job.id)
+    assert done is not None
+    assert done.preview >= 1
+    assert storage.get(f"{job.id}/preview.png").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "why"),
+    [
+        ({"model": "other"}, "invalid_request", "not served"),
+        ({"prompt": "a " * 100}, "invalid_request", "shorten it"),
+        ({"characters": {"Bo": "upload_0/none.npy"}}, "storage_error", "cannot be read"),
+        ({"seconds": "many"}, "internal_error", "log says why"),
+    ],
+)
+def test_what_cannot_be_made_fails_alone(jobs, storage, studio, request_, code, why, capfd) -> None:
+    bad, good = (
+        add(jobs, **request_) if "prompt" not in request_ else add(jobs, request_["prompt"]),
+        add(jobs),
+    )
+    work(jobs, storage, studio)
+    failed, done = jobs.get(bad.id), jobs.get(good.id)
+    assert failed is not None
+    assert done is not None
+    assert (failed.status, failed.error_code) == ("failed", code)
+    assert why in failed.error_message
+    assert str(Path.cwd()) not in failed.error_message
+    assert done.status == "completed"
+
+
+def test_a_full_disk_fails_the_job_and_nothing_else(jobs, storage, studio, tmp_path) -> None:
+    bad, good = add(jobs), add(jobs)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / bad.id).write_text("no folder can be made here")
+    work(jobs, storage, studio)
+    failed, done = jobs.get(bad.id), jobs.get(good.id)
+    assert (failed.status, failed.error_code) == ("failed", "storage_error")
+    assert done.status == "completed"
+
+
+def test_what_a_dead_worker_left_is_removed(jobs, storage, studio) -> None:
+    jobs.lease_seconds = 0.05
+    job = add(jobs)
+    assert jobs.lease("dead") is not None
+    storage.put(f"{job.id}/1/video.mp4", b"half of it")
+    time.sleep(0.1)
+    jobs.lease_seconds = 30.0
+    work(jobs, storage, studio)
+    done = jobs.get(job.id)
+    assert (done.status, done.attempts, done.result["folder"]) == ("completed", 2, f"{job.id}/2")
+    assert not storage.has(f"{job.id}/1/video.mp4")
+    assert storage.has(f"{job.id}/2/video.mp4")
+
+
+def test_expired_videos_go_with_all_their_files(jobs, storage, studio) -> None:
+    jobs.kept = 0.0
+    storage.put("upload_1/frames.npy", b"x")
+    job = add(jobs, image=None, sources=["upload_1/frames.npy"])
+    work(jobs, storage, studio)
+    assert storage.has(f"{job.id}/1/video.mp4")
+    _expire(jobs, storage)
+    assert jobs.get(job.id) is None
+    assert not storage.files.exists(f"{storage.root}/{job.id}")
+    assert not storage.has("upload_1/frames.npy")
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[tuple[bytes, dict[str, str]]]]]:
+    """An address that writes down what it is told; it refuses the first call."""
+    heard: list[tuple[bytes, dict[str, str]]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append((self.rfile.read(int(self.headers["content-length"])), dict(self.headers)))
+            self.send_response(503 if len(heard) == 1 else 204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/hook", heard
+    server.shutdown()
+    server.server_close()
+
+
+def test_webhooks_are_told_until_they_listen_and_the_client_verifies_them(
+    jobs, storage, studio, listener
+) -> None:
+    url, heard = listener
+    secret = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+    hooks = Webhooks((url,), secret)
+    job = add(jobs)
+    _announce(jobs, hooks)
+    assert heard == []
+    work(jobs, storage, studio)
+    for _ in range(3):
+        _announce(jobs, hooks)
+    assert len(heard) == 2
+    body, headers = heard[1]
+    client = openai.OpenAI(api_key="unused", webhook_secret=secret)
+    event = client.webhooks.unwrap(body, headers)
+    assert (event.type, event.data.id) == ("video.completed", job.id)
+    with pytest.raises(openai.InvalidWebhookSignatureError):
+        client.webhooks.unwrap(body.replace(b"completed", b"failed"), headers)
+
+
+@pytest.mark.parametrize(
+    ("urls", "secret"), [(("ftp://x",), "whsec_"), (("http://x",), "whsec_c2hvcnQ="), (("http://x",), "!")]
+)
+def test_webhooks_that_cannot_be(urls, secret) -> None:
+    with pytest.raises(ConfigError):
+        Webhooks(urls, secret)
+
+
+def test_nobody_serves_the_world_without_keys(tmp_path: Path) -> None:
+    settings = Settings(
+        database=f"sqlite:///{tmp_path}/a/jobs.db", storage=str(tmp_path / "files"), host="0.0.0.0", workers=0
+    )
+    with pytest.raises(ConfigError, match="nobody has a key"):
+        run(settings)
+
+
+def test_storage_takes_no_foreign_names(storage: Storage) -> None:
+    for name in ("../x", "/etc/passwd", "a/../b", "", "a//b", "a\x00b"):
+        with pytest.raises(Exception, match="no name of a stored file"):
+            storage.get(name)
+
+
+def test_memory_is_a_storage_too(weights: Path) -> None:
+    storage = Storage("memory://videos")
+    storage.put("a/1/x.bin", b"data")
+    assert storage.get("a/1/x.bin") == b"data"
+    assert storage.has("a/1/x.bin")
+    storage.remove("a")
+    assert not storage.has("a/1/x.bin")
+    assert storage.local_path("a") is None
+
+
+def test_events_tell_the_way_to_the_end(served) -> None:
+    with httpx.Client(base_url=served.url, timeout=30.0) as http:
+        job = http.post(
+            "/v1/videos", json={"prompt": "a red ball", "seconds": 1, "num_inference_steps": 2}
+        ).json()
+        worker = threading.Thread(target=lambda: (time.sleep(0.7), served.work()))
+        worker.start()
+        with http.stream("GET", f"/v1/videos/{job['id']}/events") as stream:
+            lines = [line for line in stream.iter_lines() if line.startswith("event: ")]
+        worker.join()
+        part = http.get(f"/v1/videos/{job['id']}/content", headers={"range": "bytes=0-99"})
+    assert lines[0] == "event: video.progress"
+    assert lines[-1] == "event: video.completed"
+    assert (part.status_code, len(part.content)) == (206, 100)
+    assert part.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in part.headers["content-security-policy"]
