@@ -5,7 +5,7 @@ python -m reelworld.train small --out runs/small --minutes 55
 
 from reelworld.core.types import VideoShape
 from reelworld.models.denoiser import DenoiserConfig
-from reelworld.recipes import Bucket, DataConfig, NoiseConfig, OptimConfig, Recipe, Stage
+from reelworld.recipes import Bucket, DataConfig, LossConfig, NoiseConfig, OptimConfig, Recipe, Stage
 from reelworld.recipes.nano import CLIP, GLANCE, IMAGE
 
 FILM = VideoShape(width=64, height=64, num_frames=32, fps=8.0)
@@ -27,8 +27,8 @@ def small() -> Recipe:
         Bucket(shape=GLANCE, weight=0.2, level=2), Bucket(shape=IMAGE, weight=0.1, level=2),
     )  # fmt: skip
     films = (
-        Bucket(shape=FILM, weight=0.3, level=3), Bucket(shape=CLIP, weight=0.15, level=1),
-        Bucket(shape=CLIP, weight=0.15, level=2), Bucket(shape=WIDE, weight=0.1, level=2),
+        Bucket(shape=FILM, weight=0.25, level=3), Bucket(shape=FILM, weight=0.1, level=3, references=2),
+        Bucket(shape=CLIP, weight=0.1, level=1, references=2), Bucket(shape=CLIP, weight=0.15, level=2), Bucket(shape=WIDE, weight=0.1, level=2),
         Bucket(shape=TALL, weight=0.1, level=2), Bucket(shape=FINE, weight=0.1, level=2),
         Bucket(shape=IMAGE, weight=0.1, level=3),
     )  # fmt: skip
@@ -42,6 +42,7 @@ def small() -> Recipe:
         ),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=100, decay_share=0.4, ema_decay=0.999),
         noise=NoiseConfig(timestep_mean=0.6, timestep_std=1.1),
+        loss=LossConfig(thing_weight=5.0),
         data=DataConfig(reuse=2),
         seed=1,
     )
