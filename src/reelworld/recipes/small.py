@@ -38,7 +38,7 @@ def small() -> Recipe:
         stages=(
             Stage(name="glances", steps=500, batch=512, buckets=glances, level=1),
             Stage(name="clips", steps=4000, batch=192, buckets=clips, level=2, text_length=96),
-            Stage(name="films", steps=5500, batch=96, buckets=films, level=3, text_length=160),
+            Stage(name="films", steps=4400, batch=120, buckets=films, level=3, text_length=160),
         ),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=100, decay_share=0.4, ema_decay=0.999),
         noise=NoiseConfig(timestep_mean=0.6, timestep_std=1.1),
