@@ -38,6 +38,7 @@ STRENGTHS = (0.2, 0.35, 0.55, 0.7, 0.8, 0.9, 1.0)
 NEAR = 0.1  # picture heights: a thing that is no further away is where it was
 MOVES = ("direction", "lift", "gravity", "camera")
 Looks = tuple[str, str, str]
+NOBODY: Looks = ("", "", "")
 Say = Callable[[str, str], None]
 
 
@@ -131,8 +132,8 @@ def extend(bench: Bench, say: Say) -> None:
                 video = edit.extend(bench.pipeline, source, caption, seconds=2.0, before=before, seed=1)
                 seam = len(video) - len(source) if before else len(source)
                 a, b = video.frames[seam - 1], video.frames[seam]
-                own = steps(source.frames) if len(source) > 1 else [difference(a, b)]
-                jumps.append(difference(a, b) / max(float(np.mean(own)), 0.5))
+                if len(source) > 1:
+                    jumps.append(difference(a, b) / max(float(np.mean(steps(source.frames))), 0.5))
                 ratios.append(peak_signal_noise_ratio(a, b))
                 near = source.frames[:2] if before else source.frames[-2:]
                 flows.append(flow(a, b) - (flow(*near) if len(near) == 2 else 0.0))
@@ -268,33 +269,50 @@ def casting(bench: Bench) -> list[tuple[Clip, Video, Thing]]:
 
 
 def character(bench: Bench, say: Say) -> None:
-    """Looks taken from a picture: those of the character, and those of the next one's (a distractor's)."""
+    """Looks taken from a picture; and with another's picture under the same text and seed, whose they are."""
     rows = casting(bench)
     same: dict[str, list[bool | None]] = {"colour": [], "kind": [], "size": [], "all": []}
-    distractor = []
+    followed: list[bool | None] = []
+    stayed: list[bool | None] = []
     for n, (clip, portrait, thing) in enumerate(rows):
-        caption = clip.caption.replace("Alpha", "Bo").replace("alpha", "Bo")
+        caption = named(clip.caption)
         (video,) = bench.pipeline(caption, characters={"Bo": portrait}, seed=1)
-        tracks = bench.parser.look(video.frames).tracks
-        found: Looks = looks(tracks[0]) if tracks else ("", "", "")
+        found = first_looks(bench, video)
         for name, a, b in zip(same, found, looks(thing), strict=False):
             same[name].append(a == b)
         same["all"].append(found == looks(thing))
-        other = rows[(n + 1) % len(rows)][2]
-        distractor.append(found == looks(other) if looks(other) != looks(thing) else None)
+        _, other_portrait, other = rows[(n + 1) % len(rows)]
+        if looks(other) != looks(thing):
+            (swapped,) = bench.pipeline(caption, characters={"Bo": other_portrait}, seed=1)
+            followed.append(first_looks(bench, swapped) == looks(other))
+            stayed.append(first_looks(bench, swapped) == looks(thing))
         bench.keep("character", Video(np.concatenate([portrait.frames, video.frames]), 8.0), caption)
     told = ", ".join(f"{name} {share(passed)}" for name, passed in same.items())
-    say("character, looks as in its picture", f"{told}; as another's picture {share(distractor)}")
+    say("character, looks as in its picture", told)
+    say(
+        "the same text and seed, another's picture",
+        f"the other's looks {share(followed)}, the first's {share(stayed)}",
+    )
+
+
+def named(caption: str) -> str:
+    """Return a caption with a name of a user's."""
+    return caption.replace("Alpha", "Bo").replace("alpha", "Bo")
+
+
+def first_looks(bench: Bench, video: Video) -> Looks:
+    """Return how the thing looks that is seen longest."""
+    tracks = bench.parser.look(video.frames).tracks
+    return looks(tracks[0]) if tracks else NOBODY
 
 
 def storyboard(bench: Bench, say: Say) -> None:
     """Two shots of one character: the cut at its frame, and the same looks in both."""
     cut, equal, right = [], [], []
     rows = casting(bench)
-    for n, (_, portrait, thing) in enumerate(rows):
-        texts = [
-            rows[m][0].caption.replace("Alpha", "Bo").replace("alpha", "Bo") for m in (n, (n + 1) % len(rows))
-        ]
+    for n, (clip, portrait, thing) in enumerate(rows):
+        other = next((r for r in rows[n + 1 :] + rows[:n] if r[2].kind == thing.kind), rows[n])  # told alike
+        texts = [named(clip.caption), named(other[0].caption)]
         with tempfile.TemporaryDirectory() as folder:
             write(portrait, Path(folder) / "bo.png")
             cards = (Card(time=0.0, text=texts[0]), Card(time=1.5, text=texts[1], cut=True))
@@ -309,8 +327,8 @@ def storyboard(bench: Bench, say: Say) -> None:
         seen = bench.parser.look(video.frames)
         cut.append(seen.cuts == (12,))
         parts = [bench.parser.look(part).tracks for part in (video.frames[:12], video.frames[12:])]
-        both = [looks(tracks[0]) if tracks else ("", "", "") for tracks in parts]
-        equal.append(both[0] == both[1])
+        both = [looks(tracks[0]) if tracks else NOBODY for tracks in parts]
+        equal.append(both[0] == both[1] != NOBODY)
         right.append(both == [looks(thing)] * 2)
         bench.keep("storyboard", video, f"{texts[0]} | {texts[1]}")
     say(

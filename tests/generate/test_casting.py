@@ -21,13 +21,22 @@ def test_names_take_places_in_their_order():
     played = cast(
         "Bo rolls past Alpha. bo's ball, Bob", {"Alpha": picture(0), "Bo": picture(255)}, SHAPE, KNOWN
     )
-    assert played.prompt == "Beta rolls past Alpha. Beta's ball, Bob"
+    assert played.prompt == "Alpha rolls past Beta. Alpha's ball, Bob"
     assert played.references is not None
     pixels, seen = played.references
     assert pixels.shape == (1, 2, 16, 16, 3)
     assert seen.all()
-    assert pixels[0, 0].unique().tolist() == [-1.0]
-    assert pixels[0, 1].unique().tolist() == [1.0]
+    assert pixels[0, 0].unique().tolist() == [1.0]  # who is mentioned first is first
+    assert pixels[0, 1].unique().tolist() == [-1.0]
+
+
+def test_longer_names_and_other_letters_are_other_names():
+    both = {"Bo": picture(0), "Bo-Li": picture(9)}
+    assert cast("Bo-Li rolls past Bo", both, SHAPE, KNOWN).prompt == "Alpha rolls past Beta"
+    assert (
+        cast("Sam rolls past \u017fam", {"Sam": picture(0)}, SHAPE, KNOWN).prompt
+        == "Alpha rolls past \u017fam"
+    )
 
 
 def test_a_prompt_without_characters_stays_as_it_is():
@@ -43,6 +52,10 @@ def test_a_prompt_without_characters_stays_as_it_is():
         ("a ball rolls", ["Bo"], PromptError, "does not mention Bo"),
         ("Bobby rolls", ["Bo"], PromptError, "does not mention Bo"),
         ("Bo, Ka and Li", ["Bo", "Ka", "Li"], ConfigError, "more than the 2"),
+        ("Bo-Li rolls", ["Bo"], PromptError, "does not mention Bo"),
+        ("Sam rolls past \u017fam", ["Samm"], PromptError, "does not mention Samm"),
+        ("Bo and bo", ["Bo", "bo"], ConfigError, "same name"),
+        ("Alpha rolls past Bo", ["Bo"], PromptError, "the model itself uses"),
         ("red ball", ["red ball"], ConfigError, "one word"),
         ("7 rolls", ["7"], ConfigError, "one word"),
     ],

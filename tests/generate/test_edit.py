@@ -12,7 +12,7 @@ from reelworld.core.video import fit
 from reelworld.diffusion.samplers import schedule
 from reelworld.generate import edit
 from reelworld.generate.again import again
-from reelworld.generate.windows import to_bridge, to_grow
+from reelworld.generate.windows import opened, to_bridge, to_grow
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
 PROMPT = "a red ball rolls"
@@ -215,3 +215,53 @@ def test_characters_are_told_and_needed_again(knowing):
     assert twin.metadata == video.metadata
     with pytest.raises(ConfigError, match="character Bo"):
         again(knowing, video.metadata, [film(1)])
+
+
+def test_a_curve_that_is_a_function_is_told_as_points(pipeline):
+    one, other = film(8), film(8, seed=1)
+    video = edit.blend(pipeline, one, other, PROMPT, curve=lambda time: time**2, **FAST)
+    assert video.metadata["curve"][4] == [4 / 7, (4 / 7) ** 2]
+    twin = again(pipeline, video.metadata, [one, other])
+    np.testing.assert_array_equal(twin.frames, video.frames)
+
+
+def test_long_blends_are_made_window_by_window(pipeline):
+    seen = []
+    options = {**FAST, "callback": lambda step, steps, clean, noisy: seen.append(clean.shape[1])}
+    one, other = film(24), film(24, seed=1)
+    video = edit.blend(pipeline, one, other, PROMPT, **options)
+    assert len(video) == 24
+    assert set(seen) == {8}
+    np.testing.assert_array_equal(video.frames[0], one.frames[0])
+    np.testing.assert_array_equal(video.frames[-1], other.frames[-1])
+
+
+def test_what_is_padded_is_not_told_as_known(pipeline, monkeypatch):
+    """Leading to a single frame, the model must not learn that the world stands still behind it."""
+    told = []
+    call = type(pipeline).__call__
+
+    def heard(self, *args, **options):
+        told.append(options["mask"].flatten().tolist())
+        return call(self, *args, **options)
+
+    monkeypatch.setattr(type(pipeline), "__call__", heard)
+    with opened(pipeline, PROMPT, FAST, 1) as windows:
+        windows.bridge(film(8).frames, film(1).frames, 4, 0)
+    assert told == [[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"guidance_scale": "high"}, {"seconds": "two"}, {"seconds": 1e308}, {"seed": "x"}]
+)
+def test_accounts_with_values_of_the_wrong_kind(pipeline, changes):
+    video = edit.extend(pipeline, film(8), PROMPT, seconds=0.5, **FAST)
+    with pytest.raises(ConfigError):
+        again(pipeline, video.metadata, [film(8)], **changes)
+
+
+def test_frames_that_an_account_does_not_hold(pipeline):
+    mask = torch.zeros(8, 1, 1, 1)
+    (video,) = pipeline(PROMPT, known=film(8).frames, mask=mask, num_inference_steps=1)
+    with pytest.raises(ConfigError, match="does not hold"):
+        again(pipeline, video.metadata)

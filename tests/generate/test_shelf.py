@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, VideoError
 from reelworld.core.types import Video
 from reelworld.generate.shelf import Shelf
 
@@ -54,3 +54,12 @@ def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("REELWORLD_CHARACTERS")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert Shelf().folder == tmp_path / "reelworld" / "characters"
+
+
+def test_a_broken_picture_can_be_forgotten(tmp_path):
+    shelf = Shelf(tmp_path)
+    shelf.put("Bo", picture(1)).write_bytes(b"broken")
+    with pytest.raises(VideoError):
+        shelf.take(["Bo"])
+    shelf.remove("Bo")
+    assert shelf.names() == []

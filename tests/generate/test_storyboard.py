@@ -161,3 +161,51 @@ def test_what_a_card_lacks_is_told(pipeline, tmp_path):
         render(pipeline, Storyboard(cards=(Card(time=0.0, text=" "),)), **FAST)
     with pytest.raises(ConfigError, match="No such file"):
         Storyboard.load(tmp_path / "none.toml")
+
+
+def test_the_order_of_the_cast_does_not_matter(knowing, tmp_path):
+    roles = (Role(name="Bo", text="a red ball"), Role(name="Ka", text="a blue box"))
+    board = Storyboard(cards=(Card(time=0.0, text="Ka rolls past Bo"),), characters=roles)
+    first, _ = counted(knowing, board, kept=tmp_path)
+    other, windows = counted(knowing, replace(board, characters=roles[::-1]))
+    np.testing.assert_array_equal(first.frames, other.frames)
+    assert windows > 0
+
+
+def test_a_card_put_in_between_changes_only_what_follows_in_its_shot(pipeline, tmp_path):
+    cards = [Card(time=float(t), text=f"a red ball {'a ' * t}", cut=True) for t in (0, 2, 4)]
+    board = Storyboard(cards=tuple(cards), duration=6.0)
+    counted(pipeline, board, kept=tmp_path)
+    more = replace(board, cards=(cards[0], Card(time=1.0, text="a box", cut=True), *cards[1:]))
+    _, windows = counted(pipeline, more, kept=tmp_path)
+    assert windows == 2  # the new card, and the one before it that is shorter now
+
+
+def test_films_that_leave_no_room_between_them_are_cut(pipeline, tmp_path):
+    write(noise(16, 1), tmp_path / "one.mp4")
+    write(noise(8, 2), tmp_path / "two.mp4")
+    cards = (Card(time=0.0, text="a ball", video="one.mp4"), Card(time=2.0, text="a box", video="two.mp4"))
+    video, windows = counted(pipeline, Storyboard(cards=cards, duration=3.0, folder=str(tmp_path)))
+    assert video.metadata["cuts"] == [16]
+    assert windows == 0
+    assert [parent["file"] for parent in video.metadata["parents"]] == ["one.mp4", "two.mp4"]
+
+
+def test_a_broken_kept_card_is_made_again_and_the_bar_counts_kept_ones(pipeline, tmp_path, capsys):
+    board = Storyboard(
+        cards=(Card(time=0.0, text="a ball"), Card(time=1.0, text="a box", cut=True)), duration=2.0
+    )
+    counted(pipeline, board, kept=tmp_path)
+    broken, _ = sorted(tmp_path.iterdir())
+    broken.write_bytes(b"\x93NUMPY broken")
+    _, windows = counted(pipeline, board, kept=tmp_path, progress="json")
+    assert windows == 1
+    assert '"done": 4, "total": 4' in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_every_card_is_read_before_the_first_is_made(pipeline):
+    board = Storyboard(cards=(Card(time=0.0, text="a ball"), Card(time=1.0, text="a " * 100, cut=True)))
+    steps = []
+    with pytest.raises(PromptError, match="shorten it"):
+        render(pipeline, board, callback=lambda *step: steps.append(step), **FAST)
+    assert steps == []

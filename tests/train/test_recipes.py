@@ -56,3 +56,16 @@ def test_labels_are_asked_for_where_something_learns_from_them() -> None:
 def test_a_name_nearly_right_is_helped() -> None:
     with pytest.raises(ConfigError, match="did you mean 'nano'"):
         recipes.get("nona")
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (["stages.1.buckets.0.references=9", "data.reuse=1"], "give 0 to 3"),
+        (["stages.1.captions.raw=0.2"], "raw captions"),
+        (["stages.1.references=1"], "belong to a bucket"),
+    ],
+)
+def test_characters_that_clips_cannot_have_are_refused_at_once(settings, why):
+    with pytest.raises(ConfigError, match=why):
+        override(recipes.get("nano"), settings)

@@ -196,6 +196,8 @@ def again(
     from reelworld.generate.pipeline import Pipeline
 
     made = _account(file)
+    if made.get("operation") == "storyboard":
+        raise ConfigError("a storyboard is made again from its file, by `reel storyboard`")
     changed = dict(_change(text) for text in changes or [])
     check_outputs(output)
     runtime.set_threads()
@@ -210,13 +212,15 @@ def _same_cast(told: dict[str, Any]) -> dict[str, Video]:
     """Return the characters of an account. Raises: ConfigError where one looks different now."""
     cast = stored(list(told)) or {}
     for name, picture in cast.items():
-        if picture.metadata["hash"] != told[name].get("hash"):
+        if not isinstance(told[name], dict) or picture.metadata["hash"] != told[name].get("hash"):
             raise ConfigError(f"the character {name} is another one now; store the picture that was used")
     return cast
 
 
 def _parent(child: Path, account: dict[str, Any], shape: VideoShape) -> Video:
     """Read a file that a video was made of. Raises: ConfigError where it is not as it was."""
+    if not isinstance(account, dict):
+        raise ConfigError(f"{child} tells of its parents in a way that is not understood")
     path = child.parent / str(account.get("file"))
     video = _read(path, shape)
     if video.metadata["hash"] != account.get("hash"):
@@ -231,7 +235,7 @@ def _change(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set is {text!r}; give NAME=VALUE, as seed=3")
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value
 
 
@@ -240,7 +244,7 @@ def _account(file: Path) -> dict[str, Any]:
     from reelworld.core.video import probe
 
     made = probe(file).metadata
-    if "prompt" not in made:
+    if "prompt" not in made and "character" not in made:
         raise ConfigError(f"{file} does not say how it was made; ReelWorld's own mp4, gif and png files do")
     return made
 
@@ -249,10 +253,14 @@ def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:
     """Write an account as indented lines, its parents last."""
     pad = "  " * depth
     own = {name: value for name, value in made.items() if name != "parents"}
-    lines = [pad + own.pop("operation", "generate")]
-    lines += [f"{pad}  {name:20s} {json.dumps(value)}" for name, value in own.items()]
+    if "prompt" in made or "character" in made:
+        lines = [pad + str(own.pop("operation", "generate" if "prompt" in made else "character"))]
+        lines += [f"{pad}  {name:20s} {json.dumps(value)}" for name, value in own.items()]
+    else:
+        lines = [f"{pad}of {made.get('file', '?')}"]
     for parent in made.get("parents", []):
-        lines += _lines(parent, depth + 1) if "prompt" in parent else [f"{pad}  of {parent.get('file', '?')}"]
+        if isinstance(parent, dict):
+            lines += _lines(parent, depth + 1)
     return lines
 
 

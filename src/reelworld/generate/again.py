@@ -10,6 +10,7 @@ The account of a video names the operation, its arguments, the hash of the weigh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from reelworld.core.errors import ConfigError
@@ -22,7 +23,7 @@ OPERATIONS: dict[str, Callable[..., Video]] = {
     for operation in (edit.animate, edit.extend, edit.fill, edit.loop, edit.recut, edit.remix, edit.blend)
 }
 # What an account says beside the arguments.
-ABOUT = ("operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash")
+ABOUT = ("operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "given")
 
 
 def again(
@@ -45,6 +46,8 @@ def again(
         raise ConfigError(
             f"it was made by the weights {made['weights']}, not {pipeline.weights_hash}; load those"
         )
+    if made.get("operation") == "storyboard":
+        raise ConfigError("a storyboard is made again from its file, by `reel storyboard`")
     arguments = {name: value for name, value in made.items() if name not in ABOUT}
     if missing := set(arguments.get("characters") or ()) - set(characters or ()):
         raise ConfigError(f"it was made with the character {min(missing)}; give their picture")
@@ -55,14 +58,24 @@ def again(
         known = ", ".join(arguments)
         raise ConfigError(f"there is no '{unknown[0]}' to change; there is {known}")
     if (name := made.get("operation", "generate")) == "generate":
-        (video,) = pipeline(**{**made.get("shape", {}), **arguments, **changes})
-        return video
-    if name == "storyboard":
-        raise ConfigError("a storyboard is made again from its file, by `reel storyboard`")
+        if given := made.get("given"):
+            raise ConfigError(f"it was made with frames ({', '.join(given)}) that its account does not hold")
+        return _repeated(
+            lambda **all_: pipeline(**all_)[0], {**made.get("shape", {}), **arguments, **changes}
+        )
     if name not in OPERATIONS:
         raise ConfigError(f"no operation '{name}' is known here; the file was made by another version")
     if len(parents) != len(made["parents"]):
         raise ConfigError(
             f"{name} needs {len(made['parents'])} videos that it was made of, not {len(parents)}"
         )
-    return OPERATIONS[name](pipeline, *parents, **{**arguments, **changes})
+    operation = partial(OPERATIONS[name], pipeline, *parents)
+    return _repeated(operation, {**arguments, **changes})
+
+
+def _repeated(operation: Callable[..., Video], arguments: Mapping[str, Any]) -> Video:
+    """Call an operation with what an account says. Raises: ConfigError where that is of the wrong kind."""
+    try:
+        return operation(**arguments)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the account holds a value that cannot be used: {error}") from error

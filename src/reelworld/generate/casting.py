@@ -21,6 +21,8 @@ from reelworld.generate.request import check_prompt, to_pixels
 from reelworld.models.text import Tokenizer
 from reelworld.world.words import CHARACTERS
 
+WORD = re.compile(r"[^\W\d_][\w-]*")  # as a name may be
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -31,7 +33,9 @@ class Cast:
 
 
 def cast(prompt: str, characters: Mapping[str, Video], shape: VideoShape, tokenizer: Tokenizer) -> Cast:
-    """Put characters in the places that the model knows; a picture is the first frame, resized and cropped.
+    """Put characters in the places that the model knows, in the order in which the prompt mentions them.
+
+    A picture is the first frame, resized and cropped.
 
     Raises: PromptError where the prompt does not name one of them; ConfigError for a name that is no word,
     more characters than there are places, or weights that were trained without.
@@ -48,32 +52,29 @@ def cast(prompt: str, characters: Mapping[str, Video], shape: VideoShape, tokeni
         )
     for name in characters:
         check_name(name)
-    place_of = {name.lower(): place for name, place in zip(characters, places, strict=False)}
-    named = mentioned(prompt, characters)
-    if missing := [name for name in characters if name not in named]:
+    own = {name.lower(): name for name in characters}
+    if len(own) < len(characters):
+        raise ConfigError("two characters have the same name in small letters; give each its own")
+    order = mentioned(prompt, characters)
+    if missing := [name for name in characters if name not in order]:
         raise PromptError(f"the prompt does not mention {missing[0]}; say what they do, or leave them out")
-    pictures = [
-        fit(video, width=shape.width, height=shape.height).frames[:1] for video in characters.values()
-    ]
+    if taken := [place for place in mentioned(prompt, places) if place.lower() not in own]:
+        raise PromptError(f"{taken[0]} is a name that the model itself uses; call them otherwise")
+    place_of = {name.lower(): place for name, place in zip(order, places, strict=False)}
+    pictures = [fit(characters[name], width=shape.width, height=shape.height).frames[:1] for name in order]
     pixels = torch.cat([to_pixels(picture) for picture in pictures], 1)
     seen = torch.ones(1, pixels.shape[1], dtype=torch.bool)
-    return Cast(
-        _any_of(characters).sub(lambda found: place_of[found[0].lower()], prompt), References(pixels, seen)
-    )
+    text = WORD.sub(lambda found: place_of.get(found[0].lower(), found[0]), prompt)
+    return Cast(text, References(pixels, seen))
 
 
 def mentioned(prompt: str, names: Iterable[str]) -> list[str]:
-    """Return which of the names a prompt mentions, in small or large letters."""
-    names = list(names)
-    found = {name.lower() for name in _any_of(names).findall(prompt)} if names else set()
-    return [name for name in names if name.lower() in found]
-
-
-def _any_of(names: Iterable[str]) -> re.Pattern[str]:
-    return re.compile(rf"\b({'|'.join(map(re.escape, names))})\b", re.IGNORECASE)
+    """Return which of the names a prompt mentions, in small or large letters, in the order of the prompt."""
+    said = [word.lower() for word in WORD.findall(prompt)]
+    return sorted((name for name in names if name.lower() in said), key=lambda name: said.index(name.lower()))
 
 
 def check_name(name: str) -> None:
     """Raise ConfigError unless a character's name is one word."""
-    if not re.fullmatch(r"[^\W\d_][\w-]{0,39}", name):
+    if not WORD.fullmatch(name) or len(name) > 40:
         raise ConfigError(f"{name!r} is no name of a character; give one word of letters, as Bo")

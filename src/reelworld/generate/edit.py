@@ -12,7 +12,6 @@ operation made it, of what, and with which seed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +21,7 @@ from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.core.types import Frames, Video
 from reelworld.core.video import fit
 from reelworld.generate.pipeline import Pipeline
-from reelworld.generate.windows import CONTEXT, opened, padded, to_bridge, to_grow, window_size
+from reelworld.generate.windows import opened, padded, to_bridge, to_grow, to_make_anew, window_size
 
 MOST_SECONDS = 600.0  # that one operation makes
 GAPS = {"short": 0.5, "normal": 1.0, "long": 2.0}  # seconds that a loop adds
@@ -145,9 +144,9 @@ def recut(
     if not parts:
         raise ConfigError("recut keeps nothing; give at least one part, as keep=[(0.0, 1.5)]")
     count, frames = _frames(pipeline, gap, "gap"), parts[0]
-    with opened(
-        pipeline, prompt, options, (len(parts) - 1) * to_bridge(pipeline, len(frames), count)
-    ) as windows:
+    ends = np.cumsum([len(part) + count for part in parts[:-1]]) - count  # where the gaps begin
+    needed = sum(to_bridge(pipeline, int(length), count) for length in ends)
+    with opened(pipeline, prompt, options, needed) as windows:
         for number, part in enumerate(parts[1:]):
             middle = windows.bridge(frames, part, count, seed + number)
             frames = np.concatenate([frames, middle, part])
@@ -170,18 +169,11 @@ def remix(
     Raises: ConfigError for another strength; as `Pipeline` does.
     """
     own, share = _fitted(pipeline, video).frames, _named(strength, STRENGTHS, "strength")
-    size, begun = window_size(pipeline), {**options, "strength": share}
-    made = np.empty((0, *own.shape[1:]), np.uint8)
-    with opened(pipeline, prompt, begun, 1 + to_grow(pipeline, size, len(own) - size)) as windows:
-        while len(made) < len(own):
-            seen = made[-int(CONTEXT * size) :] if len(made) else made
-            first = len(made) - len(seen)
-            part = padded(own[first : first + size], size)
-            frames = np.concatenate([seen, part[len(seen) :]])
-            new = windows.saying(prompt, init=frames).complete(frames, range(len(seen)), seed + first)
-            made = np.concatenate([made, new[len(seen) :]])
+    begun = {**options, "strength": share}
+    with opened(pipeline, prompt, begun, to_make_anew(pipeline, len(own))) as windows:
+        made = windows.anew(own, [], seed)
     about = {"prompt": prompt, "strength": strength, "seed": seed}
-    return _made(pipeline, made[: len(own)], "remix", [video], **about, **options)
+    return _made(pipeline, made, "remix", [video], **about, **options)
 
 
 def blend(
@@ -211,12 +203,14 @@ def blend(
     share = np.asarray(follow(times), float)
     if share.shape != times.shape or share.min() < 0 or share.max() > 1:
         raise ConfigError("a curve of influence must give a share from 0 to 1 for each time")
+    told = [[float(time), float(part)] for time, part in zip(times, share, strict=True)]
     a, b, share = a[:count], b[-count:], share[:, None, None, None]
     mixed = np.rint((1 - share) * a + share * b).astype(np.uint8)
     mixed[0], mixed[-1] = a[0], b[-1]
-    with opened(pipeline, prompt, {**options, "init": mixed, "strength": strength}, 1) as windows:
-        frames = windows.complete(mixed, [0, count - 1], seed)
-    points = None if curve is None or callable(curve) else [list(point) for point in curve]
+    begun = {**options, "strength": strength}
+    with opened(pipeline, prompt, begun, to_make_anew(pipeline, count)) as windows:
+        frames = windows.anew(mixed, [0, count - 1], seed)
+    points = None if curve is None else told if callable(curve) else [list(point) for point in curve]
     about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
     return _made(pipeline, frames, "blend", [one, other], **about, **options)
 
@@ -250,7 +244,8 @@ def _frames(pipeline: Pipeline, seconds: float, name: str) -> int:
 
 def _frame(pipeline: Pipeline, seconds: float, name: str) -> int:
     """Return the frame that is shown at a time."""
-    if not math.isfinite(seconds):
+    known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not (known and abs(seconds) <= 1e12):  # what is not a number is no less
         raise ConfigError(f"{name} is {seconds} seconds; give a number")
     return round(seconds * pipeline.shape.fps)
 
@@ -261,6 +256,8 @@ def _named(value: str | float, names: dict[str, float], what: str) -> float:
         if value not in names:
             raise ConfigError(f"{what} is {value!r}; give {', '.join(names)}, or a number")
         return names[value]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError(f"{what} is {value!r}; give {', '.join(names)}, or a number")
     return float(value)
 
 

@@ -82,6 +82,13 @@ class Pipeline:
         request.check_prompt(prompt)
         return self.tokenizer.unknown_words(prompt)
 
+    def check(self, prompt: str, characters: Mapping[str, Video] | None = None) -> None:
+        """Find out whether a prompt can be made, without making it. Raises: PromptError, ConfigError."""
+        played = cast(prompt, characters or {}, self.shape, self.tokenizer)
+        ids = self.tokenizer.encode([played.prompt], self.denoiser.config.text.max_length, truncate=False)
+        if ids[0, 0] == NULL:
+            raise PromptError("the prompt is empty; describe what the video should show")
+
     @property
     def trained_length(self) -> int | None:
         """Return how many words and marks the longest caption of the training held; None if not known."""
@@ -143,6 +150,8 @@ class Pipeline:
         origin = {"prompt": prompt, "negative_prompt": negative_prompt, **to_json(sampling)}
         seeds = request.seeds(seed, num_videos)
         played = cast(prompt, characters or {}, shape, self.tokenizer)
+        if known is not None or init is not None:
+            origin["given"] = [name for name, of in (("known", known), ("init", init)) if of is not None]
         if characters:
             origin["characters"] = {name: video.metadata for name, video in characters.items()}
         model = self._model(played.prompt, negative_prompt, sampling, given, shape.fps, played.references)
@@ -193,9 +202,8 @@ class Pipeline:
         texts = [prompt, negative_prompt or ""]
         for text, name in zip(texts, ("prompt", "negative prompt"), strict=True):
             request.check_prompt(text, name)
+        self.check(prompt)
         ids = self.tokenizer.encode(texts, self.denoiser.config.text.max_length, truncate=False)
-        if ids[0, 0] == NULL:
-            raise PromptError("the prompt is empty; describe what the video should show")
         with self._autocast():
             return self.denoiser.encode_text(ids.to(self.device))
 

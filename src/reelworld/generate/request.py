@@ -45,6 +45,9 @@ class Sampling:
             known = ", ".join(SAMPLERS)
             raise ConfigError(f"there is no sampler {self.sampler!r}; did you mean {near!r}? Known: {known}")
         check_count("num_inference_steps", self.num_inference_steps, MAX_STEPS)
+        for name in ("guidance_scale", "guidance_rescale", "shift", "strength"):
+            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), (int, float)):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; give a number")
         if not (math.isfinite(self.guidance_scale) and self.guidance_scale >= 0):
             raise ConfigError(f"guidance_scale is {self.guidance_scale!r}; give 0 or more, 1 for no guidance")
         if not 0 < self.strength <= 1:

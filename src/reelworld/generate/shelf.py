@@ -16,7 +16,7 @@ from pathlib import Path
 
 from reelworld.core.errors import ConfigError
 from reelworld.core.runtime import characters_dir
-from reelworld.core.storage import file_hash, make_folder
+from reelworld.core.storage import file_hash, make_folder, storage_errors
 from reelworld.core.types import Video
 from reelworld.core.video import read_image, write
 from reelworld.generate.casting import check_name
@@ -51,13 +51,21 @@ class Shelf:
 
     def remove(self, name: str) -> None:
         """Forget a character. Raises: ConfigError where there is none of that name."""
-        self._take(name)
-        self._path(name).unlink()
+        path = self._there(name)
+        with storage_errors(path):
+            path.unlink()
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name.lower()}.png"
 
     def _take(self, name: str) -> Video:
+        path = self._there(name)
+        picture = read_image(path)
+        about = {**picture.metadata, "file": path.name, "hash": file_hash(path)}
+        return Video(picture.frames, picture.fps, about)
+
+    def _there(self, name: str) -> Path:
+        """Return the file of a character. Raises: ConfigError where there is none."""
         check_name(name)
         path = self._path(name)
         if not path.is_file():
@@ -66,6 +74,4 @@ class Shelf:
             raise ConfigError(
                 f"there is no character {name} in {self.folder}{hint}; `reel character {name} --from FILE`"
             )
-        picture = read_image(path)
-        about = {**picture.metadata, "file": path.name, "hash": file_hash(path)}
-        return Video(picture.frames, picture.fps, about)
+        return path

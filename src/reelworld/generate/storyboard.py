@@ -26,7 +26,7 @@ import hashlib
 import io
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import ConfigError
 from reelworld.core.storage import file_hash, make_folder, write_bytes
 from reelworld.core.types import Frames, Video, VideoShape
+from reelworld.core.version import __version__
 from reelworld.core.video import fit, read
 from reelworld.generate.casting import check_name, mentioned
 from reelworld.generate.pipeline import Pipeline
@@ -109,9 +110,9 @@ class Storyboard:
         path = Path(path)
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return replace(from_json(cls, data), folder=str(path.parent))
+        except (OSError, ValueError, RecursionError, OverflowError) as error:
             raise ConfigError(f"{path} is no storyboard that can be read: {error}") from error
-        return replace(from_json(cls, data), folder=str(path.parent))
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,14 @@ class _Part:
     count: int
     cut: bool
     seed: int
-    given: Frames  # of its own image or video; may be none
+    shown: Video | None  # its own image or video
     target: Frames  # of the next card, where that goes on from here and shows something itself; may be none
     characters: Mapping[str, Video]
+
+    @property
+    def given(self) -> Frames:
+        """Return the frames that it shows itself; may be none."""
+        return self.target[:0] if self.shown is None else self.shown.frames[: self.count]
 
 
 Reader = Callable[..., Video]  # a card's file by name, with the options of `video.read`
@@ -149,6 +155,8 @@ def render(
     reader = reader or partial(_file, board)
     roles = _roles(pipeline, board, shelf or Shelf(), reader, options) | dict(cast or {})
     parts = list(_parts(pipeline, board, roles, reader))
+    for part in parts:
+        pipeline.check(part.card.text, part.characters)
     film, begin, cuts = np.empty((0, *pipeline.shape.size[1:], 3), np.uint8), 0, []
     with opened(pipeline, "", options, _count_windows(pipeline, parts)) as windows:
         for part in parts:
@@ -163,6 +171,8 @@ def render(
         "cuts": cuts[1:],
         "characters": {name: picture.metadata for name, picture in roles.items()},
         "weights": pipeline.weights_hash,
+        "reelworld": __version__,
+        "parents": [part.shown.metadata for part in parts if part.shown is not None],
         "seed": board.seed,
         **{name: value for name, value in options.items() if name not in WATCHING},
     }
@@ -192,33 +202,48 @@ def _parts(
     starts = [round(card.time * shape.fps) for card in board.cards]
     last = starts[-1] + window_size(pipeline) if board.duration is None else round(board.duration * shape.fps)
     counts = np.diff([*starts, last]).tolist()
-    given = [_shown(card, reader, shape, count) for card, count in zip(board.cards, counts, strict=True)]
+    shown = [_shown(card, reader, shape, count) for card, count in zip(board.cards, counts, strict=True)]
     nothing = np.empty((0, shape.height, shape.width, 3), np.uint8)
+    cuts = [_begins_with_cut(n, board, counts, shown, shape) for n in range(len(starts))]
     for n, (card, count) in enumerate(zip(board.cards, counts, strict=True)):
         if count < 1:
             raise ConfigError(
                 f"the card at {card.time:g} s lasts no frame at {shape.fps:g} fps; give it time"
             )
-        goes_on = n + 1 < len(starts) and not _cuts(board.cards[n + 1], count, shape)
-        seed = board.seed + 1000 * n if card.seed is None else card.seed
+        after = shown[n + 1] if n + 1 < len(starts) and not cuts[n + 1] else None
         own = {name: roles[name] for name in mentioned(card.text, roles)}
-        cut = n == 0 or _cuts(card, counts[n - 1], shape)
-        yield _Part(card, count, cut, seed, given[n], given[n + 1] if goes_on else nothing, own)
+        seed = _seed(board.seed, card) if card.seed is None else card.seed
+        yield _Part(card, count, cuts[n], seed, shown[n], nothing if after is None else after.frames, own)
 
 
-def _cuts(card: Card, since: int, shape: VideoShape) -> bool:
-    """Tell whether a card begins with a cut, so many frames after the one before."""
-    return since < shape.num_frames if card.cut is None else card.cut
+def _seed(seed: int, card: Card) -> int:
+    """Return a card's own seed: of its text and time, so that a card put in before it changes nothing."""
+    return seed + int.from_bytes(hashlib.sha256(f"{card.time:g} {card.text}".encode()).digest()[:3], "big")
 
 
-def _shown(card: Card, reader: Reader, shape: VideoShape, count: int) -> Frames:
-    """Return the frames that a card itself shows; none where it is text alone."""
+def _begins_with_cut(
+    n: int, board: Storyboard, counts: Sequence[int], shown: Sequence[Video | None], shape: VideoShape
+) -> bool:
+    """Tell whether a card begins with a cut: as it says, or where it is close to the one before.
+
+    Also where both are filled by what they show themselves: there is no frame left to lead over.
+    """
+    if n == 0:
+        return True
+    card, before, after = board.cards[n], shown[n - 1], shown[n]
+    if before is not None and after is not None and len(before) >= counts[n - 1]:
+        return True
+    return counts[n - 1] < shape.num_frames if card.cut is None else card.cut
+
+
+def _shown(card: Card, reader: Reader, shape: VideoShape, count: int) -> Video | None:
+    """Return what a card itself shows, in the shape of the weights; None where it is text alone."""
     name = card.image or card.video
     if name is None:
-        return np.empty((0, shape.height, shape.width, 3), np.uint8)
-    most = 1 if card.image is not None else count
-    video = reader(name, fps=shape.fps, num_frames=most)
-    return fit(video, width=shape.width, height=shape.height).frames[:count]
+        return None
+    sizes = {"width": shape.width, "height": shape.height, "fps": shape.fps}
+    video = reader(name, num_frames=1 if card.image is not None else count, **sizes)
+    return Video(fit(video, width=shape.width, height=shape.height).frames, shape.fps, video.metadata)
 
 
 def _file(board: Storyboard, name: str, **options: Any) -> Video:
@@ -233,17 +258,29 @@ def _count_windows(pipeline: Pipeline, parts: list[_Part]) -> int:
     total, before = 0, 0
     for part in parts:
         before = 0 if part.cut else before
-        made = min(len(part.given), part.count)
-        if before + made == 0:
-            made = _fresh(pipeline, part)
-            total += 1
-        rest = part.count - made
-        if rest > 0 and len(part.target):
-            total += to_bridge(pipeline, before + made, rest)
-        elif rest > 0:
-            total += to_grow(pipeline, before + made, rest)
+        total += _windows_of(pipeline, part, before)
         before += part.count
     return total
+
+
+def _windows_of(pipeline: Pipeline, part: _Part, before: int) -> int:
+    """Return how many windows a card needs behind so many frames of its shot."""
+    made, total = len(part.given), 0
+    if before + made == 0:
+        made, total = _fresh(pipeline, part), 1
+    rest = part.count - made
+    if rest > 0 and len(part.target):
+        return total + to_bridge(pipeline, before + made, rest)
+    return total + to_grow(pipeline, before + made, rest)
+
+
+def _read_kept(path: Path, shape: tuple[int, ...]) -> Frames | None:
+    """Return the frames of a card that was kept; None where there are none that can be read."""
+    try:
+        frames: Frames = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return frames if frames.shape == shape and frames.dtype == np.uint8 else None
 
 
 def _fresh(pipeline: Pipeline, part: _Part) -> int:
@@ -255,10 +292,9 @@ def _fresh(pipeline: Pipeline, part: _Part) -> int:
 def _card(windows: Windows, part: _Part, before: Frames, kept: Path | None) -> Frames:
     """Return the frames of a card that follow those of the shot before it: kept ones, or new ones."""
     path = None if kept is None else make_folder(kept) / f"{_key(windows, part, before)}.npy"
-    if path is not None and path.is_file():
-        frames: Frames = np.load(path, allow_pickle=False)
-        if frames.shape == (part.count, *before.shape[1:]):
-            return frames
+    if path is not None and (old := _read_kept(path, (part.count, *before.shape[1:]))) is not None:
+        windows.skip(_windows_of(windows.pipeline, part, len(before)))
+        return old
     frames = _made(windows.saying(part.card.text, characters=part.characters), part, before)
     if path is not None:
         buffer = io.BytesIO()
@@ -269,7 +305,7 @@ def _card(windows: Windows, part: _Part, before: Frames, kept: Path | None) -> F
 
 def _made(windows: Windows, part: _Part, before: Frames) -> Frames:
     """Make the frames of a card."""
-    own, seed = part.given[: part.count], part.seed
+    own, seed = part.given, part.seed
     if len(before) + len(own) == 0:
         own = windows.fresh(seed)[: _fresh(windows.pipeline, part)]
         seed += 1
@@ -285,20 +321,10 @@ def _key(windows: Windows, part: _Part, before: Frames) -> str:
     """Return a name for all that a card's frames depend on."""
     told = {name: value for name, value in windows.options.items() if name not in WATCHING}
     context = before[-windows.size :]
-    facts = [
-        part.card.text,
-        part.count,
-        part.seed,
-        windows.pipeline.weights_hash,
-        told,
-        sorted(part.characters),
-    ]
+    cast = [(name, picture.frames) for name, picture in part.characters.items()]
+    facts = [part.card.text, part.count, part.seed, windows.pipeline.weights_hash, __version__, told]
+    facts.append([name for name, _ in cast])
     found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    for frames in (
-        context,
-        part.given,
-        part.target,
-        *(part.characters[n].frames for n in sorted(part.characters)),
-    ):
+    for frames in (context, part.given, part.target, *(frames for _, frames in cast)):
         found.update(str(frames.shape).encode() + np.ascontiguousarray(frames).tobytes())
     return found.hexdigest()[:24]

@@ -48,6 +48,12 @@ def to_bridge(pipeline: Pipeline, length: int, gap: int) -> int:
     return 1 + to_grow(pipeline, length, gap - _widest_gap(window_size(pipeline)))
 
 
+def to_make_anew(pipeline: Pipeline, length: int) -> int:
+    """Return how many windows it takes to make so many frames anew."""
+    size = window_size(pipeline)
+    return 1 + to_grow(pipeline, size, length - size)
+
+
 def _widest_gap(size: int) -> int:
     """Return the widest gap that one window closes: a quarter of it is known on each side."""
     return size - 2 * (size // 4)
@@ -66,6 +72,7 @@ class Windows:
     pipeline: Pipeline
     prompt: str
     options: Mapping[str, Any]
+    skip: Callable[[int], None]  # count so many windows that need not be made
 
     @property
     def size(self) -> int:
@@ -102,6 +109,19 @@ class Windows:
             seed += 1
         return frames[-wanted:] if before else frames[:wanted]
 
+    def anew(self, frames: Frames, fixed: Sequence[int], seed: int) -> Frames:
+        """Make frames anew from themselves, as noised as the options say; the `fixed` ones stay."""
+        made = np.empty((0, *frames.shape[1:]), np.uint8)
+        while len(made) < len(frames):
+            seen = made[-int(CONTEXT * self.size) :] if len(made) else made
+            first = len(made) - len(seen)
+            part = padded(frames[first : first + self.size], self.size)
+            begun = np.concatenate([seen, part[len(seen) :]])
+            known = {*range(len(seen)), *(n - first for n in fixed if first <= n < first + self.size)}
+            new = self.saying(self.prompt, init=begun).complete(begun, sorted(known), seed + first)
+            made = np.concatenate([made, new[len(seen) :]])
+        return made[: len(frames)]
+
     def bridge(self, left: Frames, right: Frames, gap: int, seed: int) -> Frames:
         """Return `gap` frames that lead from the end of `left` to the beginning of `right`.
 
@@ -114,7 +134,8 @@ class Windows:
         before = begun[-((self.size - rest) // 2) :]
         after = right[: self.size - rest - len(before)]
         part = padded(np.concatenate([before, np.repeat(before[-1:], rest, 0), after]), self.size)
-        known = [n for n in range(self.size) if not len(before) <= n < len(before) + rest]
+        gap_frames = range(len(before), len(before) + rest)
+        known = [n for n in range(len(before) + rest + len(after)) if n not in gap_frames]
         new = self.complete(part, known, seed)[len(before) : len(before) + rest]
         return np.concatenate([begun[len(left) :], new])
 
@@ -138,4 +159,7 @@ def opened(pipeline: Pipeline, prompt: str, options: Mapping[str, Any], count: i
             if watching is not None:
                 watching(step, num_steps, clean, noisy)
 
-        yield Windows(pipeline, prompt, {**own, "callback": watch})
+        def skip(windows: int) -> None:
+            bar.advance(windows * sampling.steps_left)
+
+        yield Windows(pipeline, prompt, {**own, "callback": watch}, skip)

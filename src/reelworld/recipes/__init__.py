@@ -19,6 +19,7 @@ from reelworld.diffusion.path import MIN_T
 from reelworld.models.denoiser import DenoiserConfig
 from reelworld.models.perception import PerceptionConfig
 from reelworld.models.upsampler import UpsamplerConfig
+from reelworld.world.words import CHARACTERS
 
 NAMES = ("nano", "small", "perception", "upsampler")
 
@@ -108,6 +109,18 @@ class Stage:
         """Return the batch size of a bucket: the same work per step as the first bucket's batch."""
         ratio = self.buckets[0].volume / self.buckets[bucket].volume
         return max(1, round(self.batch * ratio))
+
+
+def _check_references(stage: Stage, bucket: Bucket) -> None:
+    """Raise ConfigError for characters that a stage's clips cannot have."""
+    if stage.references:
+        raise ConfigError(f"stage '{stage.name}': references belong to a bucket; set them there")
+    if bucket.references > len(CHARACTERS):
+        raise ConfigError(f"references is {bucket.references}; give 0 to {len(CHARACTERS)}")
+    if bucket.references and stage.captions.raw > 0:
+        raise ConfigError(
+            f"stage '{stage.name}': raw captions know no characters; set references, or raw, to 0"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +273,7 @@ class Recipe:
                     f"text.max_length {self.model.text.max_length}"
                 )
             for index in range(len(stage.buckets)):
+                _check_references(stage, stage.buckets[index])
                 if stage.clips(index) % self.data.reuse:
                     raise ConfigError(
                         f"stage '{stage.name}': a batch of {stage.clips(index)} clips is no multiple of "

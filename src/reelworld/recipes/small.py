@@ -28,9 +28,9 @@ def small() -> Recipe:
     )  # fmt: skip
     films = (
         Bucket(shape=FILM, weight=0.25, level=3), Bucket(shape=FILM, weight=0.1, level=3, references=2),
-        Bucket(shape=CLIP, weight=0.1, level=1, references=2), Bucket(shape=CLIP, weight=0.15, level=2), Bucket(shape=WIDE, weight=0.1, level=2),
-        Bucket(shape=TALL, weight=0.1, level=2), Bucket(shape=FINE, weight=0.1, level=2),
-        Bucket(shape=IMAGE, weight=0.1, level=3),
+        Bucket(shape=CLIP, weight=0.1, level=1, references=2), Bucket(shape=CLIP, weight=0.15, level=2),
+        Bucket(shape=WIDE, weight=0.1, level=2), Bucket(shape=TALL, weight=0.1, level=2),
+        Bucket(shape=FINE, weight=0.1, level=2), Bucket(shape=IMAGE, weight=0.1, level=3),
     )  # fmt: skip
     return Recipe(
         name="small",

@@ -155,8 +155,8 @@ def known_clauses(teller: Teller, parts: Sequence[Group]) -> list[str]:
 
 
 def pronoun_clause(teller: Teller, i: int) -> str:
-    """Say what the thing just named does: "it slides to the left", "they walk"."""
-    pronoun = teller.pronoun(i)
+    """Say what the thing just named does: "it slides to the left", "they walk"; of a character by name."""
+    pronoun = teller.names.get(i) or teller.pronoun(i)
     if teller.dice.chance(0.3):
         return f"{pronoun} {'are' if pronoun == 'they' else 'is'} {teller.verb(i, 'doing')}"
     return f"{pronoun} {teller.verb(i, 'do' if pronoun == 'they' else 'does')}"
