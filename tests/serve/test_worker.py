@@ -16,7 +16,7 @@ import pytest
 from reelworld.core.errors import ConfigError
 from reelworld.serve.jobs import Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
-from reelworld.serve.serving import Settings, _announce, _expire, run
+from reelworld.serve.serving import Settings, _expire, announce, run
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import open_database, upgrade
 from reelworld.serve.webhooks import Webhooks
@@ -109,7 +109,7 @@ def test_previews_are_shown_while_it_works(jobs: Jobs, storage: Storage, studio:
     [
         ({"model": "other"}, "invalid_request", "not served"),
         ({"prompt": "a " * 100}, "invalid_request", "shorten it"),
-        ({"characters": {"Bo": "upload_0/none.npy"}}, "storage_error", "cannot be read"),
+        ({"characters": {"Bo": "input_0/none.npy"}}, "storage_error", "may be full"),
         ({"seconds": "many"}, "internal_error", "log says why"),
     ],
 )
@@ -154,14 +154,14 @@ def test_what_a_dead_worker_left_is_removed(jobs, storage, studio) -> None:
 
 def test_expired_videos_go_with_all_their_files(jobs, storage, studio) -> None:
     jobs.kept = 0.0
-    storage.put("upload_1/frames.npy", b"x")
-    job = add(jobs, image=None, sources=["upload_1/frames.npy"])
+    storage.put("input_1/0.npy", b"x")
+    job = add(jobs, image=None, sources=["input_1/0.npy"])
     work(jobs, storage, studio)
     assert storage.has(f"{job.id}/1/video.mp4")
     _expire(jobs, storage)
     assert jobs.get(job.id) is None
     assert not storage.files.exists(f"{storage.root}/{job.id}")
-    assert not storage.has("upload_1/frames.npy")
+    assert not storage.has("input_1/0.npy")
 
 
 @pytest.fixture
@@ -191,11 +191,16 @@ def test_webhooks_are_told_until_they_listen_and_the_client_verifies_them(
     secret = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
     hooks = Webhooks((url,), secret)
     job = add(jobs)
-    _announce(jobs, hooks)
+    waits: dict[str, tuple[float, float]] = {}
+    announce(jobs, hooks, waits, threading.Event())
     assert heard == []
     work(jobs, storage, studio)
     for _ in range(3):
-        _announce(jobs, hooks)
+        announce(jobs, hooks, waits, threading.Event())
+    assert len(heard) == 1  # it refused, and is given time
+    waits.clear()
+    for _ in range(3):
+        announce(jobs, hooks, waits, threading.Event())
     assert len(heard) == 2
     body, headers = heard[1]
     client = openai.OpenAI(api_key="unused", webhook_secret=secret)

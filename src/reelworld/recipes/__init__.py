@@ -118,9 +118,7 @@ def _check_references(stage: Stage, bucket: Bucket) -> None:
     if bucket.references > len(CHARACTERS):
         raise ConfigError(f"references is {bucket.references}; give 0 to {len(CHARACTERS)}")
     if bucket.references and stage.captions.raw > 0:
-        raise ConfigError(
-            f"stage '{stage.name}': raw captions know no characters; set references, or raw, to 0"
-        )
+        raise ConfigError(f"stage '{stage.name}': raw captions know no characters; set raw to 0")
 
 
 @dataclass(frozen=True, kw_only=True)

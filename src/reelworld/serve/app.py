@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -42,6 +43,8 @@ VARIANTS = {
     "spritesheet": ("spritesheet.png", "image/png"),
 }
 EVENT_SECONDS = 0.5
+EVENTS = {COMPLETED: "video.completed", FAILED: "video.failed"}
+MOST_STREAMS = 50  # of events, of one owner
 STUDIO = Path(__file__).parent / "studio"
 IDEMPOTENCY = "idempotency-key"
 ID = re.compile(r"(video|char)_[0-9a-f]{32}")
@@ -143,7 +146,7 @@ async def _image(desk: Desk, owner: str, fields: dict[str, Any], shape_of: ask.A
     if isinstance(given, str) and given.startswith("{"):
         try:
             given = json.loads(given)
-        except ValueError:
+        except (ValueError, RecursionError):
             given = None
     url = given.get("image_url") if isinstance(given, dict) else given
     if isinstance(url, str) and url.startswith("data:"):
@@ -157,6 +160,7 @@ async def _image(desk: Desk, owner: str, fields: dict[str, Any], shape_of: ask.A
 def _videos(desk: Desk) -> APIRouter:
     """Return the calls of the hosted API, and their kin."""
     router = APIRouter(prefix="/v1/videos", tags=["videos"])
+    listeners: Counter[str] = Counter()
 
     def making(path: str, operation: str, model: type[ask.Asked]) -> None:
         """Add a call that makes a video of another one."""
@@ -195,19 +199,9 @@ def _videos(desk: Desk) -> APIRouter:
         """Queue several videos of one text, with seeds that follow each other."""
         fields = await read_body(request)
         asked = ask.read(ask.Variations, fields)
-        image, first = await _image(desk, _owner(request), fields, asked), asked.seed or 0
-        key = _key(request)
-
-        def queue() -> list[Job]:
-            return [
-                desk.queue(
-                    _owner(request), "generate", asked.model_copy(update={"seed": first + n}), image=image,
-                    idempotency_key=f"{key}/{n}" if key else None,
-                )
-                for n in range(asked.count)
-            ]  # fmt: skip
-
-        return JSONResponse(page_object([video_object(job) for job in await run_in_threadpool(queue)], False))
+        image = await _image(desk, _owner(request), fields, asked)
+        jobs = await run_in_threadpool(desk.queue_many, _owner(request), asked, image, _key(request))
+        return JSONResponse(page_object([video_object(job) for job in jobs], False))
 
     @router.post("/blends", openapi_extra=body_of(ask.Blend))
     async def blend(request: Request) -> Response:
@@ -226,13 +220,11 @@ def _videos(desk: Desk) -> APIRouter:
         asked = ask.read(ask.Board, await read_body(request))
 
         def queue() -> Job:
-            extra = {
-                "board": desk.board(asked, _owner(request)),
-                "prompt": asked.prompt or " ".join(card.text for card in asked.cards)[: ask.MOST_PROMPT],
-            }
-            return desk.queue(
-                _owner(request), "storyboard", asked, extra=extra, idempotency_key=_key(request)
-            )
+            owner, key = _owner(request), _key(request)
+            board, sources = desk.board(asked, owner)
+            text = asked.prompt or " ".join(card.text for card in asked.cards)[: ask.MOST_PROMPT]
+            told = asked.model_copy(update={"prompt": text})
+            return desk.queue(owner, "storyboard", told, sources=sources, board=board, idempotency_key=key)
 
         return _answer(await run_in_threadpool(queue))
 
@@ -289,8 +281,7 @@ def _videos(desk: Desk) -> APIRouter:
     def delete(request: Request, video_id: str) -> Response:
         """Delete a video in any state; what makes it stops."""
         job = _job(desk, request, video_id)
-        desk.jobs.delete(job.id, _owner(request))
-        desk.storage.remove(job.id)
+        desk.delete(job)
         return JSONResponse({"id": job.id, "deleted": True, "object": "video.deleted"})
 
     @router.post("/{video_id}/cancel")
@@ -343,9 +334,12 @@ def _videos(desk: Desk) -> APIRouter:
     @router.get("/{video_id}/events")
     async def events(request: Request, video_id: str) -> Response:
         """Tell of a video as it is made: server-sent events, until it is completed or failed."""
-        job = await run_in_threadpool(_job, desk, request, video_id)
+        job, owner = await run_in_threadpool(_job, desk, request, video_id), _owner(request)
+        if listeners[owner] >= MOST_STREAMS:
+            raise ApiError(429, "too many streams of events are open", code="rate_limit",
+                           headers={"retry-after": "5"})  # fmt: skip
         return StreamingResponse(
-            _events(desk, request, job.id, _owner(request)), media_type="text/event-stream",
+            _events(desk, request, job.id, listeners), media_type="text/event-stream",
             headers={"cache-control": "no-store"},
         )  # fmt: skip
 
@@ -366,7 +360,7 @@ def _file(data: bytes, kind: str, name: str, request: Request) -> Response:
         "content-disposition": f'attachment; filename="{name}"', "accept-ranges": "bytes",
         "content-security-policy": "default-src 'none'; sandbox",
     }  # fmt: skip
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
+    match = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", request.headers.get("range", ""))
     if match is None or not (match[1] or match[2]):
         return Response(data, media_type=kind, headers=headers)
     first = int(match[1]) if match[1] else max(0, len(data) - int(match[2]))
@@ -377,22 +371,25 @@ def _file(data: bytes, kind: str, name: str, request: Request) -> Response:
     return Response(data[first : last + 1], 206, media_type=kind, headers=headers)
 
 
-async def _events(desk: Desk, request: Request, job_id: str, owner: str) -> AsyncIterator[str]:
-    """Yield an event whenever something changed."""
-    told: tuple[Any, ...] | None = None
-    while not await request.is_disconnected():
-        job = await run_in_threadpool(desk.jobs.get, job_id, owner)
-        if job is None:
-            yield _event("video.deleted", {"id": job_id})
-            return
-        now = (job.status, job.progress, job.preview)
-        if now != told:
-            name = {COMPLETED: "video.completed", FAILED: "video.failed"}.get(job.status, "video.progress")
-            yield _event(name, video_object(job))
-            told = now
-        if job.status in (COMPLETED, FAILED):
-            return
-        await asyncio.sleep(EVENT_SECONDS)
+async def _events(desk: Desk, request: Request, job_id: str, listeners: Counter[str]) -> AsyncIterator[str]:
+    """Yield an event whenever something changed; `listeners` counts open streams by owner."""
+    owner, told = _owner(request), None
+    listeners[owner] += 1
+    try:
+        while not await request.is_disconnected():
+            job = await run_in_threadpool(desk.jobs.get, job_id, owner)
+            if job is None:
+                yield _event("video.deleted", {"id": job_id})
+                return
+            now = (job.status, job.progress, job.preview)
+            if now != told:
+                yield _event(EVENTS.get(job.status, "video.progress"), video_object(job))
+                told = now
+            if job.status in (COMPLETED, FAILED):
+                return
+            await asyncio.sleep(EVENT_SECONDS)
+    finally:
+        listeners[owner] -= 1
 
 
 def _event(name: str, data: dict[str, Any]) -> str:

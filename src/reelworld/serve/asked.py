@@ -25,7 +25,7 @@ def _parsed(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in "[{":
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 
@@ -36,6 +36,7 @@ def _id_of(value: Any) -> Any:
     return value.get("id") if isinstance(value, dict) else value
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
 Prompt = Annotated[str, Field(min_length=1, max_length=MOST_PROMPT, description="What the video shows.")]
 Seconds = Annotated[float, Field(gt=0, le=MOST_SECONDS, description="How long, in seconds.")]
 Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$", description="Width x height, in pixels.")]
@@ -104,7 +105,7 @@ class Blend(Asked):
 
     first: VideoId
     second: VideoId
-    curve: Annotated[list[tuple[float, float]], BeforeValidator(_parsed), Field(max_length=64)] | None = None
+    curve: Annotated[list[tuple[Share, Share]], BeforeValidator(_parsed), Field(max_length=64)] | None = None
 
 
 class Variations(Create):

@@ -76,7 +76,7 @@ def _place(fields: dict[str, Any], name: str, value: Any) -> None:
         raise ApiError(400, f"{name[:80]} is nested too deeply", code="invalid_form")
     try:
         _put(fields, path, value)
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, KeyError) as error:
         raise ApiError(400, f"{name[:80]} contradicts another field", code="invalid_form") from error
 
 

@@ -2,39 +2,39 @@
 
     python -m reelworld.serve.decode FILE OUT --width 64 --height 64 --fps 8 --frames 160
 
-Writes frames as OUT (.npy) and exits 0; exits 3 with one line for a file that cannot be used.
+Writes frames as OUT (.npy) and exits 0, or 4 where the kernel let it keep the network; exits 3 with one line
+for a file that cannot be used.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
-import os
 import resource
 import sys
 from pathlib import Path
 
 MEMORY, SECONDS, WRITES = 3 << 30, 30, 1 << 30
+UNUSABLE, WITH_NETWORK = 3, 4  # exit codes
 NEW_USER, NEW_NET = 0x10000000, 0x40000000  # Source: linux/sched.h, CLONE_NEWUSER and CLONE_NEWNET
 
 
-def confine() -> None:
-    """Give up what decoding does not need."""
+def confine() -> bool:
+    """Give up what decoding does not need, while there is one thread; return whether the network is gone."""
     for limit, value in (
         (resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_FSIZE, WRITES),
         (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 64),
     ):  # fmt: skip
         resource.setrlimit(limit, (value, value))
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if os.geteuid() == 0:
-            libc.unshare(NEW_NET)
-        else:
-            libc.unshare(NEW_USER | NEW_NET)
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.unshare(NEW_NET) == 0 or libc.unshare(NEW_USER | NEW_NET) == 0
 
 
 def main() -> int:
     """Decode as the command line says."""
+    alone = confine()
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("file", type=Path)
     options.add_argument("out", type=Path)
@@ -49,7 +49,6 @@ def main() -> int:
     from reelworld.core.media import Limits
     from reelworld.core.video import read
 
-    confine()
     limits = Limits(max_width=4096, max_height=4096, max_frames=3000, max_seconds=120.0, max_bytes=1 << 29)
     try:
         video = read(
@@ -62,9 +61,9 @@ def main() -> int:
         )
     except (ReelWorldError, MemoryError) as error:
         print(str(error).replace(str(given.file), "the file") or "the file is too large", file=sys.stderr)
-        return 3
+        return UNUSABLE
     np.save(given.out, video.frames, allow_pickle=False)
-    return 0
+    return 0 if alone else WITH_NETWORK
 
 
 if __name__ == "__main__":

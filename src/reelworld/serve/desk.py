@@ -22,26 +22,28 @@ from reelworld.core.checkpoint import read_card
 from reelworld.core.config import from_json
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Frames, VideoShape
-from reelworld.generate.casting import mentioned
+from reelworld.generate.casting import check_name, mentioned
 from reelworld.generate.pipeline import default_weights, native_shape
 from reelworld.generate.storyboard import Storyboard
 from reelworld.models.text import Tokenizer
-from reelworld.serve.asked import MOST_SECONDS, Asked, check_amount, size_of
+from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
 from reelworld.serve.errors import ApiError, not_found, not_ready
 from reelworld.serve.jobs import COMPLETED, Jobs, KeyReused, QueueFull, fingerprint, new_id
+from reelworld.serve.making import read_frames
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Job, Upload
 from reelworld.serve.uploads import Decoder
 
 ALIASES = ("sora-2", "sora-2-pro")  # of the hosted API; served by the first model, with a note
 MOST_OPEN = 100  # unfinished jobs of one owner
+MOST_CHARACTERS = 200  # of one owner
 
 
 @dataclass(frozen=True)
 class Source:
-    """A video or image that a job begins from: stored frames, and whose they were."""
+    """A video or image that a job begins from: its frames, and whose they were."""
 
-    file: str
+    frames: Frames
     parent: str | None
     mark: str  # that tells it from others, for idempotency
 
@@ -84,69 +86,99 @@ class Desk:
         *,
         sources: Sequence[Source] = (),
         image: Source | None = None,
+        board: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
-        extra: Mapping[str, Any] | None = None,
     ) -> Job:
-        """Queue a job. Raises: ApiError."""
-        request = self._request(owner, asked, operation)
-        request |= {"sources": [source.file for source in sources], **(extra or {})}
-        request["image"] = image.file if image is not None else None
-        given = [*sources, *([image] if image is not None else [])]
-        told = {name: value for name, value in request.items() if name not in ("sources", "image")}
-        if asked.seed is None:
-            told.pop("seed")
-        mark = fingerprint(operation, {**told, "given": [source.mark for source in given]})
+        """Queue a job with copies of all that it begins from, so that it depends on no other.
+
+        A card of a board shows the source whose number is its "video". Raises: ApiError.
+        """
+        cast = self._cast(owner, asked)
+        given = [*sources, *([image] if image is not None else []), *cast.values()]
+        folder = new_id("input")
+        names = [f"{folder}/{n}.npy" for n in range(len(given))]
+        request = self._request(asked, sum(len(source.frames) for source in sources))
+        told = {name: value for name, value in request.items() if name != "seed" or asked.seed is not None}
+        mark = fingerprint(operation, {**told, "board": board, "given": [source.mark for source in given]})
+        request["sources"] = names[: len(sources)]
+        request["image"] = names[len(sources)] if image is not None else None
+        request["characters"] = dict(zip(cast, names[len(given) - len(cast) :], strict=True))
+        if board is not None:
+            request["board"] = _with_files(board, names, request["seed"])
         parent = next((source.parent for source in given if source.parent is not None), None)
+        if idempotency_key is None:
+            self._room(owner, 1)
         try:
-            return self.jobs.add(
+            for name, source in zip(names, given, strict=True):
+                self.storage.put(name, stored(source.frames))
+            job = self.jobs.add(
                 owner=owner, operation=operation, request=request, parent=parent, most_open=MOST_OPEN,
                 idempotency_key=idempotency_key, print_of=mark,
             )  # fmt: skip
-        except QueueFull as error:
-            raise ApiError(429, str(error), code="queue_full", headers={"retry-after": "10"}) from error
-        except KeyReused as error:
-            raise ApiError(400, str(error), code="idempotency_key_reused") from error
+        except Exception as error:
+            self.storage.remove(folder)
+            raise _told(error) from error
+        if job.request is not request:  # one that was asked for before
+            self.storage.remove(folder)
+        return job
 
-    def _request(self, owner: str, asked: Asked, operation: str) -> dict[str, Any]:
-        """Return what a worker needs to know."""
+    def _room(self, owner: str, count: int) -> None:
+        """Raise ApiError unless an owner may queue so many jobs more."""
+        if self.jobs.unfinished(owner) + count > MOST_OPEN:
+            raise _told(QueueFull(f"{MOST_OPEN} jobs are unfinished at most; wait for one, or delete it"))
+
+    def queue_many(self, owner: str, asked: Variations, image: Source | None, key: str | None) -> list[Job]:
+        """Queue jobs that differ by their seeds, all or none. Raises: ApiError."""
+        if key is None:
+            self._room(owner, asked.count)
+        first = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**31)
+        jobs = []
+        for n in range(asked.count):
+            one = asked.model_copy(update={"seed": first + n})
+            own = hashlib.sha256(f"{key} {n}".encode()).hexdigest() if key else None
+            jobs.append(self.queue(owner, "generate", one, image=image, idempotency_key=own))
+        return jobs
+
+    def _request(self, asked: Asked, before: int) -> dict[str, Any]:
+        """Return what a worker needs to know; `before` frames are there already. Raises: ApiError."""
         name, notes = self.model(asked.model)
-        size = size_of(asked)
-        values = asked.model_dump(exclude={"model", "size", "width", "height", "characters"})
-        seconds = values.get("num_frames") and values["num_frames"] / self.shapes[name].fps
-        check_amount(size, seconds or values.get("seconds") or MOST_SECONDS / 4, asked.fps)
+        size, fps = size_of(asked), self.shapes[name].fps
+        values = asked.model_dump(exclude={"model", "size", "width", "height", "characters", "cards"})
+        seconds = values["num_frames"] / fps if values.get("num_frames") else values.get("seconds")
+        check_amount(size, (seconds or values.get("duration") or 0.0) + before / fps, asked.fps)
         request = {name: value for name, value in values.items() if value is not None}
         request |= {"model": name, "model_asked": asked.model or name, "notes": notes, "size": size}
         request["seed"] = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**31)
-        if asked.characters:
-            request["characters"] = self._cast(owner, asked)
         return request
 
-    def _cast(self, owner: str, asked: Asked) -> dict[str, str]:
+    def _cast(self, owner: str, asked: Asked) -> dict[str, Source]:
         """Return the pictures of the characters that are asked for. Raises: ApiError."""
         found = [self.character(character, owner) for character in asked.characters or ()]
-        cast = {character.name: character.file for character in found}
-        text = asked.prompt + " ".join(card.text for card in getattr(asked, "cards", ()))
+        text = " ".join([asked.prompt, *(card.text for card in getattr(asked, "cards", ()))])
+        cast = {one.name: Source(read_frames(self.storage.get(one.file)), None, one.id) for one in found}
         if missing := [name for name in cast if name not in mentioned(text, cast)]:
             raise ApiError(400, f"the prompt does not mention {missing[0]}", param="characters",
                            code="invalid_value")  # fmt: skip
         return cast
 
-    def board(self, asked: Any, owner: str) -> dict[str, Any]:
-        """Return the storyboard of a request as the worker reads it. Raises: ApiError."""
-        cards = []
+    def board(self, asked: Board, owner: str) -> tuple[dict[str, Any], list[Source]]:
+        """Return the storyboard of a request, and what its cards show, by number. Raises: ApiError."""
+        cards: list[dict[str, Any]] = []
+        sources: list[Source] = []
         for card in asked.cards:
             told = card.model_dump(exclude_none=True)
             if card.video is not None:
-                told["video"] = self.source(card.video, owner).file
+                told["video"] = str(len(sources))
+                sources.append(self.source(card.video, owner))
             cards.append(told)
-        board = {"cards": cards, "seed": asked.seed or 0}
+        board: dict[str, Any] = {"cards": cards}
         if asked.duration is not None:
             board["duration"] = asked.duration
         try:
             from_json(Storyboard, board)
         except ConfigError as error:
             raise ApiError(400, str(error), param="cards", code="invalid_value") from error
-        return board
+        return board, sources
 
     # ---- what jobs begin from
 
@@ -163,22 +195,33 @@ class Desk:
         """Return the frames of one of our videos. Raises: ApiError."""
         job = self.finished(job_id, owner)
         assert job.result is not None
-        return Source(f"{job.result['folder']}/base.npy", job.id, job.id)
+        return Source(read_frames(self.storage.get(f"{job.result['folder']}/base.npy")), job.id, job.id)
 
     async def upload(self, data: bytes, shape: VideoShape, most_seconds: float = MOST_SECONDS) -> Source:
-        """Decode and store a file that was sent. Raises: ApiError."""
+        """Decode a file that was sent. Raises: ApiError."""
         frames = await self.decoder.decode(data, shape, max(1, round(most_seconds * shape.fps)))
-        name = f"{new_id('upload')}/frames.npy"
-        self.storage.put(name, stored(frames))
-        return Source(name, None, hashlib.sha256(data).hexdigest())
+        return Source(frames, None, hashlib.sha256(data).hexdigest())
+
+    def delete(self, job: Job) -> None:
+        """Delete a job and its files, and the copies of what it began from."""
+        self.jobs.delete(job.id, job.owner)
+        for folder in folders_of(job):
+            self.storage.remove(folder)
 
     # ---- characters
 
     def add_character(self, owner: str, name: str, source: Source) -> Upload:
-        """Store a character by the frames that show it."""
-        character = Upload(
-            id=new_id("char"), owner=owner, name=name, file=source.file, created_at=time.time()
-        )
+        """Store a character by the first frame that shows it. Raises: ApiError."""
+        try:
+            check_name(name)
+        except ConfigError as error:
+            raise ApiError(400, str(error), param="name", code="invalid_value") from error
+        if len(self.characters(owner)) >= MOST_CHARACTERS:
+            raise ApiError(400, f"{MOST_CHARACTERS} characters are stored; delete some", code="too_many")
+        identity = new_id("char")
+        file = f"{identity}/frames.npy"
+        self.storage.put(file, stored(source.frames[:1]))
+        character = Upload(id=identity, owner=owner, name=name, file=file, created_at=time.time())
         with Session(self.jobs.engine, expire_on_commit=False) as session, session.begin():
             session.add(character)
         return character
@@ -193,6 +236,7 @@ class Desk:
         """Delete a character; videos with it stay as they are."""
         with Session(self.jobs.engine) as session, session.begin():
             session.delete(session.merge(character))
+        self.storage.remove(character.id)
 
     def character(self, character_id: str, owner: str) -> Upload:
         """Return a character. Raises: ApiError."""
@@ -203,6 +247,30 @@ class Desk:
         if found is None:
             raise not_found("character")
         return found
+
+
+def folders_of(job: Job) -> list[str]:
+    """Return the folders that belong to a job alone: its files, and the copies of what it began from."""
+    request = job.request
+    given = [*request.get("sources", ()), request.get("image"), *(request.get("characters") or {}).values()]
+    return [job.id, *{str(name).split("/")[0] for name in given if name}]
+
+
+def _with_files(board: Mapping[str, Any], names: Sequence[str], seed: int) -> dict[str, Any]:
+    """Return a board whose cards name the files of their sources."""
+    cards = [
+        {**card, "video": names[int(card["video"])]} if "video" in card else card for card in board["cards"]
+    ]
+    return {**board, "cards": cards, "seed": seed}
+
+
+def _told(error: Exception) -> Exception:
+    """Return what a client is told of an error."""
+    if isinstance(error, QueueFull):
+        return ApiError(429, str(error), code="queue_full", headers={"retry-after": "10"})
+    if isinstance(error, KeyReused):
+        return ApiError(400, str(error), code="idempotency_key_reused")
+    return error
 
 
 def stored(frames: Frames) -> bytes:

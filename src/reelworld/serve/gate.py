@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +28,7 @@ from reelworld.serve.tables import Key
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOCAL = "local"  # the owner where no keys are needed
 OPEN = re.compile(r"/(healthz|studio/.*)?")  # what needs no key: the page that asks for it
+KNOWN_SECONDS, MOST_KNOWN = 2.0, 10_000  # that a key's owner is remembered; a revoked key works as long
 SECURE = {
     "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY",
     "cross-origin-resource-policy": "same-origin",
@@ -111,13 +113,14 @@ class Gate:
     def __init__(self, app: ASGIApp, rules: Rules, keys: Keys) -> None:
         self.app, self.rules, self.keys = app, rules, keys
         self.buckets = Buckets(rules.rate, rules.burst)
+        self.known: dict[str, tuple[str | None, float]] = {}  # hash of a key -> whose it is, until when
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         try:
-            self._check(scope)
+            await self._check(scope)
         except ApiError as error:
             await error.response()(scope, receive, _secured(send))
             return
@@ -127,17 +130,18 @@ class Gate:
         except _TooLarge:
             await _too_large(self.rules.most_bytes).response()(scope, receive, _secured(send))
 
-    def _check(self, scope: Scope) -> None:
+    async def _check(self, scope: Scope) -> None:
         """Let a request in, with its owner in the state. Raises: ApiError."""
         headers = Headers(scope=scope)
         if _host_name(headers.get("host", "")) not in (*LOOPBACK, *self.rules.hosts):
             raise ApiError(421, "this host name is not served here", code="unknown_host")
         self._check_origin(headers)
-        scope.setdefault("state", {})["owner"] = self._owner(headers, scope["path"])
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self.rules.most_bytes:
+        if not length.isdigit() or int(length[:18]) > self.rules.most_bytes:
             raise _too_large(self.rules.most_bytes)
-        if seconds := self.buckets.wait(scope["state"]["owner"]):
+        owner = await self._owner(headers, scope["path"])
+        scope.setdefault("state", {})["owner"] = owner
+        if not OPEN.fullmatch(scope["path"]) and (seconds := self.buckets.wait(owner)):
             wait = {"retry-after": str(max(1, round(seconds)))}
             raise ApiError(429, "too many requests; wait a little", code="rate_limit", headers=wait)
 
@@ -146,14 +150,25 @@ class Gate:
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
             raise ApiError(403, "requests from other sites are not answered", code="foreign_origin")
 
-    def _owner(self, headers: Headers, path: str) -> str:
+    async def _owner(self, headers: Headers, path: str) -> str:
         if not self.rules.need_key or OPEN.fullmatch(path):
             return LOCAL
         scheme, _, key = headers.get("authorization", "").partition(" ")
-        owner = self.keys.owner(key) if scheme.lower() == "bearer" and key else None
+        owner = await self._owner_of(key) if scheme.lower() == "bearer" and key else None
         if owner is None:
             challenge = {"www-authenticate": "Bearer"}
             raise ApiError(401, "give a valid API key", code="invalid_api_key", headers=challenge)
+        return owner
+
+    async def _owner_of(self, key: str) -> str | None:
+        """Return whose key this is, as it was found within the last seconds or is found now."""
+        name, now = _hash(key), time.monotonic()
+        owner, until = self.known.get(name, (None, 0.0))
+        if until < now:
+            if len(self.known) > MOST_KNOWN:
+                self.known.clear()
+            owner = await run_in_threadpool(self.keys.owner, key)
+            self.known[name] = (owner, now + KNOWN_SECONDS)
         return owner
 
 

@@ -157,9 +157,12 @@ class Jobs:
             "status": FAILED, "error_code": CANCELLED, "error_message": "cancelled before it began",
             "completed_at": now, "expires_at": now + self.kept, "cancelled": True,
         }  # fmt: skip
-        if self._change(and_(mine, Job.status == QUEUED), **ended):
-            return True
-        return self._change(and_(mine, Job.status == RUNNING), cancelled=True) == 1
+        for _ in range(2):  # it may go from one to the other in between
+            if self._change(and_(mine, Job.status == QUEUED), **ended):
+                return True
+            if self._change(and_(mine, Job.status == RUNNING), cancelled=True):
+                return True
+        return False
 
     def delete(self, job_id: str, owner: str | None = None) -> bool:
         """Delete a job in any state; a worker that has it loses it."""
@@ -237,6 +240,11 @@ class Jobs:
         asked = select(Job).where(Job.expires_at < time.time()).order_by(Job.number).limit(limit)
         with Session(self.reading, expire_on_commit=False) as session:
             return list(session.scalars(asked))
+
+    def unfinished(self, owner: str) -> int:
+        """Return how many jobs of an owner are queued or in progress."""
+        with Session(self.reading) as session:
+            return self._open(session, owner)
 
     def unannounced(self, limit: int = 100) -> list[Job]:
         """Return finished jobs that webhooks were not told of."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from reelworld.generate.enlarge import Enlarger
 from reelworld.generate.pipeline import Pipeline, default_weights
 from reelworld.generate.storyboard import Storyboard, render
 from reelworld.generate.windows import opened, to_grow
+from reelworld.serve.asked import MOST_PIXELS
 
 THUMBNAIL = 256  # pixels of a thumbnail's longer side
 SHEET_FRAMES, SHEET_HEIGHT = 8, 128
@@ -82,23 +84,28 @@ class Studio:
                 for name, file in request["characters"].items()
             }
         base = OPERATIONS[operation](pipeline, request, load, options)
-        return self._finished(base, request, pipeline)
+        return self._finished(base, request, pipeline, watch)
 
-    def _finished(self, base: Video, request: Mapping[str, Any], pipeline: Pipeline) -> Made:
-        """Enlarge, scale and encode."""
+    def _finished(self, base: Video, request: Mapping[str, Any], pipeline: Pipeline, watch: Progress) -> Made:
+        """Enlarge, scale and encode; between the steps `watch` may stop it."""
         done = [f"made at {base.shape}"]
         width, height = request.get("size") or (4 * base.shape.width, 4 * base.shape.height)
+        fps = request.get("fps") or base.fps
+        if width * height * fps * len(base) / base.fps > MOST_PIXELS:
+            raise ConfigError("the video is too large for this server; ask for fewer seconds or pixels")
         video = base
+        watch.advance(0)
         if request.get("upsample", True) and (width > base.shape.width or height > base.shape.height):
             self.enlarger = self.enlarger or Enlarger.load()
             video = self.enlarger(base)
             done.append(f"enlarged to {video.shape.width}x{video.shape.height} by the upsampler")
-        fps = request.get("fps") or base.fps
+        watch.advance(0)
         if (width, height, fps) != (video.shape.width, video.shape.height, video.fps):
             video = fit(video, width=width, height=height, fps=fps)
             done.append(f"scaled and cropped to {width}x{height} at {fps:g} fps")
         about = {"done": done, "num_frames": len(video), "size": [width, height], "fps": fps}
         about |= {"made": video.metadata, "weights": pipeline.weights_hash}
+        watch.advance(0)
         return Made(_files(video, base), about)
 
 
@@ -194,9 +201,18 @@ def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, opti
     board = from_json(Storyboard, request["board"])
     kept = runtime.cache_dir() / "cards"
     video = render(pipeline, board, kept=kept, cast=cast, reader=stored, **options)
-    for old in sorted(kept.glob("*.npy"), key=lambda path: path.stat().st_mtime)[:-MOST_KEPT]:
-        old.unlink(missing_ok=True)
+    _prune(kept)
     return video
+
+
+def _prune(folder: Path) -> None:
+    """Forget the cards that were not used for longest; other workers may do the same at the same time."""
+    ages = []
+    for path in folder.glob("*.npy"):
+        with suppress(OSError):
+            ages.append((path.stat().st_mtime, path))
+    for _, path in sorted(ages)[:-MOST_KEPT]:
+        path.unlink(missing_ok=True)
 
 
 OPERATIONS: dict[str, Callable[[Pipeline, Mapping[str, Any], Load, dict[str, Any]], Video]] = {

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
-from reelworld.core.errors import ConfigError, ReelWorldError
+from reelworld.core.errors import ConfigError, ReelWorldError, StorageError
 from reelworld.core.storage import make_folder
 from reelworld.serve.app import build
-from reelworld.serve.desk import Desk
+from reelworld.serve.desk import Desk, folders_of
 from reelworld.serve.gate import LOOPBACK, Keys, Rules
 from reelworld.serve.jobs import KEPT_SECONDS, LEASE_SECONDS, Jobs
 from reelworld.serve.storage import Storage
@@ -30,6 +31,7 @@ from reelworld.serve.webhooks import Webhooks
 from reelworld.serve.worker import DEADLINE_SECONDS, parse_weights
 
 HOUSEKEEPING_SECONDS = 2.0
+SLOWEST_WEBHOOK = 3600.0  # seconds before one that does not listen is called again
 SLOWEST_RESTART = 30.0  # seconds before a worker that dies again and again is started again
 GRACE_SECONDS = 10  # that a worker gets to give its job back
 
@@ -50,6 +52,7 @@ class Settings:
     lease_seconds: float = LEASE_SECONDS
     deadline_seconds: float = DEADLINE_SECONDS
     kept_seconds: float = KEPT_SECONDS
+    need_key: bool = False
     rate: float = 50.0
     most_bytes: int = 20 << 20
 
@@ -64,20 +67,22 @@ def run(settings: Settings) -> None:
     upgrade(engine)
     jobs = Jobs(engine, lease_seconds=settings.lease_seconds, kept=settings.kept_seconds)
     storage, keys = Storage(settings.storage), Keys(engine)
-    need_key = settings.host not in LOOPBACK
+    names = {name.lower() for name in (*settings.host_names, settings.host)} - {"0.0.0.0", "::"}
+    others = settings.host not in LOOPBACK or not names <= set(LOOPBACK)
+    need_key = settings.need_key or others
     if need_key and not keys.owners():
-        raise ConfigError(
-            f"{settings.host} can be reached by others, and nobody has a key yet; `reel key NAME` makes one"
-        )
+        raise ConfigError("others can reach this server, and nobody has a key yet; `reel key NAME` makes one")
     hooks = Webhooks(settings.webhooks, settings.webhook_secret)
     desk = Desk(jobs, storage, parse_weights(list(settings.weights)))
-    names = (*settings.host_names, *(() if settings.host in ("0.0.0.0", "::") else (settings.host,)))
-    rules = Rules(hosts=names, need_key=need_key, rate=settings.rate, most_bytes=settings.most_bytes)
+    rules = Rules(hosts=tuple(names), need_key=need_key, rate=settings.rate, most_bytes=settings.most_bytes)
     app = build(desk, keys, rules)
     stop = threading.Event()
     crew = Crew(settings)
-    keeper = threading.Thread(target=_keep_house, args=(jobs, storage, hooks, crew, stop), daemon=True)
-    keeper.start()
+    keepers = [threading.Thread(target=_keep_house, args=(jobs, storage, crew, stop), daemon=True)]
+    if hooks.urls:
+        keepers.append(threading.Thread(target=_announce_all, args=(jobs, hooks, stop), daemon=True))
+    for keeper in keepers:
+        keeper.start()
     try:
         uvicorn.run(
             app, host=settings.host, port=settings.port, log_level="warning", ws="none", server_header=False,
@@ -85,7 +90,7 @@ def run(settings: Settings) -> None:
         )  # fmt: skip
     finally:
         stop.set()
-        keeper.join()
+        keepers[0].join()
         crew.dismiss()
 
 
@@ -139,7 +144,7 @@ class Crew:
         return [
             sys.executable, "-m", "reelworld.serve.worker", "--database", s.database, "--storage", s.storage,
             "--lease", str(s.lease_seconds), "--deadline", str(s.deadline_seconds),
-            "--parent", str(os.getpid()), *named,
+            "--kept", str(s.kept_seconds), "--parent", str(os.getpid()), *named,
         ]  # fmt: skip
 
 
@@ -153,32 +158,50 @@ class _Place:
     wait: float = 0.0
 
 
-def _keep_house(jobs: Jobs, storage: Storage, hooks: Webhooks, crew: Crew, stop: threading.Event) -> None:
-    """Start workers, give back lost jobs, tell webhooks, remove what expired; now and then."""
+def _keep_house(jobs: Jobs, storage: Storage, crew: Crew, stop: threading.Event) -> None:
+    """Start workers, give back lost jobs, remove what expired; one that fails harms no other."""
+    tasks = (crew.check, jobs.reclaim, lambda: _expire(jobs, storage))
     while not stop.is_set():
-        try:
-            crew.check()
-            jobs.reclaim()
-            _announce(jobs, hooks)
-            _expire(jobs, storage)
-        except ReelWorldError as error:
-            print(f"housekeeping: {error}", file=sys.stderr)
-        except Exception as error:
-            print(f"housekeeping failed: {error.__class__.__name__}: {error}", file=sys.stderr)
+        for task in tasks:
+            try:
+                task()
+            except (ReelWorldError, SQLAlchemyError, OSError) as error:
+                print(f"housekeeping: {error.__class__.__name__}: {error}", file=sys.stderr)
         stop.wait(HOUSEKEEPING_SECONDS)
 
 
-def _announce(jobs: Jobs, hooks: Webhooks) -> None:
-    for job in jobs.unannounced() if hooks.urls else ():
+def _announce_all(jobs: Jobs, hooks: Webhooks, stop: threading.Event) -> None:
+    """Tell webhooks of what is over, in a thread of its own: some answer slowly, or never."""
+    waits: dict[str, tuple[float, float]] = {}  # of jobs that were not taken: seconds, and until when
+    while not stop.is_set():
+        try:
+            announce(jobs, hooks, waits, stop)
+        except SQLAlchemyError as error:
+            print(f"webhooks: {error.__class__.__name__}", file=sys.stderr)
+        stop.wait(HOUSEKEEPING_SECONDS)
+
+
+def announce(
+    jobs: Jobs, hooks: Webhooks, waits: dict[str, tuple[float, float]], stop: threading.Event
+) -> None:
+    """Tell of each job that is over; one that is not taken waits, each time twice as long."""
+    for job in jobs.unannounced():
+        wait, until = waits.get(job.id, (HOUSEKEEPING_SECONDS, 0.0))
+        if stop.is_set() or time.monotonic() < until:
+            continue
         if hooks.tell(job):
             jobs.announce(job.id)
+            waits.pop(job.id, None)
+        else:
+            waits[job.id] = (min(2 * wait, SLOWEST_WEBHOOK), time.monotonic() + wait)
 
 
 def _expire(jobs: Jobs, storage: Storage) -> None:
-    """Remove finished jobs whose time is over, their files, and what was sent for them."""
+    """Remove finished jobs whose time is over: their files first, so that none is left that nothing names."""
     for job in jobs.expired():
-        given = [*job.request.get("sources", ()), job.request.get("image")]
-        jobs.delete(job.id)
-        for name in (job.id, *(str(file).split("/")[0] for file in given if file)):
-            if name == job.id or name.startswith("upload_"):
-                storage.remove(name)
+        try:
+            for folder in folders_of(job):
+                storage.remove(folder)
+            jobs.delete(job.id)
+        except StorageError as error:
+            print(f"housekeeping: {error}", file=sys.stderr)

@@ -62,10 +62,18 @@ class Storage:
         return bool(self.files.isfile(self._path(name)))
 
     def remove(self, folder: str) -> None:
-        """Remove a folder with all that is in it, if it is there."""
+        """Remove a folder with all that is in it, if it is there. Raises: StorageError where that fails."""
         path = self._path(folder)
-        if self.files.exists(path):
-            self.files.rm(path, recursive=True)
+        for attempt in range(3):  # somebody may be writing into it
+            try:
+                self.files.rm(path, recursive=True)
+                return
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                if attempt == 2:
+                    told = error.__class__.__name__
+                    raise StorageError(f"{folder} cannot be removed: {told}") from error
 
     def local_path(self, name: str) -> Path | None:
         """Return where a file lies on this machine, if it does."""

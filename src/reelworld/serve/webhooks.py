@@ -13,6 +13,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import http.client
 import json
 import time
 import urllib.error
@@ -42,6 +43,7 @@ class Webhooks:
         if urls and len(self.key) < 24:
             raise ConfigError(f"webhooks need a secret of 24 bytes or more, as {PREFIX} and base64")
         self.urls = tuple(urls)
+        self.taken: set[tuple[str, str]] = set()
 
     def signed(self, job: Job, now: float) -> tuple[bytes, dict[str, str]]:
         """Return the body that tells of a job, and the headers that prove where it comes from."""
@@ -59,8 +61,10 @@ class Webhooks:
     def tell(self, job: Job) -> bool:
         """Tell all addresses of the end of a job; return whether each of them took it."""
         body, headers = self.signed(job, time.time())
-        taken = [_posted(url, body, headers) for url in self.urls]
-        return all(taken)
+        for url in self.urls:
+            if (job.id, url) not in self.taken and _posted(url, body, headers):
+                self.taken.add((job.id, url))
+        return all((job.id, url) in self.taken for url in self.urls)
 
 
 def _posted(url: str, body: bytes, headers: dict[str, str]) -> bool:
@@ -68,5 +72,5 @@ def _posted(url: str, body: bytes, headers: dict[str, str]) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             return 200 <= int(answer.status) < 300
-    except (urllib.error.URLError, OSError, ValueError):
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError):
         return False

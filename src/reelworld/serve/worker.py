@@ -23,18 +23,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from sqlalchemy.exc import SQLAlchemyError
 
 from reelworld.core import runtime
 from reelworld.core.encode import encode_png
-from reelworld.core.errors import ReelWorldError, StorageError
+from reelworld.core.errors import CheckpointError, ReelWorldError, StorageError
 from reelworld.core.sheet import strip
 from reelworld.core.types import Frames, Video
 from reelworld.generate.request import to_frames
-from reelworld.serve.jobs import CANCELLED, LATE, Cancelled, Jobs, Lost, Turn
+from reelworld.serve.jobs import CANCELLED, KEPT_SECONDS, LATE, Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio, read_frames
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import open_database, upgrade
 
+DATABASE_SECONDS = 2.0  # before a database that fails is asked again
 IDLE_SECONDS = 0.25  # between looks at an empty queue
 NEWS_SECONDS = 0.5  # between reports of progress
 PREVIEW_SECONDS, PREVIEW_FRAMES, PREVIEW_HEIGHT = 1.0, 4, 96
@@ -59,6 +61,7 @@ class Watch:
         self.done, self.total, self.previews = 0, 1, 0
         self.ends = time.monotonic() + deadline
         self.told = self.shown = 0.0
+        self.heard = time.monotonic()
 
     def start(self, total: int | None, description: str) -> None:
         """Begin to count."""
@@ -71,6 +74,15 @@ class Watch:
             raise Stopped("the worker was told to stop")
         if time.monotonic() > self.ends:
             raise Late("the video took too long to make")
+        try:
+            self._ask()
+            self.heard = time.monotonic()
+        except SQLAlchemyError:  # a database that comes back within the lease harms nobody
+            if time.monotonic() - self.heard > self.jobs.lease_seconds:
+                raise
+
+    def _ask(self) -> None:
+        """Ask whether to go on; now and then tell how far it is."""
         if time.monotonic() - self.told < NEWS_SECONDS:
             self.jobs.check(self.turn)
             return
@@ -86,9 +98,13 @@ class Watch:
             return
         self.shown = time.monotonic()
         picture = strip(Video(to_frames(clean)), PREVIEW_FRAMES, height=PREVIEW_HEIGHT)
-        self.storage.put(f"{self.turn.id}/preview.png", encode_png(Video(np.asarray(picture)[None])))
+        try:
+            self.storage.put(f"{self.turn.id}/preview.png", encode_png(Video(np.asarray(picture)[None])))
+            self.jobs.heartbeat(self.turn, preview=self.previews + 1)
+        except (StorageError, SQLAlchemyError) as error:  # the video is worth more than its preview
+            print(f"{self.turn.id}: no preview: {error.__class__.__name__}", file=sys.stderr)
+            return
         self.previews += 1
-        self.jobs.heartbeat(self.turn, preview=self.previews)
 
 
 def serve_jobs(
@@ -103,7 +119,12 @@ def serve_jobs(
     """Work until told to stop, or until the queue is empty and `idle` says so."""
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     while not stop.is_set():
-        turn = jobs.lease(name)
+        try:
+            turn = jobs.lease(name)
+        except SQLAlchemyError as error:
+            print(f"the queue cannot be read: {error.__class__.__name__}; trying again", file=sys.stderr)
+            stop.wait(DATABASE_SECONDS)
+            continue
         if turn is None:
             if idle():
                 return
@@ -117,16 +138,25 @@ def work(
 ) -> None:
     """Do one job, to whatever end it comes."""
     watch = Watch(jobs, turn, storage, deadline, stop)
-    with _Beating(jobs, turn):
+    with _Beating(jobs, turn, deadline + jobs.lease_seconds):
         try:
             _make(jobs, storage, studio, turn, watch)
+            return
         except Stopped:
             jobs.release(turn)
         except Lost:
-            storage.remove(f"{turn.id}/{turn.attempt}")
+            pass
         except Exception as error:
             _fail(jobs, turn, error)
-            storage.remove(f"{turn.id}/{turn.attempt}")
+        _clean(jobs, storage, turn)
+
+
+def _clean(jobs: Jobs, storage: Storage, turn: Turn) -> None:
+    """Remove what an attempt left; all of a job that was deleted."""
+    try:
+        storage.remove(turn.id if jobs.get(turn.id) is None else f"{turn.id}/{turn.attempt}")
+    except (StorageError, SQLAlchemyError) as error:
+        print(f"{turn.id}: {error}", file=sys.stderr)
 
 
 def _make(jobs: Jobs, storage: Storage, studio: Studio, turn: Turn, watch: Watch) -> None:
@@ -138,10 +168,22 @@ def _make(jobs: Jobs, storage: Storage, studio: Studio, turn: Turn, watch: Watch
     made = studio.make(turn.operation, turn.request, load, watch, watch.see)
     jobs.check(turn)
     for name, data in made.files.items():
-        storage.put(f"{turn.id}/{turn.attempt}/{name}", data)
+        _put(storage, f"{turn.id}/{turn.attempt}/{name}", data)
     jobs.complete(turn, {"folder": f"{turn.id}/{turn.attempt}", **made.about})
     for earlier in range(1, turn.attempt):
         storage.remove(f"{turn.id}/{earlier}")
+
+
+def _put(storage: Storage, name: str, data: bytes) -> None:
+    """Store a file; what fails once is tried again. Raises: StorageError."""
+    for wait in (0.2, 1.0, None):
+        try:
+            storage.put(name, data)
+            return
+        except StorageError:
+            if wait is None:
+                raise
+            time.sleep(wait)
 
 
 def _fail(jobs: Jobs, turn: Turn, error: Exception) -> None:
@@ -152,7 +194,11 @@ def _fail(jobs: Jobs, turn: Turn, error: Exception) -> None:
     elif isinstance(error, Late):
         code, message = LATE, str(error)
     elif isinstance(error, StorageError):
-        code, message = "storage_error", str(error)
+        code, message = "storage_error", "the server could not store or read a file; its disk may be full"
+        print(f"{turn.id}: {error}", file=sys.stderr)
+    elif isinstance(error, CheckpointError):
+        code, message = "model_error", "the server's weights cannot be used"
+        print(f"{turn.id}: {error}", file=sys.stderr)
     elif isinstance(error, ReelWorldError):
         code, message = "invalid_request", str(error)
     else:
@@ -164,10 +210,11 @@ def _fail(jobs: Jobs, turn: Turn, error: Exception) -> None:
 
 
 class _Beating:
-    """Keeps a job while its worker computes, also where no step ends for long."""
+    """Keeps a job while its worker computes, also where no step ends for long; but not for ever."""
 
-    def __init__(self, jobs: Jobs, turn: Turn) -> None:
+    def __init__(self, jobs: Jobs, turn: Turn, most_seconds: float) -> None:
         self.jobs, self.turn, self.over = jobs, turn, threading.Event()
+        self.ends = time.monotonic() + most_seconds
         self.thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> _Beating:
@@ -179,13 +226,13 @@ class _Beating:
         self.thread.join()
 
     def _beat(self) -> None:
-        while not self.over.wait(self.jobs.lease_seconds / 3):
+        while not self.over.wait(self.jobs.lease_seconds / 3) and time.monotonic() < self.ends:
             try:
                 self.jobs.heartbeat(self.turn)
             except (Lost, Cancelled):
                 return  # the work finds out within a step
-            except Exception as error:
-                print(f"{self.turn.id}: heartbeat failed: {error}", file=sys.stderr)
+            except SQLAlchemyError as error:
+                print(f"{self.turn.id}: heartbeat failed: {error.__class__.__name__}", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -201,6 +248,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--deadline", type=float, default=DEADLINE_SECONDS, help="seconds of work on one job"
     )
     options.add_argument("--parent", type=int, help="process whose end is also this one's")
+    options.add_argument("--kept", type=float, default=KEPT_SECONDS, help="seconds that videos stay")
     given = options.parse_args(arguments)
     stop = threading.Event()
     if given.parent is not None:
@@ -210,10 +258,9 @@ def main(arguments: list[str] | None = None) -> None:
     runtime.set_threads()
     engine = open_database(given.database)
     upgrade(engine)
+    jobs = Jobs(engine, lease_seconds=given.lease, kept=given.kept)
     studio = Studio(parse_weights(given.weights))
-    serve_jobs(
-        Jobs(engine, lease_seconds=given.lease), Storage(given.storage), studio, stop, deadline=given.deadline
-    )
+    serve_jobs(jobs, Storage(given.storage), studio, stop, deadline=given.deadline)
 
 
 def _follow(parent: int, stop: threading.Event) -> None:

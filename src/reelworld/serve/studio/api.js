@@ -1,5 +1,5 @@
-// The API over fetch: JSON calls, files as object URLs, and events as they come.
-import { key } from "./store.js";
+// The API over fetch: JSON calls, and files as object URLs.
+import { key, offline } from "./store.js";
 
 export class Failure extends Error {
   constructor(status, error) {
@@ -19,6 +19,7 @@ async function answered(path, options) {
   } catch {
     throw new Failure(0, { message: "The server cannot be reached. It may be restarting." });
   }
+  offline.value = "";
   if (!answer.ok) {
     const body = await answer.json().catch(() => null);
     throw new Failure(answer.status, body?.error);
@@ -47,22 +48,4 @@ export function file(path) {
 
 export async function picture(path) {
   return URL.createObjectURL(await (await answered(path, {})).blob());
-}
-
-// Read the events of a video until it is over; fetch and not EventSource, which can send no key.
-export async function events(id, told, signal) {
-  const answer = await answered(`/v1/videos/${id}/events`, { signal });
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    text += value;
-    const parts = text.split("\n\n");
-    text = parts.pop();
-    for (const part of parts) {
-      const data = part.split("\n").find((line) => line.startsWith("data: "));
-      if (data) told(JSON.parse(data.slice(6)));
-    }
-  }
 }

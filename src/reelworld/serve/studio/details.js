@@ -6,6 +6,11 @@ import { Chips, Prompt } from "./create.js";
 import { content, useFile } from "./gallery.js";
 import { addCharacter, children, remove, retrieve, simple } from "./work.js";
 
+// What is told in passing; within a dialog too, outside of which all is inert.
+export function Toasts() {
+  return html`<div class="toasts" role="status" aria-live="polite">${store.toasts.value.map((t) => html`<p key=${t.id} class=${t.kind}>${t.text}</p>`)}</div>`;
+}
+
 export function Dialog({ label, close, children: inside, wide = false }) {
   const box = useRef(null);
   useEffect(() => {
@@ -14,7 +19,7 @@ export function Dialog({ label, close, children: inside, wide = false }) {
     return () => before?.focus?.();
   }, []);
   return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-label=${label} onClose=${close} onClick=${(e) => { if (e.target === box.current) box.current.close(); }}>
-    <div class="inside"><button type="button" class="plain close" aria-label="Close" onClick=${() => box.current.close()}>✕</button>${inside}</div></dialog>`;
+    <div class="inside"><button type="button" class="plain close" aria-label="Close" onClick=${() => box.current.close()}>✕</button>${inside}</div><${Toasts} /></dialog>`;
 }
 
 export function Player({ id, label, autoplay = true }) {
@@ -39,7 +44,10 @@ export function copies(video) {
 }
 
 function Copies({ video }) {
-  const copy = async (name, text) => { await navigator.clipboard.writeText(text).then(() => store.toast(`${name} copied.`), () => store.toast("The browser does not let pages copy here.", "error")); };
+  const copy = async (name, text) => {
+    try { await navigator.clipboard.writeText(text); store.toast(`${name} copied.`); }
+    catch { store.toast("The browser does not let this page copy; the text is in the button's hint.", "error"); }
+  };
   return html`<div class="row">${copies(video).map(([name, text]) => html`<button type="button" class="plain" key=${name} title=${text} onClick=${() => copy(name, text)}>Copy as ${name}</button>`)}</div>`;
 }
 

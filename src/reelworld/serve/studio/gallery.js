@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "./vendor/hooks.mjs";
 import { html } from "./html.js";
 import * as store from "./store.js";
-import { cancel, file, refresh, remove } from "./work.js";
+import { cancel, file, older, remove } from "./work.js";
 
 export const content = (id, variant = "video") => `/v1/videos/${id}/content?variant=${variant}`;
 
@@ -64,7 +64,7 @@ export function Tile({ video }) {
 export function Gallery() {
   const end = useRef(null), list = store.order.value;
   useEffect(() => {
-    const watch = new IntersectionObserver(([seen]) => { if (seen.isIntersecting && store.more.value && list.length) refresh(list[list.length - 1].id); });
+    const watch = new IntersectionObserver(([seen]) => { if (seen.isIntersecting && store.more.value && list.length) older(); });
     if (end.current) watch.observe(end.current);
     return () => watch.disconnect();
   }, [list.length]);

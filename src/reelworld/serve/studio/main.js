@@ -6,7 +6,7 @@ import { html } from "./html.js";
 import * as store from "./store.js";
 import { Composer } from "./create.js";
 import { Gallery } from "./gallery.js";
-import { Compare, Details, Dialog } from "./details.js";
+import { Compare, Details, Dialog, Toasts } from "./details.js";
 import { Board } from "./storyboard.js";
 import { generate, remove, start } from "./work.js";
 
@@ -33,11 +33,12 @@ function Studio() {
     <main role="tabpanel" aria-label=${store.view.value === "board" ? "Storyboard" : "Create"}>${store.view.value === "board" ? html`<${Board} />` : html`<h1 class="hidden">Create videos from text</h1><${Composer} /><${Gallery} />`}</main>
     ${store.open.value && html`<${Details} />`}${store.compared.value.length === 2 && html`<${Compare} />`}${store.needsKey.value && html`<${AskKey} />`}
     ${store.help.value && html`<${Dialog} label="Keys" close=${() => { store.help.value = false; }}><h2>Keys</h2><dl class="keys">${KEYS.map(([key, text]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${text}</dd></div>`)}</dl></${Dialog}>`}
-    <div class="toasts" role="status" aria-live="polite">${store.toasts.value.map((t) => html`<p key=${t.id} class=${t.kind}>${t.text}</p>`)}</div>`;
+    <${Toasts} />`;
 }
 
 // Keys for players, where nobody types.
 function keys(e) {
+  if (e.ctrlKey || e.metaKey || e.altKey) return;
   if (e.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select")) return;
   if (e.key === "?") { store.help.value = true; return; }
   const films = [...document.querySelectorAll("dialog[open] video.player")];

@@ -4,9 +4,9 @@ import { html } from "./html.js";
 import * as store from "./store.js";
 import { Chips, Prompt } from "./create.js";
 import { content, useFile } from "./gallery.js";
-import { simple } from "./work.js";
+import { cast, simple } from "./work.js";
 
-const STEP = 0.125, WINDOW = 2; // a frame at 8 fps; seconds that the weights make at once
+const STEP = 0.125, WINDOW = 2, MOST = 60; // a frame at 8 fps; seconds that the weights make at once
 
 const round = (time) => Math.round(time / STEP) * STEP;
 
@@ -33,7 +33,8 @@ function move(n, time) {
 function add() {
   const { cards, duration } = store.board.value, last = cards[cards.length - 1];
   const time = round(Math.max(last.time + STEP, duration - WINDOW > last.time ? duration - WINDOW : duration));
-  store.change(store.board, { cards: [...cards, { time, text: "", cut: true }], duration: Math.max(duration, time + WINDOW) });
+  if (time > MOST - STEP) return store.toast(`A storyboard is ${MOST} s long at most.`, "error");
+  store.change(store.board, { cards: [...cards, { time, text: "", cut: true }], duration: Math.min(MOST, Math.max(duration, time + WINDOW)) });
 }
 
 function Still({ id }) {
@@ -63,9 +64,9 @@ function Marker({ n, chosen, choose }) {
 }
 
 function Shelf({ insert }) {
-  const cast = store.characters.value;
+  const all = store.characters.value;
   return html`<section class="shelf" aria-label="Characters"><h3>Characters</h3>
-    ${cast.length ? html`<ul>${cast.map((c) => html`<li key=${c.id}><button type="button" class="plain" title="Put the name into the card" onClick=${() => insert(c.name)}>${c.name}</button></li>`)}</ul>`
+    ${all.length ? html`<ul>${all.map((c) => html`<li key=${c.id}><button type="button" class="plain" title="Put the name into the card" onClick=${() => insert(c.name)}>${c.name}</button></li>`)}</ul>`
       : html`<p class="hint">None yet. Open a video of somebody and choose “Character”: the name then stands for these looks in every card.</p>`}</section>`;
 }
 
@@ -76,9 +77,9 @@ export function Board() {
   const render = async () => {
     const asked = cards.map(({ time, text, cut, video }) => ({ time, text, ...(cut === null ? {} : { cut }), ...(video ? { video } : {}) }));
     const all = cards.map((c) => c.text).join(" ");
-    const cast = store.characters.value.filter((c) => new RegExp(`\\b${c.name}\\b`, "i").test(all)).slice(0, 3).map((c) => ({ id: c.id }));
+    const players = cast(all);
     const seed = +store.draft.value.seed || 0;
-    if (await simple("/v1/videos/storyboards", { cards: asked, duration, seed, size: store.SHAPES[store.draft.value.shape], ...(cast.length ? { characters: cast } : {}) })) {
+    if (await simple("/v1/videos/storyboards", { cards: asked, duration, seed, size: store.SHAPES[store.draft.value.shape], ...(players.length ? { characters: players } : {}) })) {
       store.toast("The storyboard is queued; cards that did not change are not made again.");
       store.view.value = "create";
     }

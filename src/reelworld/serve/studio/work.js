@@ -1,8 +1,10 @@
 // Asking the server and following what it makes.
-import { call, events, file, picture, Failure } from "./api.js";
+import { call, file, picture, Failure } from "./api.js";
 import * as store from "./store.js";
 
-const followed = new Map(); // id -> AbortController
+const POLL = 700; // milliseconds between looks at what is being made
+let watching = false;
+let last = ""; // of the page that was read last, as the server orders them
 
 function failed(error) {
   if (error.status === 401) store.needsKey.value = true;
@@ -17,10 +19,10 @@ export async function refresh(after = "") {
     for (const video of page.data) now.set(video.id, video);
     store.videos.value = now;
     store.more.value = page.has_more;
+    last = page.last_id || last;
     store.loaded.value = true;
-    store.offline.value = "";
     store.needsKey.value = false;
-    for (const video of page.data) if (store.busy(video)) follow(video.id);
+    watch();
     return true;
   } catch (error) {
     failed(error);
@@ -28,53 +30,57 @@ export async function refresh(after = "") {
   }
 }
 
+export const older = () => refresh(last);
+
 export async function start() {
   if (!(await refresh())) { if (!store.needsKey.value) setTimeout(start, 2000); return; }
   store.models.value = (await call("/v1/models").catch(() => ({ data: [] }))).data;
   store.characters.value = (await call("/v1/videos/characters").catch(() => ({ data: [] }))).data;
 }
 
-// Follow a video until it is over; where the line breaks, as when the server restarts, begin again.
-export async function follow(id) {
-  if (followed.has(id)) return;
-  const stop = new AbortController();
-  followed.set(id, stop);
-  let shown = 0;
-  const told = async (video) => {
-    if (!video.status) return store.drop(id);
-    store.offline.value = "";
-    if (video.status === "in_progress" && !store.began.has(id)) store.began.set(id, [Date.now(), video.progress]);
-    store.put(video);
-    const count = video.reelworld.previews;
-    if (count > shown && store.busy(video)) {
-      shown = count;
-      const url = await picture(`/v1/videos/${id}/preview`).catch(() => null);
-      if (url) {
-        const old = store.previews.value[id];
-        store.previews.value = { ...store.previews.value, [id]: url };
-        if (old) URL.revokeObjectURL(old);
-      }
-    }
-  };
-  while (followed.get(id) === stop) {
+// Take in what the server says of a video, and its newest preview.
+async function told(video) {
+  const old = store.videos.value.get(video.id);
+  if (video.status === "in_progress" && !store.began.has(video.id)) store.began.set(video.id, [Date.now(), video.progress]);
+  if (JSON.stringify(old) !== JSON.stringify(video)) store.put(video);
+  if (!store.busy(video) || !(video.reelworld.previews > (old?.reelworld.previews || 0))) return;
+  const url = await picture(`/v1/videos/${video.id}/preview`).catch(() => null);
+  if (!url) return;
+  const before = store.previews.value[video.id];
+  store.previews.value = { ...store.previews.value, [video.id]: url };
+  if (before) URL.revokeObjectURL(before);
+}
+
+// Look after all that is being made, in one request a round: a browser opens few connections to a server.
+async function watch() {
+  if (watching) return;
+  watching = true;
+  for (let busy; (busy = store.order.value.filter(store.busy)).length;) {
+    await new Promise((done) => setTimeout(done, store.offline.value ? 1500 : POLL));
     try {
-      await events(id, told, stop.signal);
-      break;
+      const page = (await call("/v1/videos?limit=100")).data, seen = new Map(page.map((v) => [v.id, v]));
+      for (const { id } of busy) {
+        const video = seen.get(id) || await call(`/v1/videos/${id}`).catch((error) => { if (error.status !== 404) throw error; return null; });
+        if (video) await told(video);
+        else store.drop(id);
+      }
     } catch (error) {
-      if (stop.signal.aborted || error.status === 404) break;
-      if (error.status === 401) { failed(error); break; }
-      store.offline.value = "The server cannot be reached. Trying again…";
-      await new Promise((done) => setTimeout(done, 1500));
+      failed(error);
+      if (error.status === 401) break;
     }
   }
-  followed.delete(id);
+  watching = false;
 }
+
+// A name that nobody else has; crypto.randomUUID is there on https and localhost alone.
+const unique = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 async function queue(path, body) {
   try {
-    const made = await call(path, { method: "POST", idempotent: crypto.randomUUID(), ...body });
+    const made = await call(path, { method: "POST", idempotent: unique(), ...body });
     const all = made.object === "list" ? made.data : [made];
-    for (const video of all) { store.put(video); follow(video.id); }
+    for (const video of all) store.put(video);
+    watch();
     return all;
   } catch (error) {
     failed(error);
@@ -82,11 +88,17 @@ async function queue(path, body) {
   }
 }
 
+// The characters whom a text names, as the API wants them.
+export function cast(text) {
+  const said = new Set(text.toLowerCase().match(/[\p{L}][\p{L}\p{N}_-]*/gu) || []);
+  return store.characters.value.filter((c) => said.has(c.name.toLowerCase())).slice(0, 3).map((c) => ({ id: c.id }));
+}
+
 function common(draft) {
   const asked = { prompt: draft.prompt.trim(), size: store.SHAPES[draft.shape], num_inference_steps: +draft.steps, guidance_scale: +draft.guidance };
   if (draft.seed !== "" && draft.seed !== null) asked.seed = +draft.seed;
-  const names = store.characters.value.filter((c) => new RegExp(`\\b${c.name}\\b`, "i").test(draft.prompt));
-  if (names.length) asked.characters = names.slice(0, 3).map((c) => ({ id: c.id }));
+  const names = cast(draft.prompt);
+  if (names.length) asked.characters = names;
   return asked;
 }
 
@@ -121,7 +133,6 @@ export async function cancel(id) { try { store.put(await call(`/v1/videos/${id}/
 export async function remove(id) {
   try {
     await call(`/v1/videos/${id}`, { method: "DELETE" });
-    followed.get(id)?.abort();
     store.drop(id);
     if (store.open.value === id) store.open.value = null;
     store.compared.value = store.compared.value.filter((other) => other !== id);

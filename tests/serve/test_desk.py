@@ -1,0 +1,131 @@
+"""What requests leave behind and depend on: copies of their inputs, nothing where they fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from tests.serve.conftest import Served
+
+from reelworld.core.encode import encode_png
+from reelworld.core.errors import ConfigError
+from reelworld.core.types import Video
+from reelworld.serve.desk import MOST_OPEN
+from reelworld.serve.serving import Settings, run
+
+FAST = {"num_inference_steps": 2, "guidance_scale": 1.0, "seconds": 1}
+PICTURE = encode_png(Video(np.full((1, 16, 16, 3), 90, np.uint8), 8.0))
+
+
+def folders(served: Served) -> list[str]:
+    """Return the kinds of folders in the storage."""
+    return sorted(path.name.split("_")[0] for path in Path(served.storage.root).iterdir())
+
+
+def made(http: httpx.Client, served: Served, **more: object) -> str:
+    """Make a video; return its id."""
+    video = http.post("/v1/videos", json={"prompt": "a red ball", **FAST, **more}).json()["id"]
+    served.work()
+    return str(video)
+
+
+def test_jobs_and_characters_outlive_what_they_began_from(http: httpx.Client, served: Served) -> None:
+    first = made(http, served)
+    character = http.post("/v1/videos/characters", json={"name": "Bo", "video": {"id": first}}).json()["id"]
+    remix = http.post(f"/v1/videos/{first}/remix", json={"prompt": "a blue ball", **FAST}).json()["id"]
+    http.delete(f"/v1/videos/{first}")
+    played = http.post("/v1/videos", json={"prompt": "Bo rolls", "characters": [character], **FAST}).json()[
+        "id"
+    ]
+    served.work()
+    for video in (remix, played):
+        assert http.get(f"/v1/videos/{video}").json()["status"] == "completed"
+    assert http.delete(f"/v1/videos/characters/{character}").json()["deleted"]
+    for video in (remix, played):
+        http.delete(f"/v1/videos/{video}")
+    assert folders(served) == []
+
+
+def test_what_is_not_queued_leaves_nothing(http: httpx.Client, served: Served) -> None:
+    Path(served.storage.root).mkdir(parents=True, exist_ok=True)
+    form = {"data": {"prompt": "a ball"}, "files": {"input_reference": ("a.png", PICTURE)}}
+    key = {"headers": {"idempotency-key": "k"}}
+    assert http.post("/v1/videos", **form, **key).status_code == 200
+    assert http.post("/v1/videos", **form, **key).status_code == 200
+    form["data"] = {"prompt": "a box"}
+    assert http.post("/v1/videos", **form, **key).json()["error"]["code"] == "idempotency_key_reused"
+    assert folders(served) == ["input"]
+
+
+def test_variations_are_queued_all_or_none(http: httpx.Client, served: Served) -> None:
+    body = {"prompt": "a ball", "count": 16}
+    seeds = []
+    for _ in range(MOST_OPEN // 16):
+        seeds += [
+            video["reelworld"]["seed"]
+            for video in http.post("/v1/videos/variations", json=body).json()["data"]
+        ]
+    assert len(set(seeds)) == 16 * (MOST_OPEN // 16)  # other ones each time
+    refused = http.post("/v1/videos/variations", json=body)
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"]
+    assert served.jobs.counts() == {"queued": 16 * (MOST_OPEN // 16)}
+
+
+def test_a_storyboard_says_the_seed_that_it_was_made_with(http: httpx.Client, served: Served) -> None:
+    body = {"cards": [{"time": 0, "text": "a ball"}], "duration": 1, "num_inference_steps": 2}
+    video = http.post("/v1/videos/storyboards", json=body).json()["id"]
+    served.work()
+    told = http.get(f"/v1/videos/{video}").json()
+    job = served.jobs.get(video)
+    assert job is not None
+    assert job.result is not None
+    assert told["status"] == "completed"
+    assert job.result["made"]["seed"] == told["reelworld"]["seed"]
+    bad = {"cards": [{"time": 1, "text": "a ball"}]}
+    assert "put it at 0" in http.post("/v1/videos/storyboards", json=bad).json()["error"]["message"]
+
+
+def test_a_video_that_would_fill_the_memory_is_refused(http: httpx.Client, served: Served) -> None:
+    long = made(http, served, seconds=20)
+    body = {"prompt": "a ball", "video": {"id": long}, "seconds": 1, "size": "2048x2048", "fps": 50}
+    assert http.post("/v1/videos/extensions", json=body).json()["error"]["code"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/videos/blends", '{"prompt": "a", "first": "x", "second": "y", "curve": [[NaN, 0], [1, 1]]}'),
+        ("/v1/videos", '{"prompt": "a", "characters": "' + "[" * 50_000 + '"}'),
+        ("/v1/videos", '{"prompt": "a", "input_reference": "' + '{\\"a\\":' * 50_000 + '"}'),
+        ("/v1/videos", "[" * 100_000),
+        ("/v1/videos", '{"prompt": "a", "seconds": 1e999}'),
+    ],
+)
+def test_hostile_bodies_are_wrong_and_no_more(http: httpx.Client, path: str, body: str) -> None:
+    answer = http.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert http.get("/v1/videos").status_code == 200
+
+
+def test_forms_that_contradict_themselves(http: httpx.Client) -> None:
+    for form in ({"a[b]": "1", "a[][c]": "2"}, {"prompt": "x", "prompt[a]": "y"}, {"a" + "[b]" * 9: "1"}):
+        assert http.post("/v1/videos", data=form).json()["error"]["code"] == "invalid_form"
+
+
+def test_ranges_that_cannot_be(http: httpx.Client, served: Served) -> None:
+    video = made(http, served)
+    for asked, status in (("bytes=" + "9" * 4400 + "-", 200), ("bytes=999999999-", 416), ("bytes=-5", 206)):
+        answer = http.get(f"/v1/videos/{video}/content", headers={"range": asked})
+        assert answer.status_code == status
+
+
+def test_behind_another_name_keys_are_needed(tmp_path: Path) -> None:
+    settings = Settings(
+        database=f"sqlite:///{tmp_path}/jobs.db", storage=str(tmp_path / "files"),
+        host_names=("videos.example.org",), workers=0,
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="nobody has a key"):
+        run(settings)
