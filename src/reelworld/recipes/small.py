@@ -42,7 +42,7 @@ def small() -> Recipe:
         ),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=100, decay_share=0.4, ema_decay=0.999),
         noise=NoiseConfig(timestep_mean=0.6, timestep_std=1.1),
-        loss=LossConfig(thing_weight=5.0),
+        loss=LossConfig(thing_weight=2.0),
         data=DataConfig(reuse=2),
         seed=1,
     )
