@@ -22,7 +22,7 @@ from reelworld.serve.jobs import Jobs
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import open_database, upgrade
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))  # `make fuzz` asks for more
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))  # `make fuzz` asks for more
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
