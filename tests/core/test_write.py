@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ShapeError, StorageError, VideoError
 from reelworld.core.types import Video
 from reelworld.core.video import encode_gif, encode_mp4, poster, probe, read, read_image, write
@@ -139,3 +140,11 @@ def test_what_a_format_cannot_hold_is_refused(clip: Video) -> None:
         encode_mp4(Video(clip.frames, metadata={"a": object()}))
     with pytest.raises(VideoError, match="cannot encode 2x20000"):
         encode_mp4(Video(np.zeros((1, 20_000, 2, 3), np.uint8)))
+
+
+def test_frames_are_stored_as_they_are():
+    frames = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(decode_frames(encode_frames(frames)), frames)
+    for broken in (b"", b"\x93NUMPY", encode_frames(frames)[:40], encode_frames(frames.astype(np.float32))):
+        with pytest.raises(VideoError, match="frames"):
+            decode_frames(broken)

@@ -265,3 +265,26 @@ def test_frames_that_an_account_does_not_hold(pipeline):
     (video,) = pipeline(PROMPT, known=film(8).frames, mask=mask, num_inference_steps=1)
     with pytest.raises(ConfigError, match="does not hold"):
         again(pipeline, video.metadata)
+
+
+@pytest.mark.parametrize(("length", "windows"), [(1, 1), (8, 1), (9, 2), (20, 4)])
+def test_a_film_of_any_length(pipeline, length, windows):
+    seen = []
+    options = {**FAST, "callback": lambda step, *rest: seen.append(step)}
+    video = edit.film(pipeline, PROMPT, num_frames=length, seed=3, **options)
+    assert len(video) == length
+    assert seen.count(0) == windows
+    (first,) = pipeline(PROMPT, seed=3, **FAST)
+    np.testing.assert_array_equal(video.frames[:8], first.frames[:length])
+    np.testing.assert_array_equal(again(pipeline, video.metadata).frames, video.frames)
+
+
+def test_an_image_begins_a_video_of_any_length_window_by_window(pipeline):
+    seen = []
+    options = {**FAST, "callback": lambda step, steps, clean, noisy: seen.append(clean.shape[1])}
+    video = edit.animate(pipeline, film(1), PROMPT, num_frames=30, **options)
+    assert len(video) == 30
+    assert set(seen) == {8}
+    for wrong in (0, 10**6, 2.5):
+        with pytest.raises(ConfigError, match="num_frames"):
+            edit.animate(pipeline, film(1), PROMPT, num_frames=wrong, **FAST)

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.patches import PatchConfig
-from reelworld.models.released import denoiser_to_checkpoint
+from reelworld.models.released import checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.models.text import TextConfig, Tokenizer
 from reelworld.serve.app import build
 from reelworld.serve.desk import Desk
@@ -103,6 +103,27 @@ def serve(folder: Path, weights: Path, rules: Rules) -> Iterator[Served]:
 def served(tmp_path: Path, weights: Path) -> Iterator[Served]:
     """A server of one's own, without keys."""
     yield from serve(tmp_path, weights, Rules())
+
+
+@pytest.fixture
+def worker(served: Served) -> Iterator[None]:
+    """A worker that makes what is asked for."""
+    stop = threading.Event()
+    studio = Studio({"tiny": served.weights})
+    thread = threading.Thread(target=serve_jobs, args=(served.jobs, served.storage, studio, stop))
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+@pytest.fixture
+def uncast(tmp_path: Path, weights: Path) -> Iterator[Served]:
+    """A server whose weights were trained without characters."""
+    denoiser, tokenizer, card = checkpoint_to_denoiser(weights)
+    tokenizer.learnt = {"red", "ball"}
+    plain = denoiser_to_checkpoint(tmp_path / "plain.safetensors", denoiser, tokenizer, card)
+    yield from serve(tmp_path, plain, Rules())
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import numpy as np
 import openai
@@ -22,9 +21,7 @@ def client(served: Served) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{served.url}/v1", api_key="unused", max_retries=0)
 
 
-def test_a_video_is_made_polled_and_downloaded(client, served, tmp_path):
-    worker = threading.Thread(target=lambda: [threading.Event().wait(0.3), served.work()])
-    worker.start()
+def test_a_video_is_made_polled_and_downloaded(client, worker, tmp_path):
     video = client.videos.create_and_poll(
         prompt="a red ball",
         model="sora-2",
@@ -33,7 +30,6 @@ def test_a_video_is_made_polled_and_downloaded(client, served, tmp_path):
         poll_interval_ms=50,
         extra_body=FAST,
     )
-    worker.join()
     assert (video.status, video.progress, video.seconds, video.size) == ("completed", 100, "4", "1280x720")
     assert video.model == "sora-2"
     assert "tiny made this" in video.model_extra["reelworld"]["notes"][0]

@@ -129,3 +129,14 @@ def test_behind_another_name_keys_are_needed(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(ConfigError, match="nobody has a key"):
         run(settings)
+
+
+def test_what_a_model_cannot_is_said_and_not_asked_again(uncast: Served) -> None:
+    with httpx.Client(base_url=uncast.url, timeout=30.0) as http:
+        assert http.get("/v1/models").json()["data"][0]["characters"] is False
+        form = {"data": {"name": "Bo"}, "files": {"video": ("bo.png", PICTURE)}}
+        character = http.post("/v1/videos/characters", **form).json()["id"]
+        answer = http.post("/v1/videos", json={"prompt": "Bo rolls", "characters": [character]})
+    assert answer.status_code == 501
+    assert answer.json()["error"]["code"] == "not_supported"
+    assert answer.headers["x-should-retry"] == "false"

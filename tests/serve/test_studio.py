@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.serve.conftest import Served
-
-from reelworld.serve.making import Studio
-from reelworld.serve.worker import serve_jobs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (apt-get install chromium)")
@@ -40,18 +36,6 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     yield page
     context.close()
     assert wrong == []
-
-
-@pytest.fixture
-def worker(served: Served) -> Iterator[None]:
-    """A worker that makes what is asked for."""
-    stop = threading.Event()
-    studio = Studio({"tiny": served.weights})
-    thread = threading.Thread(target=serve_jobs, args=(served.jobs, served.storage, studio, stop))
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
 
 
 def ask(page: Page, text: str) -> None:

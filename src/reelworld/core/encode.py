@@ -94,6 +94,24 @@ def encode_png(video: Video, index: int = 0) -> bytes:
     return buffer.getvalue()
 
 
+def encode_frames(frames: Frames) -> bytes:
+    """Return frames as they are, as a file of numpy's."""
+    buffer = io.BytesIO()
+    np.save(buffer, frames, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def decode_frames(data: bytes) -> Frames:
+    """Return the frames that `encode_frames` wrote. Raises: VideoError for anything else."""
+    try:
+        frames: Frames = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise VideoError(f"these are no stored frames ({error}); make them anew") from error
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise VideoError(f"stored frames are {frames.dtype} {frames.shape}; they must be uint8 [T, H, W, 3]")
+    return frames
+
+
 def html(video: Video, width: int = 256) -> str:
     """Return the video as an HTML element with the file inside, at least `width` pixels wide."""
     width = max(width, video.shape.width)

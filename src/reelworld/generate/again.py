@@ -18,10 +18,10 @@ from reelworld.core.types import Video
 from reelworld.generate import edit
 from reelworld.generate.pipeline import Pipeline
 
-OPERATIONS: dict[str, Callable[..., Video]] = {
-    operation.__name__: operation
-    for operation in (edit.animate, edit.extend, edit.fill, edit.loop, edit.recut, edit.remix, edit.blend)
-}
+_EDITS = (
+    edit.film, edit.animate, edit.extend, edit.fill, edit.loop, edit.recut, edit.remix, edit.blend
+)  # fmt: skip
+OPERATIONS: dict[str, Callable[..., Video]] = {operation.__name__: operation for operation in _EDITS}
 # What an account says beside the arguments.
 ABOUT = ("operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "given")
 

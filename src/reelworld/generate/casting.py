@@ -43,13 +43,11 @@ def cast(prompt: str, characters: Mapping[str, Video], shape: VideoShape, tokeni
     check_prompt(prompt)
     if not characters:
         return Cast(prompt, None)
-    places = [name for name in CHARACTERS if name.lower() in tokenizer.known_words()]
-    if not places:
+    free = places(tokenizer)
+    if not free:
         raise ConfigError("these weights were trained without characters; load others, or describe the looks")
-    if len(characters) > len(places):
-        raise ConfigError(
-            f"{len(characters)} characters are more than the {len(places)} that a shot can have"
-        )
+    if len(characters) > len(free):
+        raise ConfigError(f"{len(characters)} characters are more than the {len(free)} that a shot can have")
     for name in characters:
         check_name(name)
     own = {name.lower(): name for name in characters}
@@ -58,14 +56,20 @@ def cast(prompt: str, characters: Mapping[str, Video], shape: VideoShape, tokeni
     order = mentioned(prompt, characters)
     if missing := [name for name in characters if name not in order]:
         raise PromptError(f"the prompt does not mention {missing[0]}; say what they do, or leave them out")
-    if taken := [place for place in mentioned(prompt, places) if place.lower() not in own]:
+    if taken := [place for place in mentioned(prompt, free) if place.lower() not in own]:
         raise PromptError(f"{taken[0]} is a name that the model itself uses; call them otherwise")
-    place_of = {name.lower(): place for name, place in zip(order, places, strict=False)}
+    place_of = {name.lower(): place for name, place in zip(order, free, strict=False)}
     pictures = [fit(characters[name], width=shape.width, height=shape.height).frames[:1] for name in order]
     pixels = torch.cat([to_pixels(picture) for picture in pictures], 1)
     seen = torch.ones(1, pixels.shape[1], dtype=torch.bool)
     text = WORD.sub(lambda found: place_of.get(found[0].lower(), found[0]), prompt)
     return Cast(text, References(pixels, seen))
+
+
+def places(tokenizer: Tokenizer) -> list[str]:
+    """Return the places that a model has for characters; none where it was trained without."""
+    known = set(tokenizer.known_words())
+    return [name for name in CHARACTERS if name.lower() in known]
 
 
 def mentioned(prompt: str, names: Iterable[str]) -> list[str]:

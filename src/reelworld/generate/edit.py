@@ -21,12 +21,28 @@ from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.core.types import Frames, Video
 from reelworld.core.video import fit
 from reelworld.generate.pipeline import Pipeline
-from reelworld.generate.windows import opened, padded, to_bridge, to_grow, to_make_anew, window_size
+from reelworld.generate.request import check_count
+from reelworld.generate.windows import WATCHING, opened, padded, to_bridge, to_grow, to_make_anew, window_size
 
 MOST_SECONDS = 600.0  # that one operation makes
 GAPS = {"short": 0.5, "normal": 1.0, "long": 2.0}  # seconds that a loop adds
 STRENGTHS = {"subtle": 0.35, "mild": 0.55, "strong": 0.8}
 Curve = Callable[[np.ndarray], np.ndarray]  # time from 0 to 1 -> share of the second video
+
+
+def film(
+    pipeline: Pipeline, prompt: str, *, num_frames: int | None = None, seed: int = 0, **options: Any
+) -> Video:
+    """Make a video of a text, of any length, window by window; without `num_frames` one window.
+
+    `options` are those of `Pipeline`. Raises: as `Pipeline` does.
+    """
+    count = _length(pipeline, num_frames)
+    with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
+        frames = windows.fresh(seed)[:count]
+        frames = windows.grown(frames, count - len(frames), seed + 1)
+    about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
+    return _made(pipeline, frames, "film", [], **about, **options)
 
 
 def animate(
@@ -40,14 +56,23 @@ def animate(
 ) -> Video:
     """Make a video that begins with an image (its first frame, where it is a video).
 
-    Without `num_frames` it is as long as a window. `options` are those of `Pipeline`. Raises: as `Pipeline`
-    does.
+    Without `num_frames` it is as long as a window, and else of any length. `options` are those of `Pipeline`.
+    Raises: as `Pipeline` does.
     """
-    known = padded(_fitted(pipeline, image).frames[:1], num_frames or window_size(pipeline))
-    with opened(pipeline, prompt, options, 1) as windows:
-        frames = windows.complete(known, [0], seed)
+    count = _length(pipeline, num_frames)
+    with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
+        known = padded(_fitted(pipeline, image).frames[:1], windows.size)
+        frames = windows.complete(known, [0], seed)[:count]
+        frames = windows.grown(frames, count - len(frames), seed + 1)
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
     return _made(pipeline, frames, "animate", [image], **about, **options)
+
+
+def _length(pipeline: Pipeline, num_frames: int | None) -> int:
+    """Return how many frames are asked for. Raises: ConfigError."""
+    count = window_size(pipeline) if num_frames is None else num_frames
+    check_count("num_frames", count, round(MOST_SECONDS * pipeline.shape.fps))
+    return count
 
 
 def extend(
@@ -265,7 +290,7 @@ def _made(
     pipeline: Pipeline, frames: Frames, operation: str, parents: Sequence[Video], **about: Any
 ) -> Video:
     """Return the result with the account of how it was made; how it was watched does not belong there."""
-    told = {name: value for name, value in about.items() if name not in ("progress", "callback")}
+    told = {name: value for name, value in about.items() if name not in WATCHING}
     if told.get("characters"):
         told["characters"] = {name: picture.metadata for name, picture in told["characters"].items()}
     origin = {

@@ -147,13 +147,11 @@ class Pipeline:
         shape = request.wanted_shape(self.shape, frames, self.denoiser.config.patch, **sizes)
         given = request.given(known, mask, shape, self.device)
         begun = request.begun(init, sampling, shape, self.device)
+        frames_given = [name for name, of in (("known", known), ("init", init)) if of is not None]
         origin = {"prompt": prompt, "negative_prompt": negative_prompt, **to_json(sampling)}
+        origin |= _told(frames_given, characters or {})
         seeds = request.seeds(seed, num_videos)
         played = cast(prompt, characters or {}, shape, self.tokenizer)
-        if known is not None or init is not None:
-            origin["given"] = [name for name, of in (("known", known), ("init", init)) if of is not None]
-        if characters:
-            origin["characters"] = {name: video.metadata for name, video in characters.items()}
         model = self._model(played.prompt, negative_prompt, sampling, given, shape.fps, played.references)
         with open_progress(progress, num_videos * sampling.steps_left, "generating") as bar:
             report = _reporting(bar, callback)
@@ -332,6 +330,12 @@ def native_shape(card: dict[str, Any]) -> VideoShape:
         return from_json(VideoShape, card.get("shape"))
     except (ConfigError, ShapeError) as error:
         raise CheckpointError(f"the weights' card names no usable shape ({error}); save them anew") from error
+
+
+def _told(frames_given: list[str], characters: Mapping[str, Video]) -> dict[str, Any]:
+    """Return what an account says of frames and characters that a video was made with; nothing without."""
+    cast_told = {name: video.metadata for name, video in characters.items()}
+    return {name: told for name, told in (("given", frames_given), ("characters", cast_told)) if told}
 
 
 def _check_compiler(device: torch.device) -> None:

@@ -23,7 +23,6 @@ it. Cards that did not change are not made again where `kept` holds them.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +34,8 @@ from typing import Any
 import numpy as np
 
 from reelworld.core.config import from_json, to_json
-from reelworld.core.errors import ConfigError
+from reelworld.core.encode import decode_frames, encode_frames
+from reelworld.core.errors import ConfigError, VideoError
 from reelworld.core.storage import file_hash, make_folder, write_bytes
 from reelworld.core.types import Frames, Video, VideoShape
 from reelworld.core.version import __version__
@@ -43,10 +43,9 @@ from reelworld.core.video import fit, read
 from reelworld.generate.casting import check_name, mentioned
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.shelf import Shelf
-from reelworld.generate.windows import Windows, opened, to_bridge, to_grow, window_size
+from reelworld.generate.windows import WATCHING, Windows, opened, to_bridge, to_grow, window_size
 
 MOST_SECONDS, MOST_CARDS = 600.0, 200
-WATCHING = ("progress", "callback")  # options that do not change a result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,10 +276,10 @@ def _windows_of(pipeline: Pipeline, part: _Part, before: int) -> int:
 def _read_kept(path: Path, shape: tuple[int, ...]) -> Frames | None:
     """Return the frames of a card that was kept; None where there are none that can be read."""
     try:
-        frames: Frames = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        frames = decode_frames(path.read_bytes())
+    except (OSError, VideoError):
         return None
-    return frames if frames.shape == shape and frames.dtype == np.uint8 else None
+    return frames if frames.shape == shape else None
 
 
 def _fresh(pipeline: Pipeline, part: _Part) -> int:
@@ -297,9 +296,7 @@ def _card(windows: Windows, part: _Part, before: Frames, kept: Path | None) -> F
         return old
     frames = _made(windows.saying(part.card.text, characters=part.characters), part, before)
     if path is not None:
-        buffer = io.BytesIO()
-        np.save(buffer, frames)
-        write_bytes(path, buffer.getvalue())
+        write_bytes(path, encode_frames(frames))
     return frames
 
 

@@ -25,6 +25,7 @@ from reelworld.core.types import Frames
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import Sampling
 
+WATCHING = ("progress", "callback")  # options that do not change a result
 CONTEXT = 0.5  # share of a window that is known when a video goes on
 
 
@@ -148,7 +149,7 @@ def opened(pipeline: Pipeline, prompt: str, options: Mapping[str, Any], count: i
     Raises: ConfigError for weights that make images.
     """
     window_size(pipeline)
-    own = {name: value for name, value in options.items() if name not in ("progress", "callback")}
+    own = {name: value for name, value in options.items() if name not in WATCHING}
     watching: Callable[..., None] | None = options.get("callback")
     sampling = Sampling(**{name: own[name] for name in ("num_inference_steps", "strength") if name in own})
     kind = options.get("progress", "silent")

@@ -6,32 +6,31 @@ Everything that can be wrong with a request is told here, before it waits in the
 from __future__ import annotations
 
 import hashlib
-import io
 import random
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reelworld.core.checkpoint import read_card
 from reelworld.core.config import from_json
+from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Frames, VideoShape
-from reelworld.generate.casting import check_name, mentioned
+from reelworld.generate.casting import check_name, mentioned, places
 from reelworld.generate.pipeline import default_weights, native_shape
 from reelworld.generate.storyboard import Storyboard
 from reelworld.models.text import Tokenizer
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
 from reelworld.serve.errors import ApiError, not_found, not_ready
-from reelworld.serve.jobs import COMPLETED, Jobs, KeyReused, QueueFull, fingerprint, new_id
-from reelworld.serve.making import read_frames
+from reelworld.serve.jobs import COMPLETED, Jobs, QueueFull, fingerprint, new_id
 from reelworld.serve.storage import Storage
-from reelworld.serve.tables import Job, Upload
+from reelworld.serve.tables import Character, Job
 from reelworld.serve.uploads import Decoder
 
 ALIASES = ("sora-2", "sora-2-pro")  # of the hosted API; served by the first model, with a note
@@ -70,9 +69,9 @@ class Desk:
                            code="model_not_found")  # fmt: skip
         return asked, []
 
-    def tokenizer(self, name: str) -> Tokenizer:
-        """Return what reads the prompts of a model."""
-        return self.tokenizers[name]
+    def knows_characters(self, name: str) -> bool:
+        """Tell whether a model was trained with characters."""
+        return bool(places(self.tokenizers[name]))
 
     def shape(self, asked: Asked) -> VideoShape:
         """Return the native shape of the model that a request asks for."""
@@ -108,24 +107,22 @@ class Desk:
         parent = next((source.parent for source in given if source.parent is not None), None)
         if idempotency_key is None:
             self._room(owner, 1)
-        try:
+        with ExitStack() as stack:
+            stack.callback(self.storage.remove, folder)
             for name, source in zip(names, given, strict=True):
-                self.storage.put(name, stored(source.frames))
+                self.storage.put(name, encode_frames(source.frames))
             job = self.jobs.add(
                 owner=owner, operation=operation, request=request, parent=parent, most_open=MOST_OPEN,
                 idempotency_key=idempotency_key, print_of=mark,
             )  # fmt: skip
-        except Exception as error:
-            self.storage.remove(folder)
-            raise _told(error) from error
-        if job.request is not request:  # one that was asked for before
-            self.storage.remove(folder)
+            if job.request is request:  # and not one that was asked for before
+                stack.pop_all()
         return job
 
     def _room(self, owner: str, count: int) -> None:
-        """Raise ApiError unless an owner may queue so many jobs more."""
+        """Raise QueueFull unless an owner may queue so many jobs more."""
         if self.jobs.unfinished(owner) + count > MOST_OPEN:
-            raise _told(QueueFull(f"{MOST_OPEN} jobs are unfinished at most; wait for one, or delete it"))
+            raise QueueFull(f"{MOST_OPEN} jobs are unfinished at most; wait for one, or delete it")
 
     def queue_many(self, owner: str, asked: Variations, image: Source | None, key: str | None) -> list[Job]:
         """Queue jobs that differ by their seeds, all or none. Raises: ApiError."""
@@ -153,9 +150,14 @@ class Desk:
 
     def _cast(self, owner: str, asked: Asked) -> dict[str, Source]:
         """Return the pictures of the characters that are asked for. Raises: ApiError."""
-        found = [self.character(character, owner) for character in asked.characters or ()]
+        if not asked.characters:
+            return {}
+        if not self.knows_characters(self.model(asked.model)[0]):
+            raise ApiError(501, "this model was trained without characters; describe the looks instead",
+                           code="not_supported", headers={"x-should-retry": "false"})  # fmt: skip
+        found = [self.character(character, owner) for character in asked.characters]
         text = " ".join([asked.prompt, *(card.text for card in getattr(asked, "cards", ()))])
-        cast = {one.name: Source(read_frames(self.storage.get(one.file)), None, one.id) for one in found}
+        cast = {one.name: Source(decode_frames(self.storage.get(one.file)), None, one.id) for one in found}
         if missing := [name for name in cast if name not in mentioned(text, cast)]:
             raise ApiError(400, f"the prompt does not mention {missing[0]}", param="characters",
                            code="invalid_value")  # fmt: skip
@@ -195,7 +197,7 @@ class Desk:
         """Return the frames of one of our videos. Raises: ApiError."""
         job = self.finished(job_id, owner)
         assert job.result is not None
-        return Source(read_frames(self.storage.get(f"{job.result['folder']}/base.npy")), job.id, job.id)
+        return Source(decode_frames(self.storage.get(f"{job.result['folder']}/base.npy")), job.id, job.id)
 
     async def upload(self, data: bytes, shape: VideoShape, most_seconds: float = MOST_SECONDS) -> Source:
         """Decode a file that was sent. Raises: ApiError."""
@@ -210,7 +212,7 @@ class Desk:
 
     # ---- characters
 
-    def add_character(self, owner: str, name: str, source: Source) -> Upload:
+    def add_character(self, owner: str, name: str, source: Source) -> Character:
         """Store a character by the first frame that shows it. Raises: ApiError."""
         try:
             check_name(name)
@@ -220,29 +222,29 @@ class Desk:
             raise ApiError(400, f"{MOST_CHARACTERS} characters are stored; delete some", code="too_many")
         identity = new_id("char")
         file = f"{identity}/frames.npy"
-        self.storage.put(file, stored(source.frames[:1]))
-        character = Upload(id=identity, owner=owner, name=name, file=file, created_at=time.time())
+        self.storage.put(file, encode_frames(source.frames[:1]))
+        character = Character(id=identity, owner=owner, name=name, file=file, created_at=time.time())
         with Session(self.jobs.engine, expire_on_commit=False) as session, session.begin():
             session.add(character)
         return character
 
-    def characters(self, owner: str) -> list[Upload]:
+    def characters(self, owner: str) -> list[Character]:
         """Return an owner's characters, the oldest first."""
-        asked = select(Upload).where(Upload.owner == owner).order_by(Upload.created_at).limit(500)
+        asked = select(Character).where(Character.owner == owner).order_by(Character.created_at).limit(500)
         with Session(self.jobs.reading, expire_on_commit=False) as session:
             return list(session.scalars(asked))
 
-    def forget(self, character: Upload) -> None:
+    def forget(self, character: Character) -> None:
         """Delete a character; videos with it stay as they are."""
         with Session(self.jobs.engine) as session, session.begin():
             session.delete(session.merge(character))
         self.storage.remove(character.id)
 
-    def character(self, character_id: str, owner: str) -> Upload:
+    def character(self, character_id: str, owner: str) -> Character:
         """Return a character. Raises: ApiError."""
         with Session(self.jobs.reading, expire_on_commit=False) as session:
             found = session.scalars(
-                select(Upload).where(Upload.id == character_id, Upload.owner == owner)
+                select(Character).where(Character.id == character_id, Character.owner == owner)
             ).first()
         if found is None:
             raise not_found("character")
@@ -262,19 +264,3 @@ def _with_files(board: Mapping[str, Any], names: Sequence[str], seed: int) -> di
         {**card, "video": names[int(card["video"])]} if "video" in card else card for card in board["cards"]
     ]
     return {**board, "cards": cards, "seed": seed}
-
-
-def _told(error: Exception) -> Exception:
-    """Return what a client is told of an error."""
-    if isinstance(error, QueueFull):
-        return ApiError(429, str(error), code="queue_full", headers={"retry-after": "10"})
-    if isinstance(error, KeyReused):
-        return ApiError(400, str(error), code="idempotency_key_reused")
-    return error
-
-
-def stored(frames: Frames) -> bytes:
-    """Return frames as bytes that `making.read_frames` reads."""
-    buffer = io.BytesIO()
-    np.save(buffer, frames, allow_pickle=False)
-    return buffer.getvalue()

@@ -29,7 +29,8 @@ ERROR = {
 ERRORS = {
     "400": "The request is wrong, or its video is not finished.", "401": "No valid API key.",
     "403": "From another site.", "404": "There is no such thing.", "405": "Another method.",
-    "413": "Too large.", "421": "Another host.", "429": "Too much at once.", "503": "No storage.",
+    "413": "Too large.", "421": "Another host.", "429": "Too much at once.",
+    "501": "This model cannot.", "503": "No storage.",
 }  # fmt: skip
 FILE = {"type": "string", "format": "binary"}
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}

@@ -10,7 +10,6 @@ then scaled and cropped; `about` says what was done.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from PIL import Image
 
 from reelworld.core import runtime
 from reelworld.core.config import from_json
-from reelworld.core.encode import encode_mp4, encode_png
+from reelworld.core.encode import encode_frames, encode_mp4, encode_png
 from reelworld.core.errors import ConfigError
 from reelworld.core.progress import Progress
 from reelworld.core.sheet import contact_sheet
@@ -33,7 +32,6 @@ from reelworld.generate import edit
 from reelworld.generate.enlarge import Enlarger
 from reelworld.generate.pipeline import Pipeline, default_weights
 from reelworld.generate.storyboard import Storyboard, render
-from reelworld.generate.windows import opened, to_grow
 from reelworld.serve.asked import MOST_PIXELS
 
 THUMBNAIL = 256  # pixels of a thumbnail's longer side
@@ -114,82 +112,39 @@ def _files(video: Video, base: Video) -> dict[str, bytes]:
     middle = Image.fromarray(video.frames[len(video) // 2])
     middle.thumbnail((THUMBNAIL, THUMBNAIL))
     sheet = contact_sheet([video], [""], frames_per=SHEET_FRAMES, frame_height=SHEET_HEIGHT)
-    frames = io.BytesIO()
-    np.save(frames, base.frames)
     return {
         "video.mp4": encode_mp4(video),
         "thumbnail.png": encode_png(Video(np.asarray(middle)[None])),
         "spritesheet.png": encode_png(Video(np.asarray(sheet)[None])),
-        "base.npy": frames.getvalue(),
+        "base.npy": encode_frames(base.frames),
     }
-
-
-def read_frames(data: bytes) -> Frames:
-    """Read stored frames."""
-    frames: Frames = np.load(io.BytesIO(data), allow_pickle=False)
-    return frames
 
 
 def _source(pipeline: Pipeline, load: Load, name: str) -> Video:
     return Video(load(name), pipeline.shape.fps, {"file": name.split("/")[0]})
 
 
+Operation = Callable[[Pipeline, Mapping[str, Any], Load, dict[str, Any]], Video]
+
+
 def _generate(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
     """Make a video from text, and from an image as its first frame where there is one."""
-    count, prompt, seed = _count(pipeline, request), request["prompt"], request["seed"]
-    shape = pipeline.shape
-    first = min(count, shape.num_frames)
-    image = request.get("image")
-    with opened(pipeline, prompt, options, 1 + to_grow(pipeline, first, count - first)) as windows:
-        if image is not None:
-            picture = fit(_source(pipeline, load, image), width=shape.width, height=shape.height)
-            known = np.repeat(picture.frames[:1], shape.num_frames, axis=0)
-            frames = windows.complete(known, [0], seed)
-        else:
-            frames = windows.fresh(seed)
-        frames = windows.grown(frames[:first], count - first, seed + 1)
-    return Video(frames, shape.fps, {"prompt": prompt, "seed": seed})
+    count = request.get("num_frames") or max(1, round(request["seconds"] * pipeline.shape.fps))
+    about = {"num_frames": count, "seed": request["seed"], **options}
+    if image := request.get("image"):
+        return edit.animate(pipeline, _source(pipeline, load, image), request["prompt"], **about)
+    return edit.film(pipeline, request["prompt"], **about)
 
 
-def _count(pipeline: Pipeline, request: Mapping[str, Any]) -> int:
-    """Return how many frames a request asks for."""
-    if request.get("num_frames") is not None:
-        return int(request["num_frames"])
-    return max(1, round(request["seconds"] * pipeline.shape.fps))
+def _editing(operation: Callable[..., Video], *names: str) -> Operation:
+    """Return an operation of `generate.edit` on a request's sources, with its arguments of these names."""
 
+    def edited(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
+        sources = [_source(pipeline, load, name) for name in request["sources"]]
+        own = {name: request[name] for name in names if request.get(name) is not None}
+        return operation(pipeline, *sources, request["prompt"], **own, seed=request["seed"], **options)
 
-def _remix(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
-    source = _source(pipeline, load, request["sources"][0])
-    strength = request.get("strength") or "mild"
-    return edit.remix(pipeline, source, request["prompt"], strength=strength, seed=request["seed"], **options)
-
-
-def _extend(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
-    source = _source(pipeline, load, request["sources"][0])
-    return edit.extend(
-        pipeline, source, request["prompt"], seconds=request["seconds"], seed=request["seed"],
-        before=bool(request.get("before")), **options,
-    )  # fmt: skip
-
-
-def _loop(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
-    source = _source(pipeline, load, request["sources"][0])
-    length = request.get("length") or "normal"
-    return edit.loop(pipeline, source, request["prompt"], length=length, seed=request["seed"], **options)
-
-
-def _fill(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
-    source = _source(pipeline, load, request["sources"][0])
-    return edit.fill(
-        pipeline, source, request["prompt"], start=request["start"], end=request["end"],
-        seed=request["seed"], **options,
-    )  # fmt: skip
-
-
-def _blend(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
-    one, other = (_source(pipeline, load, name) for name in request["sources"])
-    curve = [tuple(point) for point in request["curve"]] if request.get("curve") else None
-    return edit.blend(pipeline, one, other, request["prompt"], curve=curve, seed=request["seed"], **options)
+    return edited
 
 
 def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
@@ -215,7 +170,13 @@ def _prune(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-OPERATIONS: dict[str, Callable[[Pipeline, Mapping[str, Any], Load, dict[str, Any]], Video]] = {
-    "generate": _generate, "remix": _remix, "edit": _remix, "extend": _extend, "loop": _loop, "fill": _fill,
-    "blend": _blend, "storyboard": _storyboard,
-}  # fmt: skip
+OPERATIONS: dict[str, Operation] = {
+    "generate": _generate,
+    "remix": _editing(edit.remix, "strength"),
+    "edit": _editing(edit.remix, "strength"),
+    "extend": _editing(edit.extend, "seconds", "before"),
+    "loop": _editing(edit.loop, "length"),
+    "fill": _editing(edit.fill, "start", "end"),
+    "blend": _editing(edit.blend, "curve"),
+    "storyboard": _storyboard,
+}

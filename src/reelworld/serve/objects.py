@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from reelworld.core.types import VideoShape
 from reelworld.serve.jobs import COMPLETED, FAILED
-from reelworld.serve.tables import Job, Upload
+from reelworld.serve.tables import Character, Job
 
 POLL_MS = 1000
+EVENTS = {COMPLETED: "video.completed", FAILED: "video.failed"}  # by the status of a job
 SHOWN = (
     "num_inference_steps", "guidance_scale", "negative_prompt", "strength", "length", "start", "end",
     "before", "curve", "num_frames", "board", "upsample",
@@ -70,7 +72,13 @@ def page_object(data: Sequence[dict[str, Any]], has_more: bool) -> dict[str, Any
     return {"object": "list", "data": list(data), "first_id": first, "last_id": last, "has_more": has_more}
 
 
-def character_object(character: Upload) -> dict[str, Any]:
+def character_object(character: Character) -> dict[str, Any]:
     """Return a stored character."""
     about = {"id": character.id, "object": "character", "name": character.name}
     return {**about, "created_at": int(character.created_at)}
+
+
+def model_object(name: str, shape: VideoShape, characters: bool) -> dict[str, Any]:
+    """Return a served model: what it makes by itself, and whether it knows characters."""
+    about = {"id": name, "object": "model", "created": 0, "owned_by": "reelworld"}
+    return {**about, "native_shape": str(shape), "characters": characters}

@@ -75,10 +75,6 @@ class Storage:
                     told = error.__class__.__name__
                     raise StorageError(f"{folder} cannot be removed: {told}") from error
 
-    def local_path(self, name: str) -> Path | None:
-        """Return where a file lies on this machine, if it does."""
-        return Path(self._path(name)) if self.local else None
-
     def _path(self, name: str) -> str:
         if not NAME.fullmatch(name):
             raise StorageError(f"{name!r} is no name of a stored file")

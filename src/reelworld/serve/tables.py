@@ -80,7 +80,7 @@ class Job(Base):
     )
 
 
-class Upload(Base):
+class Character(Base):
     """A character: a name and a picture that somebody gave."""
 
     __tablename__ = "characters"

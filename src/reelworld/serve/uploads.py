@@ -10,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import io
 import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
+from reelworld.core.encode import decode_frames
 from reelworld.core.types import Frames, VideoShape
 from reelworld.serve.decode import UNUSABLE, WITH_NETWORK
 from reelworld.serve.errors import ApiError
@@ -101,9 +99,4 @@ class Decoder:
             if process.returncode == WITH_NETWORK and not self.warned:
                 self.warned = True
                 print("uploads are decoded with network access: this kernel allows no other", file=sys.stderr)
-            return await asyncio.to_thread(_read, out)
-
-
-def _read(path: Path) -> Frames:
-    frames: Frames = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-    return frames
+            return decode_frames(await asyncio.to_thread(out.read_bytes))

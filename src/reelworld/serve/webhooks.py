@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from reelworld.core.errors import ConfigError
-from reelworld.serve.jobs import COMPLETED
+from reelworld.serve.objects import EVENTS
 from reelworld.serve.tables import Job
 
 PREFIX, TIMEOUT = "whsec_", 10.0
@@ -47,8 +47,7 @@ class Webhooks:
 
     def signed(self, job: Job, now: float) -> tuple[bytes, dict[str, str]]:
         """Return the body that tells of a job, and the headers that prove where it comes from."""
-        kind = "video.completed" if job.status == COMPLETED else "video.failed"
-        event = {"id": f"evt_{job.id}", "object": "event", "created_at": int(now), "type": kind,
+        event = {"id": f"evt_{job.id}", "object": "event", "created_at": int(now), "type": EVENTS[job.status],
                  "data": {"id": job.id}}  # fmt: skip
         body = json.dumps(event).encode()
         told = f"{event['id']}.{int(now)}.".encode() + body

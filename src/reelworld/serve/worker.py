@@ -26,13 +26,13 @@ import torch
 from sqlalchemy.exc import SQLAlchemyError
 
 from reelworld.core import runtime
-from reelworld.core.encode import encode_png
+from reelworld.core.encode import decode_frames, encode_png
 from reelworld.core.errors import CheckpointError, ReelWorldError, StorageError
 from reelworld.core.sheet import strip
 from reelworld.core.types import Frames, Video
 from reelworld.generate.request import to_frames
 from reelworld.serve.jobs import CANCELLED, KEPT_SECONDS, LATE, Cancelled, Jobs, Lost, Turn
-from reelworld.serve.making import Studio, read_frames
+from reelworld.serve.making import Studio
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import open_database, upgrade
 
@@ -146,7 +146,7 @@ def work(
             jobs.release(turn)
         except Lost:
             pass
-        except Exception as error:
+        except Exception as error:  # whatever it was: the job must end, and the worker go on
             _fail(jobs, turn, error)
         _clean(jobs, storage, turn)
 
@@ -163,7 +163,7 @@ def _make(jobs: Jobs, storage: Storage, studio: Studio, turn: Turn, watch: Watch
     """Make a job's video, store its files, and then complete it."""
 
     def load(name: str) -> Frames:
-        return read_frames(storage.get(name))
+        return decode_frames(storage.get(name))
 
     made = studio.make(turn.operation, turn.request, load, watch, watch.see)
     jobs.check(turn)

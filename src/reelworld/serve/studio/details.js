@@ -91,7 +91,7 @@ function Act({ video }) {
     }[what];
     if (await simple(...asked)) { store.toast("Queued."); store.open.value = null; }
   };
-  return html`<div class="act"><div class="row" role="group" aria-label="Actions">${ACTIONS.map(([key, label]) => html`<button type="button" key=${key} class="plain" aria-expanded=${what === key} onClick=${() => setWhat(what === key ? null : key)}>${label}</button>`)}
+  return html`<div class="act"><div class="row" role="group" aria-label="Actions">${ACTIONS.filter(([key]) => key !== "character" || store.playable.value).map(([key, label]) => html`<button type="button" key=${key} class="plain" aria-expanded=${what === key} onClick=${() => setWhat(what === key ? null : key)}>${label}</button>`)}
       <button type="button" class="plain" onClick=${() => reuse(video)}>Reuse settings</button>
       <button type="button" class="plain" onClick=${() => { store.compared.value = [...store.compared.value.filter((o) => o !== id), id].slice(-2); store.toast("Choose another one to compare with."); store.open.value = null; }}>Compare</button>
       <button type="button" class="plain danger" onClick=${() => remove(id)}>Delete</button></div>

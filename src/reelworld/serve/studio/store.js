@@ -27,6 +27,7 @@ export const open = signal(null); // id of the video whose details are shown
 export const compared = signal([]); // ids
 export const help = signal(false);
 export const models = signal([]);
+export const playable = computed(() => models.value[0]?.characters ?? false); // whether the model knows characters
 export const characters = signal([]);
 export const previews = signal({}); // id -> object URL
 export const began = new Map(); // id -> [time, progress] when work was first seen

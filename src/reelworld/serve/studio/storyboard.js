@@ -67,6 +67,7 @@ function Shelf({ insert }) {
   const all = store.characters.value;
   return html`<section class="shelf" aria-label="Characters"><h3>Characters</h3>
     ${all.length ? html`<ul>${all.map((c) => html`<li key=${c.id}><button type="button" class="plain" title="Put the name into the card" onClick=${() => insert(c.name)}>${c.name}</button></li>`)}</ul>`
+      : !store.playable.value ? html`<p class="hint">This model was trained without characters; say in each card how they look.</p>`
       : html`<p class="hint">None yet. Open a video of somebody and choose “Character”: the name then stands for these looks in every card.</p>`}</section>`;
 }
 

@@ -1,5 +1,5 @@
 // Asking the server and following what it makes.
-import { call, file, picture, Failure } from "./api.js";
+import { call, file, picture } from "./api.js";
 import * as store from "./store.js";
 
 const POLL = 700; // milliseconds between looks at what is being made
@@ -163,4 +163,4 @@ export async function unknownWords(text) {
 
 export const children = (id) => call(`/v1/videos/${id}/children`).then((page) => page.data).catch(() => []);
 export const retrieve = (id) => call(`/v1/videos/${id}`).catch(() => null);
-export { file, Failure };
+export { file };

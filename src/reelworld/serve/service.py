@@ -1,0 +1,68 @@
+"""The calls that tell of the server itself: models and their words, health, metrics, the studio's page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from reelworld.serve.asked import MOST_PROMPT
+from reelworld.serve.given import desk_of
+from reelworld.serve.jobs import COMPLETED, FAILED, QUEUED, RUNNING
+from reelworld.serve.objects import model_object
+
+STUDIO = Path(__file__).parent / "studio"
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/v1/models")
+def models(request: Request) -> Response:
+    """Return the models that are served."""
+    desk = desk_of(request)
+    data = [model_object(name, shape, desk.knows_characters(name)) for name, shape in desk.shapes.items()]
+    return JSONResponse({"object": "list", "data": data})
+
+
+@router.get("/v1/models/{model}")
+def model(request: Request, model: str) -> Response:
+    """Return one model."""
+    desk = desk_of(request)
+    name, _ = desk.model(model)
+    return JSONResponse(model_object(name, desk.shapes[name], desk.knows_characters(name)))
+
+
+@router.get("/v1/models/{model}/words")
+def words(request: Request, model: str, text: Annotated[str, Query(max_length=MOST_PROMPT)]) -> Response:
+    """Return the words of a text that a model never learnt, with known ones spelt alike."""
+    desk = desk_of(request)
+    name, _ = desk.model(model)
+    strange = desk.tokenizers[name].unknown_words(text)
+    unknown = [{"word": word, "nearest": near} for word, near in strange]
+    return JSONResponse({"object": "words", "model": name, "unknown": unknown})
+
+
+@router.get("/", include_in_schema=False)
+def studio() -> Response:
+    """Return the studio's page."""
+    return FileResponse(STUDIO / "index.html", headers={"cache-control": "no-cache"})
+
+
+@router.get("/healthz")
+def healthz(request: Request) -> Response:
+    """Say that the server answers and its database too."""
+    desk_of(request).jobs.counts()
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Return figures for Prometheus."""
+    counts, registry = desk_of(request).jobs.counts(), CollectorRegistry()
+    jobs = Gauge("reelworld_jobs", "Jobs by status.", ["status"], registry=registry)
+    for status in (QUEUED, RUNNING, COMPLETED, FAILED):
+        jobs.labels(status).set(counts.get(status, 0))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

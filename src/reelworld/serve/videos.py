@@ -1,0 +1,269 @@
+"""The calls under /v1/videos: queue, follow, download, delete.
+
+What makes a video reads the body, reads what it asks for, fetches what it begins from, and queues a job.
+Handlers that touch the database or files run in threads; only what waits for others is async.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from reelworld.serve import asked as ask
+from reelworld.serve.bodies import read_body
+from reelworld.serve.documents import body_of
+from reelworld.serve.errors import ApiError, not_found
+from reelworld.serve.given import desk_of, given_image, given_video, job_of, key_of, known_id, owner_of
+from reelworld.serve.jobs import COMPLETED, FAILED
+from reelworld.serve.objects import EVENTS, POLL_MS, page_object, video_object
+from reelworld.serve.tables import Job
+
+VARIANTS = {
+    "video": ("video.mp4", "video/mp4"),
+    "thumbnail": ("thumbnail.png", "image/png"),
+    "spritesheet": ("spritesheet.png", "image/png"),
+}
+EVENT_SECONDS = 0.5
+MOST_STREAMS = 50  # of events, of one owner
+
+router = APIRouter(prefix="/v1/videos", tags=["videos"])
+listeners: Counter[str] = Counter()  # open streams of events, by owner
+
+
+# ---- what makes videos
+
+
+async def queued(queue: Callable[[], Job]) -> JSONResponse:
+    """Queue a job in a thread; return its video object, with when to ask again."""
+    return answer(await run_in_threadpool(queue))
+
+
+def answer(job: Job) -> JSONResponse:
+    """Return a video object; its header says when to ask again."""
+    return JSONResponse(video_object(job), headers={"openai-poll-after-ms": str(POLL_MS)})
+
+
+@router.post("", openapi_extra=body_of(ask.Create, image=True))
+async def create(request: Request) -> Response:
+    """Queue a video of a text, and of an image where one is given."""
+    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
+    fields = await read_body(request)
+    asked = ask.read(ask.Create, fields)
+    image = await given_image(request, fields, asked)
+    return await queued(lambda: desk.queue(owner, "generate", asked, image=image, idempotency_key=key))
+
+
+@router.post("/variations", openapi_extra=body_of(ask.Variations, image=True))
+async def variations(request: Request) -> Response:
+    """Queue several videos of one text, with seeds that follow each other."""
+    fields = await read_body(request)
+    asked = ask.read(ask.Variations, fields)
+    image = await given_image(request, fields, asked)
+    queue_many = desk_of(request).queue_many
+    jobs = await run_in_threadpool(queue_many, owner_of(request), asked, image, key_of(request))
+    return JSONResponse(page_object([video_object(job) for job in jobs], False))
+
+
+async def _of_another(request: Request, operation: str, model: type[ask.Asked]) -> Response:
+    """Queue a video of another one, which is sent or named."""
+    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
+    fields = await read_body(request)
+    asked = ask.read(model, fields)
+    sources = [await given_video(request, fields, asked)]
+    return await queued(lambda: desk.queue(owner, operation, asked, sources=sources, idempotency_key=key))
+
+
+@router.post("/edits", openapi_extra=body_of(ask.Remix, video=True))
+async def edit(request: Request) -> Response:
+    """Queue a video made anew after a text."""
+    return await _of_another(request, "edit", ask.Remix)
+
+
+@router.post("/extensions", openapi_extra=body_of(ask.Extend, video=True))
+async def extend(request: Request) -> Response:
+    """Queue a video that goes on, or begins earlier."""
+    return await _of_another(request, "extend", ask.Extend)
+
+
+@router.post("/loops", openapi_extra=body_of(ask.Loop, video=True))
+async def loop(request: Request) -> Response:
+    """Queue a video that leads back to its beginning."""
+    return await _of_another(request, "loop", ask.Loop)
+
+
+@router.post("/fills", openapi_extra=body_of(ask.Fill, video=True))
+async def fill(request: Request) -> Response:
+    """Queue a video of which a stretch is made anew."""
+    return await _of_another(request, "fill", ask.Fill)
+
+
+@router.post("/{video_id}/remix", openapi_extra=body_of(ask.Remix))
+async def remix(request: Request, video_id: str) -> Response:
+    """Queue a video like this one after another text."""
+    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
+    asked = ask.read(ask.Remix, await read_body(request))
+
+    def queue() -> Job:
+        sources = [desk.source(known_id(video_id, "video"), owner)]
+        return desk.queue(owner, "remix", asked, sources=sources, idempotency_key=key)
+
+    return await queued(queue)
+
+
+@router.post("/blends", openapi_extra=body_of(ask.Blend))
+async def blend(request: Request) -> Response:
+    """Queue a video that goes from one of ours over into another."""
+    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
+    asked = ask.read(ask.Blend, await read_body(request))
+
+    def queue() -> Job:
+        sources = [desk.source(name, owner) for name in (asked.first, asked.second)]
+        return desk.queue(owner, "blend", asked, sources=sources, idempotency_key=key)
+
+    return await queued(queue)
+
+
+@router.post("/storyboards", openapi_extra=body_of(ask.Board))
+async def storyboard(request: Request) -> Response:
+    """Queue a video of cards on a timeline."""
+    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
+    asked = ask.read(ask.Board, await read_body(request))
+
+    def queue() -> Job:
+        board, sources = desk.board(asked, owner)
+        text = asked.prompt or " ".join(card.text for card in asked.cards)[: ask.MOST_PROMPT]
+        told = asked.model_copy(update={"prompt": text})
+        return desk.queue(owner, "storyboard", told, sources=sources, board=board, idempotency_key=key)
+
+    return await queued(queue)
+
+
+# ---- what is made of them
+
+
+@router.get("")
+def list_videos(
+    request: Request,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+) -> Response:
+    """Return a page of videos."""
+    jobs, owner, before = desk_of(request).jobs, owner_of(request), None
+    if after is not None and (before := jobs.get(known_id(after, "video"), owner)) is None:
+        raise not_found("video")
+    page, more = jobs.page(owner, after=before, limit=limit, newest_first=order == "desc")
+    return JSONResponse(page_object([video_object(job) for job in page], more))
+
+
+@router.get("/{video_id}")
+def retrieve(request: Request, video_id: str) -> Response:
+    """Return a video object."""
+    return answer(job_of(request, video_id))
+
+
+@router.delete("/{video_id}")
+def delete(request: Request, video_id: str) -> Response:
+    """Delete a video in any state; what makes it stops."""
+    job = job_of(request, video_id)
+    desk_of(request).delete(job)
+    return JSONResponse({"id": job.id, "deleted": True, "object": "video.deleted"})
+
+
+@router.post("/{video_id}/cancel")
+def cancel(request: Request, video_id: str) -> Response:
+    """Stop a video that is queued or in progress; it becomes failed with the code "cancelled"."""
+    job = job_of(request, video_id)
+    desk_of(request).jobs.cancel(job.id, job.owner)
+    return answer(job_of(request, video_id))
+
+
+@router.get("/{video_id}/children")
+def children(request: Request, video_id: str) -> Response:
+    """Return the videos that were made of this one."""
+    job = job_of(request, video_id)
+    found = desk_of(request).jobs.children(job.id, job.owner)
+    return JSONResponse(page_object([video_object(child) for child in found], False))
+
+
+@router.get("/{video_id}/content")
+def content(
+    request: Request, video_id: str, variant: Literal["video", "thumbnail", "spritesheet"] = "video"
+) -> Response:
+    """Return the file of a finished video."""
+    desk = desk_of(request)
+    job = desk.finished(known_id(video_id, "video"), owner_of(request))
+    assert job.result is not None
+    name, kind = VARIANTS[variant]
+    return _file(desk.storage.get(f"{job.result['folder']}/{name}"), kind, f"{job.id}_{name}", request)
+
+
+@router.get("/{video_id}/preview")
+def preview(request: Request, video_id: str) -> Response:
+    """Return what can be seen so far of a video that is being made."""
+    job, storage = job_of(request, video_id), desk_of(request).storage
+    if not job.preview or not storage.has(f"{job.id}/preview.png"):
+        raise ApiError(404, "there is no preview yet", code="not_found")
+    data, headers = storage.get(f"{job.id}/preview.png"), {"cache-control": "no-store"}
+    return Response(data, media_type="image/png", headers=headers)
+
+
+@router.get("/{video_id}/events")
+async def events(request: Request, video_id: str) -> Response:
+    """Tell of a video as it is made: server-sent events, until it is completed or failed."""
+    job = await run_in_threadpool(job_of, request, video_id)
+    if listeners[job.owner] >= MOST_STREAMS:
+        wait = {"retry-after": "5"}
+        raise ApiError(429, "too many streams of events are open", code="rate_limit", headers=wait)
+    headers = {"cache-control": "no-store"}
+    return StreamingResponse(_events(request, job), media_type="text/event-stream", headers=headers)
+
+
+def _file(data: bytes, kind: str, name: str, request: Request) -> Response:
+    """Return a file, or the part of it that is asked for: players seek by ranges."""
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"', "accept-ranges": "bytes",
+        "content-security-policy": "default-src 'none'; sandbox",
+    }  # fmt: skip
+    match = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", request.headers.get("range", ""))
+    if match is None or not (match[1] or match[2]):
+        return Response(data, media_type=kind, headers=headers)
+    first = int(match[1]) if match[1] else max(0, len(data) - int(match[2]))
+    last = min(int(match[2]), len(data) - 1) if match[1] and match[2] else len(data) - 1
+    if first > last:
+        return Response(status_code=416, headers={"content-range": f"bytes */{len(data)}"})
+    headers["content-range"] = f"bytes {first}-{last}/{len(data)}"
+    return Response(data[first : last + 1], 206, media_type=kind, headers=headers)
+
+
+async def _events(request: Request, job: Job) -> AsyncIterator[str]:
+    """Yield an event whenever something changed."""
+    jobs, owner, told = desk_of(request).jobs, job.owner, None
+    listeners[owner] += 1
+    try:
+        while not await request.is_disconnected():
+            seen = await run_in_threadpool(jobs.get, job.id, owner)
+            if seen is None:
+                yield _event("video.deleted", {"id": job.id})
+                return
+            now = (seen.status, seen.progress, seen.preview)
+            if now != told:
+                yield _event(EVENTS.get(seen.status, "video.progress"), video_object(seen))
+                told = now
+            if seen.status in (COMPLETED, FAILED):
+                return
+            await asyncio.sleep(EVENT_SECONDS)
+    finally:
+        listeners[owner] -= 1
+
+
+def _event(name: str, data: dict[str, object]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
