@@ -43,7 +43,7 @@ fuzz: $(VENV)/dev    ## 10,000 cases of every call of the API
 docs: $(VENV)/dev     ## write the generated parts of docs/
 	$(BIN)/python docs/build.py
 
-train: $(BIN)/reel    ## train the nano model from nothing (about four hours on two cores)
+train: $(BIN)/reel    ## train the nano model from nothing (about five hours on two cores)
 	$(BIN)/pip install --quiet --editable '.[plot]'
 	$(BIN)/reel train nano --out runs/nano
 

@@ -1,4 +1,4 @@
-"""nano: 64x64 clips of 16 frames from a 10 M parameter model, trained on two CPU cores in about four hours.
+"""nano: 64x64 clips of 16 frames from a 10 M parameter model, trained on two CPU cores in about five hours.
 
 python -m reelworld.train nano --out runs/nano
 """
