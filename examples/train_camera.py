@@ -5,7 +5,7 @@
 Three batches of four are glances of levels 1 and 2, of which most move; one holds whole films, for their
 cuts. A camera that stands still counts a fifth of one that moves: what a parser is unsure of it would else
 call still, and whether a camera moves at all is decided by what changes in the picture
-(`evaluate/egomotion.py`).
+(`evaluate/perceive.py`).
 """
 
 from __future__ import annotations

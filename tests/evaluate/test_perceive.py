@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from reelworld.core.errors import CheckpointError
-from reelworld.evaluate.perceive import Perceiver, find_shots, members
+from reelworld.evaluate.checks import judge
+from reelworld.evaluate.perceive import Perceiver, find_shots, members, moves
 from reelworld.world.dataset import film_scene
-from reelworld.world.stream import WorldConfig, film, plan
+from reelworld.world.stream import Clip, WorldConfig, film, plan
 
 GREY = np.zeros((64, 64), int)  # one colour everywhere
 
@@ -90,6 +91,39 @@ def test_a_cut_is_seen_by_the_network_or_by_both():
     assert find_shots(frames, np.full(9, never)) == ()
     assert find_shots(frames, np.array([sure, *[never] * 3, maybe, *[never] * 4])) == (4,)
     assert find_shots(frames, np.array([never] * 6 + [sure, maybe, never])) == (6,)
+
+
+def texture(shift: int) -> np.ndarray:
+    """Return a floor [64, 64] seen `shift` pixels further right."""
+    return np.roll(np.random.default_rng(0).uniform(0.3, 0.7, (64, 64)), -shift, axis=1)
+
+
+def test_a_camera_moves_where_the_ground_does():
+    clip = np.stack([texture(0)] * 3 + [texture(5 + t) for t in range(3)])  # stands, and after a cut pans
+    everywhere = np.ones(clip.shape, bool)
+    assert moves(clip, everywhere, (3,)).tolist() == [False] * 4 + [True] * 2
+    assert not moves(np.stack([texture(0)] * 6), everywhere).any()
+
+
+def test_a_shadow_and_a_thing_that_pass_are_no_camera():
+    clip, ground = np.stack([texture(0)] * 5), np.ones((5, 64, 64), bool)
+    for t in range(5):
+        clip[t, 40:44, 10 + 2 * t : 18 + 2 * t] *= 0.6  # a shadow
+        clip[t, 10:30, 5 * t : 5 * t + 20] = 0.9  # a thing
+        ground[t, 10:30, 5 * t : 5 * t + 20] = False
+    assert not moves(clip, ground).any()
+
+
+def test_a_camera_that_moves_over_a_pattern_is_followed(parser):
+    config = WorldConfig(level=1, split="train", seed=78)
+    clips = [c for c in plan(config, range(40)) if asks_camera(c)]
+    seen = [judge(clip.told, parser.look(film([clip], config)[0].numpy()))["camera"] for clip in clips]
+    assert len(clips) >= 15
+    assert np.mean(seen) >= 0.95
+
+
+def asks_camera(clip: Clip) -> bool:
+    return clip.told.shots[0].camera.move != "still" and clip.told.setting.pattern != "plain"
 
 
 def test_any_size_is_looked_at_in_its_own_shape(parser):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,9 +13,10 @@ from reelworld.models.denoiser import Denoiser
 from reelworld.models.patches import PatchConfig
 from reelworld.models.released import checkpoint_to_denoiser
 from reelworld.models.text import NULL, Tokenizer
-from reelworld.recipes import LossConfig, NoiseConfig
+from reelworld.recipes import Bucket, LossConfig, NoiseConfig
 from reelworld.train.data import WorldData
 from reelworld.train.denoising import Denoising, thing_weights
+from reelworld.train.heldout import TIMESTEPS, Heldout
 from reelworld.train.loop import train
 from reelworld.train.token_labels import TokenLabels, token_depth, token_shares
 
@@ -124,3 +126,21 @@ def test_characters_are_hidden_where_the_caption_is_dropped(tiny):
     assert torch.equal(inputs["references"].seen, batch.references.seen & ~dropped)
     assert inputs["references"].pixels.abs().max() <= 1
     assert torch.isfinite(task.loss(**inputs))
+
+
+def test_held_out_clips_tell_what_pictures_of_characters_are_worth(tiny):
+    recipe = tiny()
+    buckets = (Bucket(shape=SHAPE), Bucket(shape=SHAPE, references=1))
+    recipe = replace(recipe, stages=(replace(recipe.stages[0], buckets=buckets),))
+    tokenizer = Tokenizer.from_words(WorldData().words(), size=1024)
+    text = replace(recipe.model.text, vocabulary_size=1024)
+    model = Denoiser(replace(recipe.model, text=text), runtime.generator(0))
+    exam = Heldout(WorldData(), recipe, tokenizer, torch.device("cpu"))
+    for weight in model.parameters():  # gates begin at zero: nothing would reach the output
+        weight.data.normal_(0.0, 0.1, generator=runtime.generator(1))
+    table = exam.losses(model)
+    assert table["mean"] == pytest.approx(np.mean([table[f"t={t:g}"] for t in TIMESTEPS]))
+    assert table["characters"] != table["characters hidden"]
+    assert exam.losses(model) == table
+    plain = Heldout(WorldData(), tiny(), tokenizer, torch.device("cpu")).losses(model)
+    assert "characters" not in plain

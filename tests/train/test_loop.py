@@ -229,7 +229,7 @@ def test_a_tiny_model_learns_which_caption_means_which_clip(tiny, squares):
     for serving in servings(squares, recipe, 0):
         train_step(run, serving, run.objective.loss)
     heldout = Heldout(squares, recipe, run.objective.tokenizer, torch.device("cpu"))
-    assert len(set(heldout.captions[:4])) == 4
+    assert len(set(heldout.clips.captions[:4])) == 4
     samples = torch.from_numpy(heldout.samples(run.ema)).float()
     distances = (samples[:, None] - torch.from_numpy(heldout.truth()).float()[None]).abs().mean((2, 3, 4, 5))
     assert distances.argmin(1).tolist() == [0, 1, 2, 3]

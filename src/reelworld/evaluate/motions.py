@@ -104,9 +104,11 @@ def legs(scene: Scene, seen: Observed) -> bool | None:
 def camera(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether each shot's camera makes the move told, by about as much.
 
-    Asked only where one moves: of a camera that stands still a still picture shows as much as any.
+    Asked only where one moves (of a camera that stands still a still picture shows as much as any), over
+    ground that has a pattern: over a plain one, turns and steps look alike.
     """
-    if seen.camera is None or all(shot.camera.move == "still" for shot in scene.shots):
+    moves = any(shot.camera.move != "still" for shot in scene.shots)
+    if seen.camera is None or not moves or scene.setting.pattern == "plain":
         return None
     if not seen.tracks:
         return False

@@ -4,14 +4,15 @@
     seen = parser.look(video.frames)
     for track in seen.tracks: print(track.color, track.kind, track.size, track.depth)
 
-Pixels of things point to the middles of their things; where many point, there is a thing. Of the camera the
-network has a guess, which the brightness of what stands still makes exact (`egomotion`).
+Pixels of things point to the middles of their things; where many point, there is a thing. The network also
+says how the camera moves, if it moves: where no ground changes, it stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ from scipy.ndimage import gaussian_filter
 
 from reelworld.core.types import Frames
 from reelworld.evaluate.colors import find_cuts
-from reelworld.evaluate.egomotion import follow_camera
 from reelworld.evaluate.tracking import SMALLEST, Observed, Region, follow, region_of
 from reelworld.models.perception import Perception, PerceptionConfig, Seen
 from reelworld.models.released import packaged
@@ -34,6 +34,8 @@ STRAY = 4.0  # pixels from a middle within which pixels point to it
 FAINTEST = 0.04  # of the pixels of the largest thing: fewer are noise beside it
 BESIDE = 0.45  # of the root of a thing's pixels: how near to its middle its own stray pixels point
 MAY_BE = -3.0  # log odds of a cut that a change of the whole picture makes sure
+CHANGE = 0.01  # of full light between two frames: less is noise
+MOVING = 0.015  # share of the pixels of the ground that change in every frame of a camera that moves
 LEG_PIXELS = 2  # fewer of a leg's do not show where it is
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # Source: ITU-R BT.709
 
@@ -58,7 +60,7 @@ class Perceiver:
         fields = _Fields.of(seen, small)
         told = seen.camera[0].double().numpy()
         cuts, camera = find_shots(small, told[:, len(MOTION)]), told[:, : len(MOTION)]
-        camera[:, :6] = follow_camera(fields.light, fields.depth, ~fields.thing, camera[:, :6].copy(), cuts)
+        camera[:, :6] *= moves(fields.light, ~fields.thing, cuts)[:, None]
         per_frame = [list(regions(fields, t)) for t in range(len(small))]
         return Observed(follow(per_frame, cuts, name), len(frames), cuts, camera)
 
@@ -72,6 +74,20 @@ def find_shots(frames: Frames, log_odds: Array) -> tuple[int, ...]:
     return tuple(
         t for t in range(1, len(frames)) if log_odds[t] > 0.0 or (t in changed and log_odds[t] > MAY_BE)
     )
+
+
+def moves(light: Array, ground: Array, cuts: Sequence[int] = ()) -> Array:
+    """Tell for each frame whether the camera moved since the one before it: bool [T], one answer a shot.
+
+    light [T, H, W], 0 to 1; ground bool [T, H, W]: pixels that show no thing of the cast. Shadows that pass
+    over a ground change less of it than a camera that turns.
+    """
+    moving = np.zeros(len(light), bool)
+    for start, end in pairwise([0, *cuts, len(light)]):
+        both = ground[start : end - 1] & ground[start + 1 : end]
+        changed = np.abs(np.diff(light[start:end], axis=0)) > CHANGE
+        moving[start + 1 : end] = (changed & both).sum() > MOVING * max(both.sum(), 1)
+    return moving
 
 
 @dataclass(frozen=True)

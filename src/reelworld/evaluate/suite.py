@@ -5,8 +5,8 @@
 
 Prompts are in groups, scored apart. Clips are taken in the order of their number, and one is kept where a
 check that it asks for still lacks prompts, so nothing is chosen by hand. What the world draws too rarely is
-staged: the same scenes under a camera that stands still, two things one behind the other, or a thing that
-crosses, comes, goes or falls.
+staged: the same scenes under a camera that stands still, from as near as shows all, two things one behind
+the other, or a thing that crosses, comes, goes or falls.
 """
 
 from __future__ import annotations
@@ -31,30 +31,47 @@ BLOCK = 128
 MOST = {1: 40 * BLOCK, 2: 16 * BLOCK, 3: 16 * BLOCK}  # clips looked through; rarer checks stay short
 STAGED = 100_000  # added to a prompt's number for each staging of it
 ALOFT = 2.4  # metres from which things fall
-ASIDE, DEEPER = 0.75, 1.3  # metres to each side, and of depth for a metre across, of what stands behind
+NEARER = (0.45, 0.55, 0.65, 0.8, 1.0)  # of the distance at which a scene was drawn
+ASIDE, DEEPER = 0.75, 0.9  # metres to each side, and of depth for a metre across, of what stands behind
 
 Key = tuple[str, str]  # group, check
-Staging = Callable[[Scene], Scene | None]
+Staging = Callable[[Scene], Sequence[Scene]]  # the same events filmed in ways of which the first fit is taken
 
 
-def as_it_is(scene: Scene) -> Scene:
+def as_it_is(scene: Scene) -> Sequence[Scene]:
     """Take a scene as it was drawn."""
-    return scene
+    return (scene,)
 
 
-def held_still(scene: Scene) -> Scene | None:
+def held_still(scene: Scene) -> Sequence[Scene]:
     """Film a scene in one shot by its first camera, standing still; not from the air, where all is tiny."""
     first = scene.shots[0]
     if first.camera.move == "aerial":
-        return None
+        return ()
     camera = replace(first.camera, move="still", amount=0.0)
-    return replace(scene, shots=(replace(first, duration=scene.duration, camera=camera),))
+    return (replace(scene, shots=(replace(first, duration=scene.duration, camera=camera),)),)
 
 
-def in_depth(scene: Scene) -> Scene | None:
-    """Put the two things of a scene one behind the other instead of side by side, under a still camera."""
-    if len(scene.cast) != 2:
-        return None
+def close_up(scene: Scene) -> Sequence[Scene]:
+    """Film a scene by a camera that stands still, from as near as shows all: legs and bites are small."""
+    return [_from(held, share) for held in held_still(scene) for share in NEARER]
+
+
+def _from(scene: Scene, share: float) -> Scene:
+    """Film from a share of the distance."""
+    (shot,) = scene.shots
+    eye, target = np.array(shot.camera.position), np.array(shot.camera.target)
+    x, y, z = (round(float(v), 3) for v in target + share * (eye - target))
+    return replace(scene, shots=(replace(shot, camera=replace(shot.camera, position=(x, y, z))),))
+
+
+def in_depth(scene: Scene) -> Sequence[Scene]:
+    """Put the two things of a scene one behind the other instead of side by side, under a still camera.
+
+    Both on the ground: of what hangs in the air a picture does not tell how far it is.
+    """
+    if len(scene.cast) != 2 or any(thing.motion.action == "fall" for thing in scene.cast):
+        return ()
     cast = []
     for thing, side in zip(scene.cast, (-ASIDE, ASIDE), strict=True):
         x, _, z = thing.position
@@ -62,7 +79,7 @@ def in_depth(scene: Scene) -> Scene | None:
     return held_still(replace(scene, cast=tuple(cast)))
 
 
-def crossing(scene: Scene) -> Scene | None:
+def crossing(scene: Scene) -> Sequence[Scene]:
     """Let the first thing, one that looks alike from all sides, slide across under a still camera."""
     thing = scene.cast[0]
     kind: Kind = "cylinder" if thing.kind == "cube" else thing.kind
@@ -71,13 +88,13 @@ def crossing(scene: Scene) -> Scene | None:
     return held_still(_first_moves(scene, plain, Motion(action="slide", direction=way)))
 
 
-def coming(scene: Scene) -> Scene | None:
+def coming(scene: Scene) -> Sequence[Scene]:
     """Let the first thing slide towards a still camera, or away from it."""
     way: Direction = "toward" if scene.seed % 2 else "away"
     return held_still(_first_moves(scene, scene.cast[0], Motion(action="slide", direction=way)))
 
 
-def falling(scene: Scene) -> Scene | None:
+def falling(scene: Scene) -> Sequence[Scene]:
     """Let the first thing fall under a still camera."""
     return held_still(_first_moves(scene, scene.cast[0], Motion(action="fall"), ALOFT))
 
@@ -102,7 +119,8 @@ def _half_way(thing: Thing, duration: float) -> tuple[float, float]:
 class Group:
     """Prompts of a level that are scored together, with the checks that they are asked for.
 
-    `staging` changes drawn scenes to what the checks need, or refuses them.
+    `staging` changes drawn scenes to what the checks need, or refuses them: the first of its scenes that is
+    worth filming is taken.
     """
 
     level: int
@@ -120,9 +138,9 @@ GROUPS: dict[str, Group] = {
     "something falls": Group(1, ("gravity",), staging=falling),
     "one behind the other": Group(1, ("front_behind",), num_things=2, staging=in_depth),
     "all things": Group(2, ("camera",)),
-    "all things, still camera": Group(2, ("legs", "collision", "cause"), staging=held_still),
+    "all things, still camera": Group(2, ("legs", "collision", "cause"), staging=close_up),
     "films": Group(3, ("shots",)),
-    "events in order": Group(3, ("order",), staging=held_still),
+    "events in order": Group(3, ("order",), staging=close_up),
 }
 
 
@@ -218,13 +236,14 @@ def _staged(
     config: WorldConfig,
     indices: Sequence[int],
 ) -> list[Clip | None]:
-    """Change the scenes of clips, and simulate and tell them anew; None where one is not worth filming."""
-    staged = [(n, s) for n, clip in enumerate(clips) if (s := staging(clip.scene)) is not None]
-    kept = [(n, scene) for n, scene in staged if in_split(scene, config.split) and not overlapping(scene)]
-    paths = simulate([scene for _, scene in kept], config.scene_frames, config.fps) if kept else []
+    """Change the scenes of clips, and simulate and tell them anew; None where none is worth filming."""
+    staged = [(n, takes) for n, clip in enumerate(clips) if (takes := staging(clip.scene))]
+    kept = [(n, t) for n, t in staged if in_split(t[0], config.split) and not overlapping(t[0])]
+    paths = simulate([takes[0] for _, takes in kept], config.scene_frames, config.fps) if kept else []
     found: list[Clip | None] = [None] * len(clips)
-    for (n, scene), path in zip(kept, paths, strict=True):
-        if acceptable(scene, path, config.fps, config.aspect):
+    for (n, takes), path in zip(kept, paths, strict=True):
+        scene = next((s for s in takes if acceptable(s, path, config.fps, config.aspect)), None)
+        if scene is not None:
             path = with_view_events(scene, path, config.fps, config.aspect)
             clip = Clip(scene, path, range(config.num_frames), scene, path.log)
             rng = np.random.default_rng([config.seed, indices[n], 3])
