@@ -34,6 +34,8 @@ ERRORS = {
 }  # fmt: skip
 FILE = {"type": "string", "format": "binary"}
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
+EVENT = {"type": "object", "required": ["event", "data"], "properties": {"event": TEXT, "data": TEXT}}
+MEDIA = {"text/event-stream": EVENT, "text/plain": TEXT}  # others are files
 VIDEO = {
     "type": "object",
     "required": ["id", "object", "model", "status", "progress", "created_at", "prompt", "seconds", "size"],
@@ -140,7 +142,7 @@ def _describe_answers(call: str, responses: dict[str, Any]) -> None:
     """Say what a call answers with, and its errors."""
     responses.pop("422", None)
     schema = {"$ref": f"#/components/schemas/{ANSWERS.get(call, 'Video')}"}
-    content = {kind: {"schema": FILE} for kind in FILES.get(call, ())}
+    content = {kind: {"schema": MEDIA.get(kind, FILE)} for kind in FILES.get(call, ())}
     responses["200"]["content"] = content or {"application/json": {"schema": schema}}
     if call == "get /v1/videos/{video_id}/content":
         responses["206"] = {"description": "A part of the file.", "content": content}
