@@ -69,20 +69,6 @@ def test_the_loss_is_the_squared_error_of_velocities(pair, rng):
     torch.testing.assert_close(path.velocity_loss(prediction, clean, timestep), expected, rtol=1e-4, atol=0)
 
 
-def test_errors_count_by_their_weight(pair):
-    clean, _ = pair
-    timestep = torch.full((len(clean),), 0.5, dtype=clean.dtype)
-    off = torch.zeros_like(clean)
-    off[:, :1] = 1.0  # only the first frame is wrong
-    first = torch.zeros_like(clean[..., :1])
-    first[:, :1] = 3.0
-    share = 1.0 / clean.shape[1]
-    plain = path.velocity_loss(clean + off, clean, timestep)
-    weighed = path.velocity_loss(clean + off, clean, timestep, weight=first + 1.0)
-    torch.testing.assert_close(plain, torch.full_like(plain, 4.0 * share))
-    torch.testing.assert_close(weighed, torch.full_like(plain, 4.0 * 4 * share / (1 + 3 * share)))
-
-
 def test_no_prediction_beats_the_posterior_mean(mixture, rng):
     clean = mixture.sample(20_000, rng)
     timestep = torch.tensor(0.4, dtype=torch.float64)

@@ -31,7 +31,7 @@ from reelworld.recipes import Recipe
         ("optim.adamw_lr=-1", "adamw_lr is -1"),
         ("noise.caption_dropout=2", "caption_dropout is 2"),
         ("noise.timestep_std=0", "timestep_std"),
-        ("loss.thing_weight=0.5", "thing_weight is 0.5"),
+        ("loss.label_weight=-1", "label_weight is -1"),
         ("report.sample_steps=0", "sample_steps is 0"),
     ],
 )
@@ -47,8 +47,8 @@ def test_recipes_go_through_json() -> None:
 
 
 def test_labels_are_asked_for_where_something_learns_from_them() -> None:
-    assert not override(recipes.get("nano"), ["loss.thing_weight=1"]).needs_labels
-    assert override(recipes.get("nano"), ["loss.thing_weight=4"]).needs_labels
+    assert not override(recipes.get("nano"), ["loss.label_weight=0"]).needs_labels
+    assert override(recipes.get("nano"), ["loss.label_weight=0.1"]).needs_labels
     assert recipes.get("perception").needs_labels
     assert not recipes.get("upsampler").needs_labels
 

@@ -51,27 +51,18 @@ def velocity_to_clean(noisy: Tensor, velocity: Tensor, timestep: Tensor, min_t: 
     return noisy - align(timestep, noisy).clamp_min(min_t) * velocity
 
 
-def velocity_loss(
-    clean_prediction: Tensor,
-    clean: Tensor,
-    timestep: Tensor,
-    min_t: float = MIN_T,
-    weight: Tensor | None = None,
-) -> Tensor:
-    """Return the squared velocity error of each sample [B], averaged over its elements by their weight.
+def velocity_loss(clean_prediction: Tensor, clean: Tensor, timestep: Tensor, min_t: float = MIN_T) -> Tensor:
+    """Return the mean squared velocity error of each sample [B].
 
     Both velocities are read from the same noisy input, so it cancels and a weight on the clean error is left:
 
         |v_prediction - v|^2 = |clean_prediction - clean|^2 / max(t, min_t)^2
 
-    `weight` broadcasts to the samples; what minimises the loss does not depend on it. Source:
-    arXiv:2511.13720.
+    No other weight may stand before it that depends on the clean sample: the minimum would no longer be its
+    mean (docs/design/0012). Source: arXiv:2511.13720.
     """
     error = ((clean_prediction - clean) / align(timestep, clean).clamp_min(min_t)).square()
-    if weight is None:
-        return error.flatten(1).mean(1)
-    weight = weight.expand_as(error)
-    return (error * weight).flatten(1).sum(1) / weight.flatten(1).sum(1)
+    return error.flatten(1).mean(1)
 
 
 def sample_timesteps(

@@ -167,18 +167,15 @@ class NoiseConfig:
 class LossConfig:
     """What a denoiser learns beside the video, where the data says what a pixel shows, as the world does.
 
-    `thing_weight`: how much an error within `thing_margin` pixels of a thing of the cast counts, beside 1
-    elsewhere; `label_weight`: of naming what each tubelet shows from the tokens after `label_layer` blocks.
+    `label_weight`: of naming what each tubelet shows from the tokens after `label_layer` blocks.
     """
 
-    thing_weight: float = 1.0
-    thing_margin: int = 2
     label_weight: float = 0.0
     label_layer: int = 4
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "thing_weight", "label_layer")
-        _at_least(self, 0, "thing_margin", "label_weight")
+        _at_least(self, 1, "label_layer")
+        _at_least(self, 0, "label_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,8 +278,8 @@ class Recipe:
     @property
     def needs_labels(self) -> bool:
         """Tell whether the training asks what each pixel shows."""
-        weighs = self.loss.thing_weight > 1.0 or self.loss.label_weight > 0.0
-        return isinstance(self.model, PerceptionConfig) or (isinstance(self.model, DenoiserConfig) and weighs)
+        taught = isinstance(self.model, DenoiserConfig) and self.loss.label_weight > 0.0
+        return isinstance(self.model, PerceptionConfig) or taught
 
     @property
     def total_steps(self) -> int:

@@ -6,7 +6,7 @@ python -m reelworld.train nano --out runs/nano
 from reelworld.core.types import VideoShape
 from reelworld.diffusion.masks import MaskConfig
 from reelworld.models.denoiser import DenoiserConfig
-from reelworld.recipes import Bucket, DataConfig, LossConfig, NoiseConfig, OptimConfig, Recipe, Stage
+from reelworld.recipes import Bucket, DataConfig, NoiseConfig, OptimConfig, Recipe, Stage
 
 IMAGE = VideoShape(width=64, height=64, num_frames=1, fps=8.0)
 GLANCE = VideoShape(width=64, height=64, num_frames=4, fps=8.0)
@@ -16,8 +16,8 @@ CLIP = VideoShape(width=64, height=64, num_frames=16, fps=8.0)
 def nano() -> Recipe:
     """Return the recipe: glances and pictures, then whole clips among them; at last the rate falls to zero.
 
-    A quarter of the later clips have characters with portraits. Timesteps are drawn widely, and errors near
-    things count twice; why, say docs/design/0005 and 0012.
+    A quarter of the later clips have characters with portraits. Timesteps are drawn widely; why, says
+    docs/design/0005.
     """
     glances = (Bucket(shape=GLANCE, weight=0.7), Bucket(shape=IMAGE, weight=0.3))
     clips = (
@@ -34,7 +34,6 @@ def nano() -> Recipe:
         ),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=50, decay_share=0.3, ema_decay=0.998),
         noise=NoiseConfig(timestep_mean=0.6, timestep_std=1.1, masks=masks),
-        loss=LossConfig(thing_weight=2.0),
         data=DataConfig(reuse=4),
         seed=0,
     )

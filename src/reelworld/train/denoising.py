@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelworld.core import runtime
@@ -22,7 +21,7 @@ from reelworld.models.cost import Cost
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.released import check_same, checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.models.text import Tokenizer, encode, null_ids
-from reelworld.recipes import Bucket, LossConfig, Recipe
+from reelworld.recipes import Bucket, Recipe
 from reelworld.train.data import DataSet
 from reelworld.train.heldout import Heldout
 from reelworld.train.objectives import to_float
@@ -114,8 +113,7 @@ class Denoising:
             noisy, timestep, text, clean * mask, mask, fps, references, self.teaching.label_layer
         )
         pinned = pin_known(predicted.float(), clean, mask)
-        weight = thing_weights(labels["thing"], self.teaching) if labels else None
-        loss = velocity_loss(pinned, clean, timestep, self.config.min_timestep, weight).mean()
+        loss = velocity_loss(pinned, clean, timestep, self.config.min_timestep).mean()
         if labels and self.teaching.label_weight > 0.0:
             head = self.model.get_submodule(HEAD)
             assert isinstance(head, TokenLabels)
@@ -141,16 +139,6 @@ class Denoising:
     def exam(self, data: DataSet, recipe: Recipe) -> Heldout:
         """Draw held-out clips, noise and prompts."""
         return Heldout(data, recipe, self.tokenizer, self.device)
-
-
-def thing_weights(things: Tensor, config: LossConfig) -> Tensor:
-    """Return how much each pixel's error counts: float [B, T, H, W, 1].
-
-    things [B, T, H, W]: 0 where a pixel shows none of the cast.
-    """
-    margin = config.thing_margin
-    near = F.max_pool2d((things > 0).float(), 2 * margin + 1, stride=1, padding=margin)
-    return (1.0 + (config.thing_weight - 1.0) * near)[..., None]
 
 
 @lru_cache
