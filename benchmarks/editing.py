@@ -30,7 +30,7 @@ from reelworld.evaluate.tracking import Track
 from reelworld.generate import edit
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.storyboard import Card, Role, Storyboard, render
-from reelworld.world.scene import COLORS, Thing
+from reelworld.world.scene import COLORS, Scene, Thing
 from reelworld.world.stream import Clip, WorldConfig, film, plan, write_caption
 
 SEED, SPLIT = 808, "heldout"
@@ -307,8 +307,10 @@ def first_looks(bench: Bench, video: Video) -> Looks:
 
 
 def storyboard(bench: Bench, say: Say) -> None:
-    """Two shots of one character: the cut at its frame, and the same looks in both."""
+    """Two shots of one character: the cut at its frame, the same looks in both, nobody comes or goes."""
     cut, equal, right = [], [], []
+    shots: list[bool | None] = []
+    stay: list[bool | None] = []
     rows = casting(bench)
     for n, (clip, portrait, thing) in enumerate(rows):
         other = next((r for r in rows[n + 1 :] + rows[:n] if r[2].kind == thing.kind), rows[n])  # told alike
@@ -326,8 +328,10 @@ def storyboard(bench: Bench, say: Say) -> None:
             video = render(bench.pipeline, board)
         seen = bench.parser.look(video.frames)
         cut.append(seen.cuts == (12,))
-        parts = [bench.parser.look(part).tracks for part in (video.frames[:12], video.frames[12:])]
-        both = [looks(tracks[0]) if tracks else NOBODY for tracks in parts]
+        shots.append(judge(in_two_shots(clip.told), seen)["shots"])
+        parts = [bench.parser.look(part) for part in (video.frames[:12], video.frames[12:])]
+        stay += [judge(c.told, part)["permanence"] for c, part in zip((clip, other[0]), parts, strict=True)]
+        both = [looks(part.tracks[0]) if part.tracks else NOBODY for part in parts]
         equal.append(both[0] == both[1] != NOBODY)
         right.append(both == [looks(thing)] * 2)
         bench.keep("storyboard", video, f"{texts[0]} | {texts[1]}")
@@ -336,6 +340,13 @@ def storyboard(bench: Bench, say: Say) -> None:
         f"cut found at its frame, and no other, {share(cut)}; the same looks in both shots {share(equal)}, "
         f"and the character's {share(right)}",
     )
+    say("storyboard, world checks", f"shots {share(shots)}; permanence in each shot {share(stay)}")
+
+
+def in_two_shots(scene: Scene) -> Scene:
+    """Return what a storyboard of two cards shows: the cast of a scene in two shots of 1.5 s."""
+    first = replace(scene.shots[0], duration=1.5)
+    return replace(scene, duration=3.0, shots=(first, replace(first, start=1.5)))
 
 
 OPERATIONS = (animate, extend, fill, loop, blend, remix, character, storyboard)

@@ -175,6 +175,11 @@ def test_the_camera_is_followed(parser, move, other):
     assert verdict(parser, filmed_by("still"), frames, "camera") is None  # a still picture would show it
 
 
+def test_no_camera_is_asked_for_over_a_plain_ground(parser):
+    program = replace(filmed_by("dolly_in"), setting=Setting(pattern="plain"))
+    assert verdict(parser, program, frames_of(program), "camera") is None
+
+
 def test_a_cut_must_come_and_keep_the_cast(parser):
     near = replace(STILL, position=(1.0, -3.6, 1.6), target=(0.0, 0.0, 0.5))
     cut = (

@@ -1,10 +1,12 @@
 """Regions, links and kinds on drawn pictures, and the whole parser on renders whose ids are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reelworld.evaluate.track import regions, silhouette
-from reelworld.evaluate.tracking import Region, _link
+from reelworld.evaluate.tracking import Region, _link, follow
 from reelworld.world.dataset import film_scene
 from reelworld.world.scene import COLORS
 from reelworld.world.stream import WorldConfig, plan
@@ -79,6 +81,16 @@ def test_a_short_gap_is_bridged_and_a_leap_is_a_new_thing():
     assert [sorted(chain) for chain in _link(hidden, set())] == [[0, 1, 2, 5, 6, 7]]
     leaps = [[region(RED, 0.0 if t < 4 else 0.9, 0.0)] for t in range(8)]
     assert [sorted(chain) for chain in _link(leaps, set())] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_a_stripe_that_the_border_leaves_is_no_other_colour():
+    frames = [[region(RED, 0.1 * t, 0.0)] for t in range(5)]
+    frames += [[replace(region(WHITE, 0.5, 0.0), whole=False)]]
+    (track,) = follow(frames, (), lambda chain: ("ball", "small"))
+    assert track.colors == ("red",) * 6
+    frames[2] = [region(WHITE, 0.2, 0.0)]  # seen whole, it is of another colour
+    (track,) = follow(frames, (), lambda chain: ("ball", "small"))
+    assert track.colors == ("red", "red", "white", "red", "red", "red")
 
 
 def test_no_link_crosses_a_cut():

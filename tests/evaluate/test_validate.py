@@ -10,9 +10,9 @@ from reelworld.evaluate.checks import judge
 from reelworld.evaluate.controls import BREAKAGES
 from reelworld.evaluate.gate import UNTESTED, Gate, failed, recorded, write_gates
 from reelworld.evaluate.references import References
-from reelworld.evaluate.suite import enough, groups_of, suite, suite_config
+from reelworld.evaluate.suite import close_up, enough, groups_of, suite, suite_config
 from reelworld.evaluate.validate import gates, mirrored
-from reelworld.world.stream import film
+from reelworld.world.stream import film, plan
 
 
 def test_a_gate_has_a_side():
@@ -88,6 +88,37 @@ def test_what_is_rare_is_staged():
     )
     assert staged["something comes or goes"].cast[0].motion.direction in ("toward", "away")
     assert staged["something falls"].cast[0].position[2] > 2
+
+
+def test_what_is_small_is_filmed_from_as_near_as_shows_all():
+    clips = plan(suite_config("train", 2), range(12))
+    for clip in clips:
+        takes, drawn = close_up(clip.scene), clip.scene.shots[0].camera
+        if drawn.move == "aerial":
+            assert takes == []
+            continue
+        eye, target = np.array(drawn.position), np.array(drawn.target)
+        away = [np.linalg.norm(np.array(s.shots[0].camera.position) - target) for s in takes]
+        assert away == sorted(away)
+        assert away[-1] == pytest.approx(np.linalg.norm(eye - target), abs=1e-2)
+        assert {(s.cast, s.events, s.shots[0].camera.move) for s in takes} == {
+            (clip.scene.cast, clip.scene.events, "still")
+        }
+
+
+def test_two_things_one_behind_the_other_stand_on_the_ground():
+    behind = [case.clip.told for case in suite("train", 3) if "front_behind" in case.asks]
+    assert len(behind) >= 3
+    for told in behind:
+        assert all(thing.motion.action != "fall" for thing in told.cast)
+
+
+def test_nobody_is_asked_for_white_before_a_white_wall():
+    white = [
+        case.clip.told.setting.place for case in suite("train", 8)
+        if any(thing.color == "white" for thing in case.clip.told.cast)
+    ]  # fmt: skip
+    assert set(white) == {"meadow"}
 
 
 def test_enough_prompts_of_each_check_and_no_more():

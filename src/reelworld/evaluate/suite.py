@@ -4,7 +4,8 @@
     for case in cases: print(case.clip.caption, case.asks)
 
 Prompts are in groups, scored apart. Clips are taken in the order of their number, and one is kept where a
-check that it asks for still lacks prompts, so nothing is chosen by hand. What the world draws too rarely is
+check that it asks for still lacks prompts, so nothing is chosen by hand. White things in a studio are left
+out: before its wall nobody sees where they end. What the world draws too rarely is
 staged: the same scenes under a camera that stands still, from as near as shows all, two things one behind
 the other, or a thing that crosses, comes, goes or falls.
 """
@@ -224,6 +225,8 @@ def _cases(
 
 
 def _in_groups(clip: Clip, index: int, groups: dict[str, Group], staging: object) -> Iterator[Case]:
+    if clip.told.setting.place == "studio" and any(thing.color == "white" for thing in clip.told.cast):
+        return
     for name, group in groups.items():
         if group.staging is staging and group.num_things in (None, len(clip.told.cast)):
             asked = tuple(c for c in asks(clip.told, len(clip.frames)) if c in group.checks)

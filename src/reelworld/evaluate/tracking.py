@@ -109,14 +109,16 @@ def follow(frames: Sequence[Sequence[Region]], cuts: Sequence[int], naming: Nami
 
 
 def _track(chain: dict[int, Region], num_frames: int, naming: Naming) -> Track:
+    """Measure a chain; where the border cuts it off and leaves a stripe, its usual colour stands."""
     votes = np.bincount([region.color for region in chain.values()], minlength=len(COLORS) + 1)
+    usual = int(votes.argmax())
     columns = np.full((len(MEASURES), num_frames), np.nan)
     colors: list[str | None] = [None] * num_frames
     for t, region in chain.items():
-        colors[t] = COLORS[region.color - 1]
+        colors[t] = COLORS[(region.color if region.whole else usual) - 1]
         columns[:, t] = [getattr(region, name) for name in MEASURES]
     kind, size = naming(list(chain.values()))
-    return Track(COLORS[int(votes.argmax()) - 1], kind, size, tuple(colors), *columns)
+    return Track(COLORS[usual - 1], kind, size, tuple(colors), *columns)
 
 
 def _link(frames: Sequence[Sequence[Region]], cuts: set[int]) -> list[dict[int, Region]]:
