@@ -21,8 +21,8 @@ from reelworld.world.scene import Scene
 Array = np.ndarray
 MOST_FRAMES = 0.9  # share of the frames in which something must be so
 DEAD_BAND = 0.1  # of two widths together: nearer is neither left nor right
-BEGINNING = 3  # frames over which depths are compared
-CLOSE = 0.1  # share of the depth by which one thing must be nearer than another
+BEGINNING = 3  # frames over which feet are compared
+LOWER = 0.02  # picture heights by which the foot of the nearer thing must be lower
 BESIDE = 0.06  # picture heights between a thing and what may hide it
 MOVED = 0.025  # picture heights that something must go, where something is told to
 TRAVELLING = ("slide", "roll", "drive", "walk", "run", "drift", "bounce", "jump", "fall", "stop")
@@ -80,20 +80,19 @@ def left_right(scene: Scene, seen: Observed) -> bool | None:
 
 
 def front_behind(scene: Scene, seen: Observed) -> bool | None:
-    """Tell whether the nearer of two things is nearer: by depth, or by whose foot is lower on the ground."""
-    if (told := _told_relation(scene)) not in ("in_front_of", "behind"):
+    """Tell whether the nearer of two things on the ground is nearer: under a level camera its foot is lower.
+
+    Of what hangs in the air a picture does not tell how far it is.
+    """
+    told = _told_relation(scene)
+    if told not in ("in_front_of", "behind") or any(thing.position[2] > 0 for thing in scene.cast):
         return None
     one, other = cast_tracks(scene, seen)
     if (first := _first_together(one, other)) is None or one is None or other is None:
         return False
     begin = slice(first, first + BEGINNING)
-    nearer = (
-        np.nanmedian(np.log(other.depth[begin] / one.depth[begin])) if _knows_depth(one, other) else np.nan
-    )
-    if np.isnan(nearer):
-        lower = other.foot[first] - one.foot[first]
-        return bool((lower > 0) == (told == "in_front_of"))
-    return bool(abs(nearer) > CLOSE and (nearer > 0) == (told == "in_front_of"))
+    lower = float(np.nanmedian(other.foot[begin] - one.foot[begin]))
+    return abs(lower) > LOWER and (lower > 0) == (told == "in_front_of")
 
 
 def permanence(scene: Scene, seen: Observed) -> bool | None:
@@ -135,10 +134,6 @@ def _first_together(one: Track | None, other: Track | None) -> int | None:
     if one is None or other is None or not (both := one.seen & other.seen).any():
         return None
     return int(both.argmax())
-
-
-def _knows_depth(one: Track, other: Track) -> bool:
-    return not (np.isnan(one.depth).all() or np.isnan(other.depth).all())
 
 
 def _colors(tracks: Sequence[Track]) -> list[Counter[str]]:
