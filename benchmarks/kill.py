@@ -92,6 +92,14 @@ class Server:
             except httpx.TransportError:
                 self.start()
 
+    def busy(self, videos: list[str]) -> None:
+        """Wait until one of the videos is being made: a worker that only starts has nothing to lose."""
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends and all(
+            self.status(video)["status"] != "in_progress" for video in videos[-24:]
+        ):
+            time.sleep(0.2)
+
 
 def work(server: Server, rounds: int, rng: random.Random) -> dict[str, int]:
     """Ask and kill; return the videos asked for with their numbers of frames."""
@@ -107,7 +115,8 @@ def work(server: Server, rounds: int, rng: random.Random) -> dict[str, int]:
             asked[server.ask(f"/v1/videos/{source}/remix", body, f"{n}/remix")] = 16
             more = {**body, "seconds": 1.0, "video": {"id": source}}
             asked[server.ask("/v1/videos/extensions", more, f"{n}/extend")] = 24
-        time.sleep(rng.uniform(0.2, 4.0))
+        server.busy(list(asked))
+        time.sleep(rng.uniform(0.0, 2.0))
         what = rng.choice(("worker", "worker", "server", "both"))
         if what != "server" and (there := server.workers()):
             os.kill(rng.choice(there), signal.SIGKILL)

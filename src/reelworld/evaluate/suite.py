@@ -33,7 +33,7 @@ MOST = {1: 40 * BLOCK, 2: 16 * BLOCK, 3: 16 * BLOCK}  # clips looked through; ra
 STAGED = 100_000  # added to a prompt's number for each staging of it
 ALOFT = 2.4  # metres from which things fall
 NEARER = (0.45, 0.55, 0.65, 0.8, 1.0)  # of the distance at which a scene was drawn
-ASIDE, BEHIND = 0.75, 1.4  # metres from the middle of the stage, of two things one behind the other
+ASIDE, DEPTHS = 0.65, (-0.9, 1.2)  # metres from the middle of the stage, of two one behind the other
 
 Key = tuple[str, str]  # group, check
 Staging = Callable[[Scene], Sequence[Scene]]  # the same events filmed in ways of which the first fit is taken
@@ -69,14 +69,16 @@ def _from(scene: Scene, share: float) -> Scene:
 def in_depth(scene: Scene) -> Sequence[Scene]:
     """Put the two things of a scene one behind the other instead of side by side, under a still camera.
 
-    What falls or bounces stands on the ground: of what hangs in the air nobody is asked (`looks`).
+    What falls or bounces stands on the ground: of what hangs in the air nobody is asked (`looks`). Of a large
+    and a small one the large one is further: behind it the small one would be a few pixels.
     """
     if len(scene.cast) != 2:
         return ()
     one, other = scene.cast
-    away = BEHIND if one.position[0] > other.position[0] else -BEHIND
+    nearer = one.position[0] < other.position[0] if one.size == other.size else one.size == "small"
+    near, far = DEPTHS if nearer else DEPTHS[::-1]
     cast = []
-    for thing, x, y in ((one, -ASIDE, away), (other, ASIDE, -away)):
+    for thing, x, y in ((one, -ASIDE, near), (other, ASIDE, far)):
         motion = Motion(action="stand") if thing.position[2] > 0 else thing.motion
         cast.append(replace(thing, motion=motion, position=(x, y, 0.0)))
     return held_still(replace(scene, cast=tuple(cast)))
