@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ import httpx
 from record import record
 from reelworld.core.video import read
 
-LEASE, FAST = 4.0, {"num_inference_steps": 2, "guidance_scale": 1.0}
+LEASE, WORKERS, FAST = 4.0, 2, {"num_inference_steps": 5, "guidance_scale": 1.0}
 
 
 class Server:
@@ -41,7 +42,7 @@ class Server:
         code = (
             "from reelworld.serve.serving import Settings, run; "
             f"run(Settings(database={database!r}, storage={str(folder / 'files')!r}, port={self.port}, "
-            f"workers=2, weights={named!r}, lease_seconds={LEASE}))"
+            f"workers={WORKERS}, weights={named!r}, lease_seconds={LEASE}))"
         )
         self.command = [sys.executable, "-c", code]
         self.process: subprocess.Popen[bytes] | None = None
@@ -59,8 +60,8 @@ class Server:
     def workers(self) -> list[int]:
         """Return the processes that it started."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()] if children.exists() else []
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")  # a thread may have started them
+        return [int(pid) for children in tasks for pid in children.read_text().split()]
 
     def kill(self) -> None:
         """Kill -9 the server; its workers notice and end."""
@@ -92,19 +93,27 @@ class Server:
             except httpx.TransportError:
                 self.start()
 
-    def busy(self, videos: list[str]) -> None:
-        """Wait until one of the videos is being made: a worker that only starts has nothing to lose."""
-        ends = time.monotonic() + 60
-        while time.monotonic() < ends and all(
-            self.status(video)["status"] != "in_progress" for video in videos[-24:]
-        ):
-            time.sleep(0.2)
+    def wait(self, status: str, least: int, most: int) -> None:
+        """Wait until so many jobs have a status, at most ten seconds."""
+        ends = time.monotonic() + 10
+        while time.monotonic() < ends and not least <= self.count(status) <= most:
+            time.sleep(0.1)
+
+    def count(self, status: str) -> int:
+        """Return how many jobs have a status."""
+        try:
+            told = re.search(rf'reelworld_jobs{{status="{status}"}} (\d+)', self.http.get("/metrics").text)
+        except httpx.TransportError:
+            self.start()
+            return 0
+        return int(told[1]) if told else 0
 
 
 def work(server: Server, rounds: int, rng: random.Random) -> dict[str, int]:
     """Ask and kill; return the videos asked for with their numbers of frames."""
     asked: dict[str, int] = {}
     for n in range(rounds):
+        server.wait("queued", 0, 4)
         body = {"prompt": "a red ball", **FAST}
         first = server.ask("/v1/videos", {**body, "seconds": 2.0}, f"{n}/create")
         asked[first] = 16
@@ -115,11 +124,11 @@ def work(server: Server, rounds: int, rng: random.Random) -> dict[str, int]:
             asked[server.ask(f"/v1/videos/{source}/remix", body, f"{n}/remix")] = 16
             more = {**body, "seconds": 1.0, "video": {"id": source}}
             asked[server.ask("/v1/videos/extensions", more, f"{n}/extend")] = 24
-        server.busy(list(asked))
+        server.wait("in_progress", 1, WORKERS)  # a worker that only starts has nothing to lose
         time.sleep(rng.uniform(0.0, 2.0))
         what = rng.choice(("worker", "worker", "server", "both"))
-        if what != "server" and (there := server.workers()):
-            os.kill(rng.choice(there), signal.SIGKILL)
+        if what != "server":
+            os.kill(rng.choice(server.workers()), signal.SIGKILL)
         if what != "worker":
             server.kill()
             server.start()
