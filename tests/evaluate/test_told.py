@@ -39,6 +39,8 @@ def test_the_order_of_events_is_read():
 def test_a_move_of_the_camera_is_asked_for_and_its_rest_is_not():
     assert "camera" in told("A red ball slides to the left. The camera pans left.")[1]
     assert "camera" not in told("A red ball slides to the left. The camera stays still.")[1]
+    plain = "A red ball slides to the left. The camera pans left. A studio in daylight. The floor is plain."
+    assert "camera" not in told(plain)[1]
 
 
 def test_what_is_not_said_is_not_asked():

@@ -38,8 +38,9 @@ def told(text: str, num_frames: int = 16) -> tuple[Scene, tuple[str, ...]]:
     cast = [_thing(n, facts) for n in range(parsed.things)]
     cast = _placed(cast, parsed)
     camera = _camera(facts)
+    setting = Setting(pattern=facts.get("pattern", {}).get((), "checker"))  # unless it is told plain
     scene = Scene(
-        level=1, split="train", setting=Setting(), cast=tuple(cast), events=_events(parsed, facts),
+        level=1, split="train", setting=setting, cast=tuple(cast), events=_events(parsed, facts),
         shots=(Shot(start=0.0, duration=2.0, camera=camera, cast=tuple(range(len(cast)))),),
         style=facts.get("style", {}).get((), "natural"),
     )  # fmt: skip
