@@ -14,9 +14,6 @@ import os
 import random
 import re
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,105 +23,58 @@ import httpx
 
 from record import record
 from reelworld.core.video import read
+from server import Server
 
 LEASE, WORKERS, FAST = 4.0, 2, {"num_inference_steps": 5, "guidance_scale": 1.0}
 
 
-class Server:
-    """`reel serve` with two workers, which is killed and started again."""
-
-    def __init__(self, folder: Path, database: str, weights: Path | None) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20.0)
-        named = [f"tiny={weights}"] if weights else []
-        code = (
-            "from reelworld.serve.serving import Settings, run; "
-            f"run(Settings(database={database!r}, storage={str(folder / 'files')!r}, port={self.port}, "
-            f"workers={WORKERS}, weights={named!r}, lease_seconds={LEASE}))"
-        )
-        self.command = [sys.executable, "-c", code]
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        self.process = subprocess.Popen(self.command, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        while True:
-            try:
-                self.http.get("/healthz")
-                return
-            except httpx.TransportError:
-                time.sleep(0.1)
-
-    def workers(self) -> list[int]:
-        """Return the processes that it started."""
-        assert self.process is not None
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")  # a thread may have started them
-        return [int(pid) for children in tasks for pid in children.read_text().split()]
-
-    def kill(self) -> None:
-        """Kill -9 the server; its workers notice and end."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def ask(self, path: str, body: dict[str, Any], key: str) -> str:
-        """Ask for a video until there is an answer; return its id."""
-        while True:
-            try:
-                answer = self.http.post(path, json=body, headers={"idempotency-key": key})
-                if answer.status_code == 200:
-                    found: str = answer.json()["id"]
-                    return found
-                if answer.status_code < 500:
-                    raise SystemExit(f"{path}: {answer.text}")
-            except httpx.TransportError:
-                if self.process is None or self.process.poll() is not None:
-                    self.start()
-            time.sleep(0.1)
-
-    def status(self, video: str) -> dict[str, Any]:
-        """Return a video object."""
-        while True:
-            try:
-                found: dict[str, Any] = self.http.get(f"/v1/videos/{video}").json()
-                return found
-            except httpx.TransportError:
-                self.start()
-
-    def wait(self, status: str, least: int, most: int) -> None:
-        """Wait until so many jobs have a status, at most ten seconds."""
-        ends = time.monotonic() + 10
-        while time.monotonic() < ends and not least <= self.count(status) <= most:
-            time.sleep(0.1)
-
-    def count(self, status: str) -> int:
-        """Return how many jobs have a status."""
+def ask(server: Server, path: str, body: dict[str, Any], key: str) -> str:
+    """Ask for a video until there is an answer; return its id."""
+    while True:
         try:
-            told = re.search(rf'reelworld_jobs{{status="{status}"}} (\d+)', self.http.get("/metrics").text)
+            answer = server.http.post(path, json=body, headers={"idempotency-key": key})
+            if answer.status_code == 200:
+                found: str = answer.json()["id"]
+                return found
+            if answer.status_code < 500:
+                raise SystemExit(f"{path}: {answer.text}")
         except httpx.TransportError:
-            self.start()
-            return 0
-        return int(told[1]) if told else 0
+            server.revive()
+        time.sleep(0.1)
+
+
+def told(server: Server, video: str) -> dict[str, Any]:
+    """Return a video object."""
+    found: dict[str, Any] = server.get(f"/v1/videos/{video}").json()
+    return found
+
+
+def wait(server: Server, status: str, least: int, most: int) -> None:
+    """Wait until so many jobs have a status, at most ten seconds."""
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        found = re.search(rf'reelworld_jobs{{status="{status}"}} (\d+)', server.get("/metrics").text)
+        if found is not None and least <= int(found[1]) <= most:
+            return
+        time.sleep(0.1)
 
 
 def work(server: Server, rounds: int, rng: random.Random) -> dict[str, int]:
     """Ask and kill; return the videos asked for with their numbers of frames."""
     asked: dict[str, int] = {}
     for n in range(rounds):
-        server.wait("queued", 0, 4)
+        wait(server, "queued", 0, 4)
         body = {"prompt": "a red ball", **FAST}
-        first = server.ask("/v1/videos", {**body, "seconds": 2.0}, f"{n}/create")
+        first = ask(server, "/v1/videos", {**body, "seconds": 2.0}, f"{n}/create")
         asked[first] = 16
-        asked[server.ask("/v1/videos", {**body, "num_frames": 1}, f"{n}/image")] = 1
-        done = [v for v in list(asked)[-12:] if asked[v] == 16 and server.status(v)["status"] == "completed"]
+        asked[ask(server, "/v1/videos", {**body, "num_frames": 1}, f"{n}/image")] = 1
+        done = [v for v in asked if asked[v] == 16 and told(server, v)["status"] == "completed"]
         if done:
             source = rng.choice(done)
-            asked[server.ask(f"/v1/videos/{source}/remix", body, f"{n}/remix")] = 16
+            asked[ask(server, f"/v1/videos/{source}/remix", body, f"{n}/remix")] = 16
             more = {**body, "seconds": 1.0, "video": {"id": source}}
-            asked[server.ask("/v1/videos/extensions", more, f"{n}/extend")] = 24
-        server.wait("in_progress", 1, WORKERS)  # a worker that only starts has nothing to lose
+            asked[ask(server, "/v1/videos/extensions", more, f"{n}/extend")] = 24
+        wait(server, "in_progress", 1, WORKERS)  # a worker that only starts has nothing to lose
         time.sleep(rng.uniform(0.0, 2.0))
         what = rng.choice(("worker", "worker", "server", "both"))
         if what != "server":
@@ -153,16 +103,16 @@ def main() -> None:
                 .get_uri()
                 .replace("postgresql:", "postgresql+psycopg:", 1)
             )
-        server = Server(folder, url, given.weights)
-        server.start()
+        named = [f"tiny={given.weights}"] if given.weights else []
+        server = Server(folder, database=url, workers=WORKERS, weights=named, lease_seconds=LEASE)
         asked = work(server, given.rounds, random.Random(given.seed))
         ends = time.monotonic() + 600
-        found = {video: server.status(video) for video in asked}
+        found = {video: told(server, video) for video in asked}
         while time.monotonic() < ends and any(
             v["status"] in ("queued", "in_progress") for v in found.values()
         ):
             time.sleep(0.5)
-            found = {video: server.status(video) for video in asked}
+            found = {video: told(server, video) for video in asked}
         count(folder / "files", asked, found, given)
         server.kill()
         time.sleep(3 * LEASE)
@@ -172,8 +122,8 @@ def count(
     files: Path, asked: dict[str, int], found: dict[str, dict[str, Any]], given: argparse.Namespace
 ) -> None:
     """Write what became of the videos."""
-    completed = [video for video, told in found.items() if told["status"] == "completed"]
-    died = [v for v, told in found.items() if (told.get("error") or {}).get("code") == "worker_died"]
+    completed = [video for video, of in found.items() if of["status"] == "completed"]
+    died = [v for v, of in found.items() if (of.get("error") or {}).get("code") == "worker_died"]
     films = {video: sorted((files / video).glob("*/video.mp4")) for video in completed}
     broken = [v for v in completed if len(films[v]) != 1 or len(read(films[v][0])) != asked[v]]
     with record(f"kill-{given.database}") as say:
@@ -184,7 +134,7 @@ def count(
         say("lost or unfinished", str(len(asked) - len(completed) - len(died)))
         say("with two outputs", str(sum(len(film) > 1 for film in films.values())))
         say("completed without a playable file", str(len(broken)))
-        attempts = [told["reelworld"]["attempts"] for told in found.values()]
+        attempts = [of["reelworld"]["attempts"] for of in found.values()]
         say("made in more than one attempt", str(sum(a > 1 for a in attempts)))
 
 

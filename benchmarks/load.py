@@ -8,9 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +16,7 @@ import httpx
 import numpy as np
 
 from record import record
+from server import serving
 
 
 async def poll(http: httpx.AsyncClient, ids: list[str], times: dict[str, list[float]], ends: float) -> None:
@@ -66,27 +64,9 @@ def main() -> None:
     options.add_argument("--clients", type=int, default=200)
     options.add_argument("--minutes", type=float, default=10.0)
     given = options.parse_args()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        code = (
-            "from reelworld.serve.serving import Settings, run; "
-            f"run(Settings(database='sqlite:///{folder}/jobs.db', storage='{folder}/files', port={port}, "
-            "rate=1000))"
-        )
-        server = subprocess.Popen([sys.executable, "-c", code])
-        url = f"http://127.0.0.1:{port}"
-        while True:
-            try:
-                httpx.get(f"{url}/healthz")
-                break
-            except httpx.TransportError:
-                time.sleep(0.2)
-        times, held = asyncio.run(crowd(url, given.clients, given.minutes, server.pid))
-        done = httpx.get(f"{url}/metrics").text
-        server.terminate()
-        server.wait()
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), rate=1000) as server:
+        times, held = asyncio.run(crowd(server.url, given.clients, given.minutes, server.process.pid))
+        done = server.get("/metrics").text
     with record("load") as say:
         say("clients, minutes", f"{given.clients}, {given.minutes:g}")
         for kind, found in times.items():

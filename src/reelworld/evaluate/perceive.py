@@ -35,7 +35,7 @@ FAINTEST = 0.04  # of the pixels of the largest thing: fewer are noise beside it
 BESIDE = 0.45  # of the root of a thing's pixels: how near to its middle its own stray pixels point
 MAY_BE = -3.0  # log odds of a cut that a change of the whole picture makes sure
 CHANGE = 0.01  # of full light between two frames: less is noise
-MOVING = 0.015  # share of the pixels of the ground that change in every frame of a camera that moves
+MOVING = 0.015  # mean share of the pixels of the ground that change between frames of a camera that moves
 LEG_PIXELS = 2  # fewer of a leg's do not show where it is
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # Source: ITU-R BT.709
 

@@ -229,12 +229,17 @@ def _cases(
 
 
 def _in_groups(clip: Clip, index: int, groups: dict[str, Group], staging: object) -> Iterator[Case]:
-    if clip.told.setting.place == "studio" and any(thing.color == "white" for thing in clip.told.cast):
+    if _white_on_white(clip.told):
         return
     for name, group in groups.items():
         if group.staging is staging and group.num_things in (None, len(clip.told.cast)):
             asked = tuple(c for c in asks(clip.told, len(clip.frames)) if c in group.checks)
             yield Case(index, clip, name, asked)
+
+
+def _white_on_white(scene: Scene) -> bool:
+    """Tell whether a white thing stands before a studio's wall, two grey levels away from it."""
+    return scene.setting.place == "studio" and any(thing.color == "white" for thing in scene.cast)
 
 
 def _staged(

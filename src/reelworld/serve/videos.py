@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -105,30 +105,29 @@ async def fill(request: Request) -> Response:
     return await _of_another(request, "fill", ask.Fill)
 
 
+async def _of_ours(request: Request, operation: str, asked: ask.Asked, names: Sequence[str]) -> Response:
+    """Queue a video of finished ones of the owner's."""
+    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
+
+    def queue() -> Job:
+        sources = [desk.source(known_id(name, "video"), owner) for name in names]
+        return desk.queue(owner, operation, asked, sources=sources, idempotency_key=key)
+
+    return await queued(queue)
+
+
 @router.post("/{video_id}/remix", openapi_extra=body_of(ask.Remix))
 async def remix(request: Request, video_id: str) -> Response:
     """Queue a video like this one after another text."""
-    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
     asked = ask.read(ask.Remix, await read_body(request))
-
-    def queue() -> Job:
-        sources = [desk.source(known_id(video_id, "video"), owner)]
-        return desk.queue(owner, "remix", asked, sources=sources, idempotency_key=key)
-
-    return await queued(queue)
+    return await _of_ours(request, "remix", asked, [video_id])
 
 
 @router.post("/blends", openapi_extra=body_of(ask.Blend))
 async def blend(request: Request) -> Response:
     """Queue a video that goes from one of ours over into another."""
-    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
     asked = ask.read(ask.Blend, await read_body(request))
-
-    def queue() -> Job:
-        sources = [desk.source(name, owner) for name in (asked.first, asked.second)]
-        return desk.queue(owner, "blend", asked, sources=sources, idempotency_key=key)
-
-    return await queued(queue)
+    return await _of_ours(request, "blend", asked, [asked.first, asked.second])
 
 
 @router.post("/storyboards", openapi_extra=body_of(ask.Board))
