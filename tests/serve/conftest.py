@@ -30,13 +30,18 @@ from reelworld.serve.tables import open_database, upgrade
 from reelworld.serve.worker import serve_jobs
 
 WORDS = ["a", "red", "blue", "ball", "box", "rolls", "alpha", "beta"]
-CARD = {"shape": {"width": 16, "height": 16, "num_frames": 8, "fps": 8.0}, "recipe": "tiny", "trained": {}}
+CARD = {
+    "shape": {"width": 16, "height": 16, "num_frames": 8, "fps": 8.0},
+    "data": {"kind": "world"},
+    "recipe": {"name": "tiny", "stages": [{"level": 1, "text_length": 64, "buckets": [{"level": None}]}]},
+    "trained": {},
+}
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that make noise of 16x16, fast."""
-    text = TextConfig(vocabulary_size=64, dim=32, depth=1, num_heads=2, max_length=32)
+    text = TextConfig(vocabulary_size=64, dim=32, depth=1, num_heads=2, max_length=96)
     patch = PatchConfig(frames=4, height=8, width=8)
     config = DenoiserConfig(dim=32, depth=2, num_heads=2, patch=patch, text=text)
     denoiser = Denoiser(config, torch.Generator().manual_seed(0))

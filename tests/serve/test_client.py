@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import httpx
 import numpy as np
 import openai
 import pytest
@@ -11,6 +12,8 @@ from tests.serve.conftest import Served
 
 from reelworld.core.types import Video
 from reelworld.core.video import probe, write
+from reelworld.world.facts import Fact
+from reelworld.world.parse import parse
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -111,3 +114,26 @@ def test_the_same_idempotency_key_gives_the_same_video(client):
     with pytest.raises(openai.BadRequestError, match="another request"):
         client.videos.create(prompt="a box", extra_headers=keyed)
     assert len(list(client.videos.list())) == 1
+
+
+def test_a_short_prompt_is_told_in_full_and_the_object_says_how(client, served):
+    told = client.videos.create(prompt="a red ball rolls", seconds="1", extra_body={**FAST, "seed": 5})
+    as_it_is = client.videos.create(prompt="a red ball rolls", extra_body={**FAST, "expand": False})
+    served.work()
+    told, as_it_is = (client.videos.retrieve(video.id) for video in (told, as_it_is))
+    assert told.prompt == as_it_is.prompt == "a red ball rolls"
+    text = told.model_extra["reelworld"]["expanded_prompt"]
+    assert holds_of(text, Fact("color", (0, "red")))
+    assert holds_of(text, Fact("action", (0, "roll")))
+    assert as_it_is.model_extra["reelworld"]["expanded_prompt"] is None
+    preview = httpx.get(
+        f"{served.url}/v1/models/tiny/expansion", params={"text": "a red ball rolls", "seed": 5}
+    )
+    assert (preview.json()["text"], preview.json()["why"]) == (text, "")
+    strange = httpx.get(f"{served.url}/v1/models/tiny/expansion", params={"text": "a zorp"}).json()
+    assert (strange["text"], strange["why"]) == ("a zorp", "the world does not know zorp")
+
+
+def holds_of(text: str, fact: Fact) -> bool:
+    """Tell whether a text states a fact."""
+    return fact in parse(text).facts

@@ -10,6 +10,7 @@ import typer
 from reelworld.cli.app import Json, app, kind, say, told
 from reelworld.cli.results import (
     Characters,
+    Expand,
     Guidance,
     Output,
     Prompt,
@@ -23,6 +24,7 @@ from reelworld.cli.results import (
     ready,
     save,
     stored,
+    told_in_full,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def generate(
     sampler: Annotated[str, typer.Option(help="euler, heun or multistep.")] = "multistep",
     character: Characters = None,
     weights: Weights = None,
+    expand: Expand = True,
     upsample: Upsample = True,
     scale: Annotated[
         int, typer.Option(min=1, max=32, help="Enlarge the picture this many times, smoothly, for viewing.")
@@ -60,8 +63,9 @@ def generate(
 
     check_outputs(output, num_videos, preview)
     cast = stored(character)
-    text, pipeline, enlarge = ready(prompt, weights, upsample, as_json, character or ())
+    asked, pipeline, enlarge = ready(prompt, weights, upsample, as_json, character or ())
     for number in range(num_videos):
+        text = told_in_full(pipeline, asked, seed + number, as_json) if expand and not cast else asked
         previews = Previews() if preview and number == 0 else None
         (video,) = pipeline(
             text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed + number,
@@ -70,6 +74,7 @@ def generate(
             callback=previews,
         )  # fmt: skip
         video = enlarge(video) if enlarge else video
+        video.metadata["asked"] = asked
         save(video, numbered(output, number, num_videos), as_json, scale)
         if previews is not None:
             _save_preview(previews, output, as_json)
@@ -98,6 +103,7 @@ def variations(
     guidance_scale: Guidance = 3.0,
     character: Characters = None,
     weights: Weights = None,
+    expand: Expand = True,
     upsample: Upsample = True,
     as_json: Json = False,
 ) -> None:
@@ -108,17 +114,20 @@ def variations(
 
     make_folder(output)
     cast = stored(character)
-    text, pipeline, enlarge = ready(prompt, weights, upsample, as_json, character or ())
+    asked, pipeline, enlarge = ready(prompt, weights, upsample, as_json, character or ())
     sampling: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
-    about: dict[str, Any] = {"prompt": text, "weights": pipeline.weights_hash, **sampling}
+    about: dict[str, Any] = {"asked": asked, "weights": pipeline.weights_hash, **sampling}
     about["upsampler"] = enlarge.weights_hash if enlarge else None
     about["characters"] = {name: picture.metadata for name, picture in cast.items()} if cast else None
     files = [output / f"seed_{seed + number:05d}.mp4" for number in range(count)]
     for number, file in enumerate(files):
-        if _is_there(file, {**about, "seed": seed + number}):
+        text = told_in_full(pipeline, asked, seed + number, as_json) if expand and not cast else asked
+        if _is_there(file, {**about, "prompt": text, "seed": seed + number}):
             continue
         (video,) = pipeline(text, seed=seed + number, characters=cast, progress=kind(as_json), **sampling)
-        save(enlarge(video) if enlarge else video, file, as_json)
+        video = enlarge(video) if enlarge else video
+        video.metadata["asked"] = asked
+        save(video, file, as_json)
     sheet = contact_sheet([Video.load(file) for file in files], [f"seed {seed + n}" for n in range(count)])
     with atomic(output / "sheet.png") as temporary:
         sheet.save(temporary, "PNG")

@@ -31,6 +31,7 @@ Characters = Annotated[
         "--character", help="A name in the prompt whose looks are stored (`reel character`); often."
     ),
 ]
+Expand = Annotated[bool, typer.Option(help="Tell a short prompt in full, as the model learnt captions.")]
 Upsample = Annotated[bool, typer.Option(help="Enlarge the picture four times by the trained upsampler.")]
 
 
@@ -48,6 +49,14 @@ def ready(
     pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
     warn_unknown(pipeline, text, as_json, names)
     return text, pipeline, enlarge
+
+
+def told_in_full(pipeline: Pipeline, prompt: str, seed: int, as_json: bool) -> str:
+    """Expand a prompt, and say so."""
+    text, why = pipeline.expand(prompt, seed=seed)
+    if not why:
+        hint(as_json, {"event": "expanded", "prompt": text}, f"told in full: {text}")
+    return text
 
 
 def read_prompt(most: int) -> str:

@@ -7,7 +7,7 @@ Prompts are in groups, scored apart. Clips are taken in the order of their numbe
 check that it asks for still lacks prompts, so nothing is chosen by hand. White things in a studio are left
 out: before its wall nobody sees where they end. What the world draws too rarely is
 staged: the same scenes under a camera that stands still, from as near as shows all, two things one behind
-the other, or a thing that crosses, comes, goes or falls.
+the other, or a thing that crosses, comes, goes, walks or falls.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from reelworld.core.errors import ConfigError
 from reelworld.evaluate.checks import asks
 from reelworld.world.acceptance import acceptable, overlapping, with_view_events
-from reelworld.world.scene import DIRECTIONS, Direction, Kind, Motion, Scene, Thing
+from reelworld.world.framing import close_up
+from reelworld.world.grammar import HEADINGS
+from reelworld.world.scene import COLORS, DIRECTIONS, Direction, Kind, Motion, Scene, Thing
 from reelworld.world.simulate import simulate, speed_of
 from reelworld.world.splits import in_split
 from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
@@ -53,17 +56,9 @@ def held_still(scene: Scene) -> Sequence[Scene]:
     return (replace(scene, shots=(replace(first, duration=scene.duration, camera=camera),)),)
 
 
-def close_up(scene: Scene) -> Sequence[Scene]:
+def from_near(scene: Scene) -> Sequence[Scene]:
     """Film a scene by a camera that stands still, from as near as shows all: legs and bites are small."""
-    return [_from(held, share) for held in held_still(scene) for share in NEARER]
-
-
-def _from(scene: Scene, share: float) -> Scene:
-    """Film from a share of the distance."""
-    (shot,) = scene.shots
-    eye, target = np.array(shot.camera.position), np.array(shot.camera.target)
-    x, y, z = (round(float(v), 3) for v in target + share * (eye - target))
-    return replace(scene, shots=(replace(shot, camera=replace(shot.camera, position=(x, y, z))),))
+    return [close_up(held, share) for held in held_still(scene) for share in NEARER]
 
 
 def in_depth(scene: Scene) -> Sequence[Scene]:
@@ -102,6 +97,18 @@ def coming(scene: Scene) -> Sequence[Scene]:
 def falling(scene: Scene) -> Sequence[Scene]:
     """Let the first thing fall under a still camera."""
     return held_still(_first_moves(scene, scene.cast[0], Motion(action="fall"), ALOFT))
+
+
+def walking(scene: Scene) -> Sequence[Scene]:
+    """Let a large person in the first thing's place walk across before a camera that stands still."""
+    if scene.events:
+        return ()
+    thing = scene.cast[0]
+    way: Direction = "left" if scene.seed % 2 else "right"
+    trousers: Any = thing.second_color or COLORS[scene.seed % len(COLORS)]
+    person = Thing(kind="person", color=thing.color, second_color=trousers, heading=HEADINGS[way],
+                   skin=thing.skin, position=thing.position, motion=thing.motion)  # fmt: skip
+    return from_near(_first_moves(scene, person, Motion(action="walk", direction=way)))
 
 
 def _first_moves(scene: Scene, thing: Thing, motion: Motion, height: float = 0.0) -> Scene:
@@ -143,9 +150,10 @@ GROUPS: dict[str, Group] = {
     "something falls": Group(1, ("gravity",), staging=falling),
     "one behind the other": Group(1, ("front_behind",), num_things=2, staging=in_depth),
     "all things": Group(2, ("camera",)),
-    "all things, still camera": Group(2, ("legs", "collision", "cause"), staging=close_up),
+    "all things, still camera": Group(2, ("collision", "cause"), staging=from_near),
+    "a person walks": Group(2, ("legs",), staging=walking),
     "films": Group(3, ("shots",)),
-    "events in order": Group(3, ("order",), staging=close_up),
+    "events in order": Group(3, ("order",), staging=from_near),
 }
 
 

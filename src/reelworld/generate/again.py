@@ -23,7 +23,9 @@ _EDITS = (
 )  # fmt: skip
 OPERATIONS: dict[str, Callable[..., Video]] = {operation.__name__: operation for operation in _EDITS}
 # What an account says beside the arguments.
-ABOUT = ("operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "given")
+ABOUT = (
+    "operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "given", "asked",
+)  # fmt: skip
 
 
 def again(

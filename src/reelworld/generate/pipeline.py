@@ -3,6 +3,7 @@
     pipeline = Pipeline.load()                     # the packaged weights; or a file of your own
     (video,) = pipeline("a red ball rolls past a blue box", seed=3)
     video.save("ball.mp4")
+    pipeline.expand("a red ball rolls", seed=3)    # told in full, which the model follows better
 
 The same weights, prompt, settings and seed give the same frames; `num_videos=4, seed=3` gives those of seeds
 3 to 6. A video's metadata says how it was made. Image-to-video and other editing pass `known` frames and a
@@ -38,6 +39,7 @@ from reelworld.generate.casting import cast
 from reelworld.generate.request import Given, Sampling, to_frames
 from reelworld.models.released import Released, checkpoint_to_denoiser
 from reelworld.models.text import NULL, TextFeatures
+from reelworld.world.expand import Expanded, expand
 
 DEFAULT_WEIGHTS = "nano.safetensors"
 
@@ -90,10 +92,21 @@ class Pipeline:
             raise PromptError("the prompt is empty; describe what the video should show")
 
     @property
+    def level(self) -> int | None:
+        """Return the highest level of the world that the weights learnt from; None where it was footage."""
+        return learnt_level(self.card)
+
+    def expand(self, prompt: str, *, seed: int = 0) -> Expanded:
+        """Tell a short prompt in full, as the captions of the training are; a seed draws what it leaves open.
+
+        Raises: PromptError.
+        """
+        return told_in_full(prompt, seed, self.card)
+
+    @property
     def trained_length(self) -> int | None:
         """Return how many words and marks the longest caption of the training held; None if not known."""
-        stages = self.card.get("recipe", {}).get("stages", [])
-        return max((stage["text_length"] for stage in stages), default=None)
+        return longest_caption(self.card)
 
     @torch.inference_mode()
     def __call__(
@@ -330,6 +343,36 @@ def native_shape(card: dict[str, Any]) -> VideoShape:
         return from_json(VideoShape, card.get("shape"))
     except (ConfigError, ShapeError) as error:
         raise CheckpointError(f"the weights' card names no usable shape ({error}); save them anew") from error
+
+
+def learnt_level(card: Mapping[str, Any]) -> int | None:
+    """Return the highest level of the world that the weights of a card learnt from; None where of footage."""
+    if card.get("data", {}).get("kind") != "world":
+        return None
+    stages = card.get("recipe", {}).get("stages", [])
+    levels = [b.get("level") or stage.get("level") for stage in stages for b in stage.get("buckets", [])]
+    return max((level for level in levels if level is not None), default=None)
+
+
+def longest_caption(card: Mapping[str, Any]) -> int | None:
+    """Return how many words and marks the longest caption of a training held; None if not known."""
+    stages = card.get("recipe", {}).get("stages", [])
+    return max((stage["text_length"] for stage in stages), default=None)
+
+
+def told_in_full(prompt: str, seed: int, card: Mapping[str, Any]) -> Expanded:
+    """Expand a prompt for the weights of a card.
+
+    Captions of footage are of another kind: for weights that learnt from it a prompt stays as it is.
+
+    Raises: PromptError.
+    """
+    request.check_prompt(prompt)
+    level, shape = learnt_level(card), native_shape(dict(card))
+    if level is None:
+        return Expanded(prompt, "the model did not learn from the world")
+    aspect, longest = shape.width / shape.height, longest_caption(card)
+    return expand(prompt, seed=seed, level=level, aspect=aspect, longest=longest)
 
 
 def _told(frames_given: list[str], characters: Mapping[str, Video]) -> dict[str, Any]:

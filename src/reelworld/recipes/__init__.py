@@ -204,7 +204,8 @@ class DataConfig:
 
     `reuse`: how many steps see each rendered clip, some steps apart, with fresh noise and masks (data
     echoing, Source: arXiv:1907.05550). `workers` 1 renders in a second process, 0 between the steps; on a GPU
-    clips are always rendered in place.
+    clips are always rendered in place. A share of the world's clips are `close_ups`, for parsers: no caption
+    tells what their border cuts off.
     """
 
     reuse: int = 1
@@ -214,11 +215,13 @@ class DataConfig:
     prefetch: int = 4
     heldout_clips: int = 32
     sample_prompts: int = 8
+    close_ups: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least(
             self, 1, "reuse", "reuse_spacing", "worker_threads", "prefetch", "heldout_clips", "sample_prompts"
         )
+        _shares(self, "close_ups")
         if self.workers not in (0, 1):
             raise ConfigError(f"workers is {self.workers}; give 1 for a second process, 0 for none")
 

@@ -72,6 +72,7 @@ class Create(Asked):
 
     seconds: Seconds = 4.0
     num_frames: Annotated[int, Field(ge=1, le=480)] | None = None
+    expand: Annotated[bool, Field(description="Tell a short prompt in full before it is made.")] = True
 
 
 class Remix(Asked):

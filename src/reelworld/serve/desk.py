@@ -53,6 +53,7 @@ class Desk:
     def __init__(self, jobs: Jobs, storage: Storage, weights: Mapping[str, Path | None]) -> None:
         self.jobs, self.storage, self.decoder = jobs, storage, Decoder()
         cards = {name: read_card(path or default_weights()) for name, path in weights.items()}
+        self.cards = cards
         self.shapes = {name: native_shape(card) for name, card in cards.items()}
         self.tokenizers = {name: Tokenizer.from_json(card["tokenizer"]) for name, card in cards.items()}
 

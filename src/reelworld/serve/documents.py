@@ -70,6 +70,7 @@ SCHEMAS = {
     "Model": _thing("model", "id", "native_shape"),
     "Models": _list_of({"$ref": "#/components/schemas/Model"}),
     "Words": _thing("words", "model", "unknown"),
+    "Expansion": _thing("expansion", "model", "text", "why"),
     "DeletedVideo": _thing("video.deleted", "id", "deleted"),
     "DeletedCharacter": _thing("character.deleted", "id", "deleted"),
     "Health": {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
@@ -80,7 +81,8 @@ ANSWERS = {  # what a call answers with; a video object where nothing is said
     "delete /v1/videos/{video_id}": "DeletedVideo", "post /v1/videos/characters": "Character",
     "get /v1/videos/characters": "Characters", "get /v1/videos/characters/{character_id}": "Character",
     "delete /v1/videos/characters/{character_id}": "DeletedCharacter", "get /v1/models": "Models",
-    "get /v1/models/{model}": "Model", "get /v1/models/{model}/words": "Words", "get /healthz": "Health",
+    "get /v1/models/{model}": "Model", "get /v1/models/{model}/words": "Words",
+    "get /v1/models/{model}/expansion": "Expansion", "get /healthz": "Health",
 }  # fmt: skip
 FILES = {  # media types of calls that answer with a file or a stream
     "get /v1/videos/{video_id}/content": ("video/mp4", "image/png"), "get /metrics": ("text/plain",),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,8 @@ class Studio:
             done.append(f"scaled and cropped to {width}x{height} at {fps:g} fps")
         about = {"done": done, "num_frames": len(video), "size": [width, height], "fps": fps}
         about |= {"made": video.metadata, "weights": pipeline.weights_hash}
+        if video.metadata.get("asked") not in (None, video.metadata.get("prompt")):
+            about["expanded_prompt"] = video.metadata["prompt"]
         watch.advance(0)
         return Made(_files(video, base), about)
 
@@ -128,12 +130,19 @@ Operation = Callable[[Pipeline, Mapping[str, Any], Load, dict[str, Any]], Video]
 
 
 def _generate(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
-    """Make a video from text, and from an image as its first frame where there is one."""
+    """Make a video from text, told in full; and from an image as its first frame where there is one.
+
+    What a picture shows is not left open, nor how a character looks: such a prompt stays as it is.
+    """
     count = request.get("num_frames") or max(1, round(request["seconds"] * pipeline.shape.fps))
     about = {"num_frames": count, "seed": request["seed"], **options}
     if image := request.get("image"):
         return edit.animate(pipeline, _source(pipeline, load, image), request["prompt"], **about)
-    return edit.film(pipeline, request["prompt"], **about)
+    told = request["prompt"]
+    if request.get("expand") and "characters" not in options:
+        told, _ = pipeline.expand(told, seed=request["seed"])
+    video = edit.film(pipeline, told, **about)
+    return replace(video, metadata={**video.metadata, "asked": request["prompt"]})
 
 
 def _editing(operation: Callable[..., Video], *names: str) -> Operation:

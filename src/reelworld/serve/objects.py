@@ -13,7 +13,7 @@ POLL_MS = 1000
 EVENTS = {COMPLETED: "video.completed", FAILED: "video.failed"}  # by the status of a job
 SHOWN = (
     "num_inference_steps", "guidance_scale", "negative_prompt", "strength", "length", "start", "end",
-    "before", "curve", "num_frames", "board", "upsample",
+    "before", "curve", "num_frames", "board", "upsample", "expand",
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ def _ours(job: Job, request: dict[str, Any], result: dict[str, Any]) -> dict[str
         "operation": job.operation,
         "model": request.get("model"),
         "seed": request.get("seed"),
+        "expanded_prompt": result.get("expanded_prompt"),
         "notes": request.get("notes", []),
         "done": result.get("done", []),
         "num_frames": result.get("num_frames"),

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from reelworld.generate.pipeline import told_in_full
 from reelworld.serve.asked import MOST_PROMPT
 from reelworld.serve.given import desk_of
 from reelworld.serve.jobs import COMPLETED, FAILED, QUEUED, RUNNING
@@ -43,6 +44,20 @@ def words(request: Request, model: str, text: Annotated[str, Query(max_length=MO
     strange = desk.tokenizers[name].unknown_words(text)
     unknown = [{"word": word, "nearest": near} for word, near in strange]
     return JSONResponse({"object": "words", "model": name, "unknown": unknown})
+
+
+@router.get("/v1/models/{model}/expansion")
+def expansion(
+    request: Request,
+    model: str,
+    text: Annotated[str, Query(min_length=1, max_length=MOST_PROMPT)],
+    seed: Annotated[int, Query(ge=0, le=2**53)] = 0,
+) -> Response:
+    """Return a short prompt told in full, as a job of this seed would tell it; or why it stays as it is."""
+    desk = desk_of(request)
+    name, _ = desk.model(model)
+    told, why = told_in_full(text, seed, desk.cards[name])
+    return JSONResponse({"object": "expansion", "model": name, "text": told, "why": why})
 
 
 @router.get("/", include_in_schema=False)

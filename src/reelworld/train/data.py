@@ -229,9 +229,13 @@ def _served(ready: "queue.Queue[Serving | Exception]", count: int) -> Iterator[S
 
 @dataclass(frozen=True, kw_only=True)
 class WorldData:
-    """The simulated world as a data set; with `labelled`, batches say what their pixels show."""
+    """The simulated world as a data set; with `labelled`, batches say what their pixels show.
+
+    A share of the clips are `close_ups`.
+    """
 
     labelled: bool = False
+    close_ups: float = 0.0
 
     def words(self) -> tuple[str, ...]:
         """Return every word a caption of the world can hold."""
@@ -259,6 +263,7 @@ class WorldData:
             seed=seed,
             caption_mix=(stage.captions.raw, stage.captions.short, stage.captions.descriptive),
             references=stage.references,
+            close_ups=self.close_ups,
         )
         ahead = device != "cpu" and split == "train"  # a CPU's worker plans itself, held-out clips are few
         planners = min(MOST_PLANNERS, max(1, runtime.num_cores() - 2)) if ahead else 0
@@ -267,4 +272,4 @@ class WorldData:
 
 def world_data(recipe: Recipe) -> WorldData:
     """Return the world as the recipe needs it, with labels or without."""
-    return WorldData(labelled=recipe.needs_labels)
+    return WorldData(labelled=recipe.needs_labels, close_ups=recipe.data.close_ups)

@@ -2,6 +2,7 @@
 
 shot = Shot(start=0.0, duration=2.0, camera=camera(rng, level, 1.0, aspect), cast=(0, 1))
 shots(rng, shot, cast)      # one to three shots, the whole cast first
+close_up(scene, 0.5)        # the same, filmed from half as far
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from reelworld.world.scene import DIRECTIONS, Camera, Shot, Thing
+from reelworld.world.scene import DIRECTIONS, Camera, Scene, Shot, Thing
 from reelworld.world.simulate import speed_of
 from reelworld.world.things import extent
 
@@ -60,6 +61,17 @@ def shots(rng: np.random.Generator, whole: Shot, cast: Sequence[Thing]) -> tuple
         view = _framing(rng, whole.camera, [cast[n] for n in members], (start + end) / 2)
         cut.append(Shot(start=start, duration=end - start, camera=view, cast=members))
     return tuple(cut)
+
+
+def close_up(scene: Scene, share: float) -> Scene:
+    """Film every shot of a scene from a share of its distance: near things, cut off by the border or not."""
+    return replace(scene, shots=tuple(replace(s, camera=_nearer(s.camera, share)) for s in scene.shots))
+
+
+def _nearer(camera: Camera, share: float) -> Camera:
+    eye, target = np.array(camera.position), np.array(camera.target)
+    x, y, z = (round(float(v), 3) for v in target + share * (eye - target))
+    return replace(camera, position=(x, y, z))
 
 
 def _framing(rng: np.random.Generator, wide: Camera, cast: Sequence[Thing], time: float) -> Camera:

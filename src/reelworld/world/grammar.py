@@ -69,7 +69,7 @@ AT_ONCE = 96  # programs simulated together: the steps of one cost nearly as muc
 HEADINGS = {"left": pi, "right": 0.0, "toward": -pi / 2, "away": pi / 2}
 
 
-def _thing(rng: np.random.Generator, kind: Any) -> Thing:
+def draw_thing(rng: np.random.Generator, kind: Any) -> Thing:
     dressed = kind in ("person", "house", "ship")
     plain = kind not in PRIMITIVES
     material: Any = "matte" if plain else pick(rng, ("matte", "matte", "shiny", "striped"))
@@ -81,7 +81,7 @@ def _thing(rng: np.random.Generator, kind: Any) -> Thing:
     )  # fmt: skip
 
 
-def _motion(rng: np.random.Generator, kind: str) -> Motion:
+def draw_motion(rng: np.random.Generator, kind: str) -> Motion:
     action: Any = pick(rng, ACTIONS[kind])
     direction = None
     if action in NEEDS_DIRECTION:
@@ -97,13 +97,13 @@ def _motion(rng: np.random.Generator, kind: str) -> Motion:
     return motion
 
 
-def _seen_turning(thing: Thing) -> Thing:
+def seen_turning(thing: Thing) -> Thing:
     """Stripe what is round and turns or rolls: without a mark, nobody could see it."""
     hidden = thing.motion.action == "roll" or (thing.motion.action == "spin" and thing.kind != "cube")
     return replace(thing, material="striped") if hidden and thing.kind in PRIMITIVES else thing
 
 
-def _place(rng: np.random.Generator, thing: Thing, x: float, y: float, duration: float) -> Thing:
+def in_its_place(rng: np.random.Generator, thing: Thing, x: float, y: float, duration: float) -> Thing:
     """Put a thing so that the middle of its path is near x, y, facing where it goes."""
     motion = thing.motion
     z = {"fall": rng.uniform(2.0, 2.8), "bounce": rng.uniform(1.4, 2.4)}.get(motion.action, 0.0)
@@ -131,7 +131,7 @@ def draw_setting(rng: np.random.Generator, level: int) -> Setting:
     )  # fmt: skip
 
 
-def _spots(rng: np.random.Generator, count: int) -> list[tuple[float, float]]:
+def draw_spots(rng: np.random.Generator, count: int) -> list[tuple[float, float]]:
     """Spots on the stage for the middles of the paths, spread from left to right in random order."""
     if count == 1:
         return [(float(rng.uniform(-0.8, 0.8)), float(rng.uniform(-0.6, 1.0)))]
@@ -172,7 +172,7 @@ def _program(
     elif ", " in theme:
         cast, events = _ordered(rng, theme.split(", "), aspect, duration)
     else:
-        cast, events = _interaction(rng, theme, aspect)
+        cast, events = draw_interaction(rng, theme, aspect)
     setting = draw_setting(rng, level)
     if any(t.kind == "ship" for t in cast):
         setting = replace(setting, place="beach", pattern=pick(rng, PATTERNS["beach"]))
@@ -195,12 +195,12 @@ def _ensemble(
 ) -> list[Thing]:
     """Draw things that mind their own business; with `beyond`, one of them leaves the training range."""
     cast, strange = [], int(rng.integers(count)) if beyond else None
-    for n, (x, y) in enumerate(_spots(rng, count)):
+    for n, (x, y) in enumerate(draw_spots(rng, count)):
         kind = pick(rng, kinds)
-        thing = _seen_turning(replace(_thing(rng, kind), motion=_motion(rng, kind)))
+        thing = seen_turning(replace(draw_thing(rng, kind), motion=draw_motion(rng, kind)))
         if n == strange:
             thing = _beyond(rng, thing)
-        cast.append(_place(rng, thing, x, y + BACK.get(kind, 0.0), duration))
+        cast.append(in_its_place(rng, thing, x, y + BACK.get(kind, 0.0), duration))
     return cast
 
 
@@ -213,7 +213,7 @@ def _ordered(
     windows = ((0.12, 0.3), (0.55, 0.72))  # shares of the scene in which each happens
     side = float(rng.choice([-1.0, 1.0]))
     for n, (kind, window) in enumerate(zip(kinds, windows, strict=True)):
-        (agent, patient), (event,) = _interaction(rng, kind, aspect)
+        (agent, patient), (event,) = draw_interaction(rng, kind, aspect)
         time = duration * float(rng.uniform(*window))
         agent, patient, event = _at_time(rng, agent, patient, event, time)
         x, y = (1.0 - 2.0 * n) * side * 1.3, 2.2 * n - 0.6
@@ -246,7 +246,9 @@ def _at_time(
     return agent, patient, event
 
 
-def _interaction(rng: np.random.Generator, kind: str, aspect: float) -> tuple[list[Thing], tuple[Event, ...]]:
+def draw_interaction(
+    rng: np.random.Generator, kind: str, aspect: float
+) -> tuple[list[Thing], tuple[Event, ...]]:
     """Draw two things between which something is going to happen."""
     side = pick(rng, ("left", "right"))
     sign = 1.0 if side == "right" else -1.0  # the agent moves this way
@@ -264,7 +266,7 @@ def _mover(rng: np.random.Generator, side: Any, kinds: Sequence[str], size: Any 
     kind = pick(rng, kinds)
     travel = [a for a in ACTIONS[kind] if a in NEEDS_DIRECTION and a != "stop"]
     motion = Motion(action=pick(rng, travel), direction=side, speed=pick(rng, ("medium", "fast")))
-    thing = _seen_turning(replace(_thing(rng, kind), motion=motion, heading=HEADINGS[side]))
+    thing = seen_turning(replace(draw_thing(rng, kind), motion=motion, heading=HEADINGS[side]))
     return replace(thing, size=size) if size else thing
 
 
@@ -282,7 +284,7 @@ def _collide(
         "push": ("cube", "ball", "cup", "chair"),
         "knock_over": ("domino",),
     }
-    patient = _thing(rng, pick(rng, patients[kind]))
+    patient = draw_thing(rng, pick(rng, patients[kind]))
     y = float(rng.uniform(-0.5, 0.6))
     px = sign * float(rng.uniform(0.2, 1.0))
     facing = 0.0 if patient.kind in ("cube", "domino") else patient.heading
@@ -299,7 +301,7 @@ def _go_behind(
     rng: np.random.Generator, kind: Any, side: Any, sign: float
 ) -> tuple[list[Thing], tuple[Event, ...]]:
     agent = _mover(rng, side, ("ball", "cube", "dog", "person", "cylinder"), "small")
-    patient = replace(_thing(rng, pick(rng, ("cube", "cylinder", "house", "tree", "cone"))), size="large")
+    patient = replace(draw_thing(rng, pick(rng, ("cube", "cylinder", "house", "tree", "cone"))), size="large")
     patient = replace(patient, position=(round(float(rng.uniform(-0.4, 0.4)), 4), -0.2, 0.0))
     half = speed_of(agent)
     depth = half_along(patient, pi / 2) + half_along(agent, pi / 2) + float(rng.uniform(0.2, 0.6))
@@ -319,7 +321,7 @@ def _cross(
     agent = replace(agent, position=(round(start, 4), round(y, 4), 0.0))
     cast = [agent]
     if rng.random() < 0.5:
-        other = _thing(rng, pick(rng, ("tree", "house", "chair", "cube", "cone")))
+        other = draw_thing(rng, pick(rng, ("tree", "house", "chair", "cube", "cone")))
         cast.append(replace(other, position=(round(float(rng.uniform(-1, 1)), 4), round(y + 2.6, 4), 0.0)))
     return cast, (Event(kind=kind, agent=0),)
 
@@ -327,8 +329,8 @@ def _cross(
 def _bite(
     rng: np.random.Generator, kind: Any, side: Any, sign: float
 ) -> tuple[list[Thing], tuple[Event, ...]]:
-    eater = replace(_thing(rng, pick(rng, ("person", "dog"))), size="large", heading=HEADINGS[side])
-    cookie = replace(_thing(rng, "cookie"), size=pick(rng, ("small", "large")), heading=-0.0)
+    eater = replace(draw_thing(rng, pick(rng, ("person", "dog"))), size="large", heading=HEADINGS[side])
+    cookie = replace(draw_thing(rng, "cookie"), size=pick(rng, ("small", "large")), heading=-0.0)
     y = float(rng.uniform(-0.4, 0.4))
     reach = half_along(eater, 0.0) + half_along(cookie, 0.0) + 0.1
     eater = replace(eater, position=(round(-sign * reach / 2, 4), round(y, 4), 0.0))
@@ -341,8 +343,8 @@ def _bite(
 def _switch_on(
     rng: np.random.Generator, kind: Any, side: Any, sign: float
 ) -> tuple[list[Thing], tuple[Event, ...]]:
-    person = replace(_thing(rng, "person"), heading=HEADINGS[side], size="large")
-    lamp = replace(_thing(rng, "lamp"), size="large", position=(sign * 0.9, 0.2, 0.0))
+    person = replace(draw_thing(rng, "person"), heading=HEADINGS[side], size="large")
+    lamp = replace(draw_thing(rng, "lamp"), size="large", position=(sign * 0.9, 0.2, 0.0))
     person = replace(person, position=(-sign * 0.5, 0.0, 0.0))
     return [person, lamp], (
         Event(kind="switch_on", agent=0, patient=1, time=round(float(rng.uniform(0.5, 1.4)), 3)),

@@ -26,6 +26,7 @@ from reelworld.core.errors import ConfigError, DataError
 from reelworld.core.types import References
 from reelworld.world import caption, grammar
 from reelworld.world.excerpt import excerpt, stretch
+from reelworld.world.framing import close_up
 from reelworld.world.labels import film_labelled
 from reelworld.world.portrait import characters, portrait
 from reelworld.world.render import render
@@ -41,7 +42,8 @@ class WorldConfig:
 
     A clip shorter than a scene (2 s) is a random stretch of it, an image a random frame (see `excerpt`).
     `raw_errors` is the share of raw captions with a mistake. As many as `references` of a clip's cast have
-    portraits, and in captions names instead of looks (see `portrait`).
+    portraits, and in captions names instead of looks (see `portrait`). A share of clips are `close_ups`, for
+    parsers: no caption tells what their border cuts off.
     """
 
     level: int = 1
@@ -54,6 +56,7 @@ class WorldConfig:
     caption_mix: tuple[float, float, float] = (0.0, 0.05, 0.95)
     raw_errors: float = 0.1
     references: int = 0
+    close_ups: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.references <= len(CHARACTERS):
@@ -64,8 +67,8 @@ class WorldConfig:
             raise ConfigError("width, height, num_frames and fps of a world clip must be positive")
         if self.seed < 0 or min(self.caption_mix) < 0 or sum(self.caption_mix) <= 0:
             raise ConfigError("seed and the shares of captions must not be negative, nor all shares zero")
-        if not 0.0 <= self.raw_errors <= 1.0:
-            raise ConfigError("raw_errors is a share between 0 and 1")
+        if not (0.0 <= self.raw_errors <= 1.0 and 0.0 <= self.close_ups <= 1.0):
+            raise ConfigError("raw_errors and close_ups are shares between 0 and 1")
         if self.num_frames > LONGEST * self.fps:
             raise ConfigError(f"a world clip lasts {LONGEST:g} s at most; give fewer frames")
         grammar.check(self.level, self.split)
@@ -88,6 +91,7 @@ class WorldConfig:
 
 
 SCENE_SECONDS = 2.0
+NEAR = (0.4, 0.85)  # of its distance, from which a close-up is filmed
 MOST_AT_ONCE = 256  # scenes written together
 
 
@@ -131,6 +135,9 @@ def plan(config: WorldConfig, indices: Sequence[int]) -> list[Clip]:
     for n, (index, (scene, trajectory)) in enumerate(zip(indices, scenes, strict=True)):
         rng = np.random.default_rng([config.seed, index, 1])
         frames = stretch(scene, trajectory, config.num_frames, config.fps, rng, config.aspect)
+        aside = np.random.default_rng([config.seed, index, 5])
+        if aside.random() < config.close_ups:
+            scene = close_up(scene, float(aside.uniform(*NEAR)))
         clip = Clip(scene, trajectory, frames, *excerpt(scene, trajectory, frames, config.fps))
         casting = np.random.default_rng([config.seed, index, 4])
         names = characters(clip.told, config.references, casting)

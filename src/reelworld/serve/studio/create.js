@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "./vendor/hooks.mjs";
 import { html } from "./html.js";
 import * as store from "./store.js";
-import { generate, unknownWords } from "./work.js";
+import { expansion, generate, unknownWords } from "./work.js";
 
 export function Chips({ name, label, options, value, set }) {
   return html`<fieldset class="chips"><legend>${label}</legend>
@@ -80,6 +80,11 @@ export function Composer() {
     await generate();
     setSending(false);
   };
+  const tell = async () => {
+    const seed = draft.seed === "" ? Math.floor(Math.random() * 1e6) : draft.seed;
+    const text = await expansion(draft.prompt.trim(), seed).catch((error) => { store.toast(error.message, "error"); });
+    if (text) set({ prompt: text });
+  };
   const remixing = store.given.value && store.action.value === "remix";
   return html`<form class=${`composer ${over ? "over" : ""}`} aria-label="Create a video" onSubmit=${send}
       onKeyDown=${(e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) send(e); }}
@@ -95,6 +100,7 @@ export function Composer() {
         ? html`<${Chips} name="strength" label="How much anew" value=${draft.strength} set=${(strength) => set({ strength })} options=${[["subtle", "subtle"], ["mild", "mild"], ["strong", "strong"]]} />`
         : html`<${Chips} name="seconds" label="Length" value=${draft.seconds} set=${(seconds) => set({ seconds })} options=${[[2, "2 s"], [4, "4 s"], [8, "8 s"], [12, "12 s"]]} />`}
       ${!store.given.value && html`<${Chips} name="count" label="Variations" value=${draft.count} set=${(count) => set({ count })} options=${[[1, "1"], [2, "2"], [4, "4"]]} />`}
+      <button type="button" class="plain" disabled=${!draft.prompt.trim()} onClick=${tell} title="Write the prompt out as the model learnt captions: what it leaves open is drawn">Tell it in full</button>
       <button class="primary" disabled=${sending || !draft.prompt.trim()}>${sending ? "Sending…" : "Generate"}<kbd>Ctrl ↵</kbd></button>
     </div>
     <details class="more"><summary>More</summary>

@@ -38,7 +38,7 @@ export function copies(video) {
     : `reel ${ours.operation === "edit" ? "remix" : ours.operation} video.mp4 ${quoted(video.prompt)} ${sampling.map(([n, v]) => `--${n.replaceAll("_", "-")} ${v}`).join(" ")}`;
   return [
     ["Command line", command],
-    ["Python", `import reelworld\n\nreelworld.generate(${JSON.stringify(video.prompt)}, num_frames=${frames}, ${sampling.map(([n, v]) => `${n}=${v}`).join(", ")}).save("video.mp4")`],
+    ["Python", `import reelworld\n\nreelworld.generate(${JSON.stringify(ours.expanded_prompt || video.prompt)}, num_frames=${frames}, ${sampling.map(([n, v]) => `${n}=${v}`).join(", ")}).save("video.mp4")`],
     ["curl", `curl ${location.origin}/v1/videos -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`],
   ];
 }
@@ -121,7 +121,7 @@ export function Details() {
     ["Steps", ours.request.num_inference_steps], ["Guidance", ours.request.guidance_scale], ["Strength", ours.request.strength], ["Id", video.id]].filter(([, v]) => v !== undefined && v !== null);
   return html`<${Dialog} label=${`Video: ${video.prompt}`} wide close=${() => { store.open.value = null; }}>
     <div class="details"><${Player} id=${video.id} label=${video.prompt} key=${video.id} />
-    <div><h2>${video.prompt}</h2><${Act} video=${video} />
+    <div><h2>${video.prompt}</h2>${ours.expanded_prompt && html`<p class="hint">Told in full: ${ours.expanded_prompt}</p>`}<${Act} video=${video} />
       <dl>${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
       ${ours.done.length > 0 && html`<details><summary>How it was made</summary><ul>${[...ours.done, ...ours.notes].map((text) => html`<li key=${text}>${text}</li>`)}</ul></details>`}
       <${Copies} video=${video} /><${Lineage} video=${video} /></div></div></${Dialog}>`;

@@ -161,6 +161,15 @@ export async function unknownWords(text) {
   return (await call(`/v1/models/${encodeURIComponent(model)}/words?text=${encodeURIComponent(text)}`)).unknown;
 }
 
+// A short prompt as a job of this seed would tell it; null, and a word on why, where it stays as it is.
+export async function expansion(text, seed) {
+  const model = store.models.value[0]?.id;
+  if (!model) return null;
+  const found = await call(`/v1/models/${encodeURIComponent(model)}/expansion?text=${encodeURIComponent(text)}&seed=${seed}`);
+  if (found.why) store.toast(`Nothing to add: ${found.why}.`);
+  return found.why ? null : found.text;
+}
+
 export const children = (id) => call(`/v1/videos/${id}/children`).then((page) => page.data).catch(() => []);
 export const retrieve = (id) => call(`/v1/videos/${id}`).catch(() => null);
 export { file };
