@@ -200,3 +200,23 @@ def test_version_and_help() -> None:
     assert reel("--version").stdout.strip() == "0.1.0"
     assert "generate" in reel("--help").stdout
     assert "--resume" in reel("train", "--help").stdout
+
+
+def test_short_prompts_are_told_in_full_and_long_videos_go_by_windows(weights: Path, tmp_path: Path) -> None:
+    released = checkpoint_to_denoiser(weights)
+    learnt = {"data": {"kind": "world"}, "recipe": to_json(recipes.get("nano"))}
+    own = denoiser_to_checkpoint(
+        tmp_path / "own.safetensors", released.denoiser, released.tokenizer, {**released.card, **learnt}
+    )
+    common = ("--weights", own, "--num-inference-steps", 1, "--num-frames", 13, "--no-upsample", "--json")
+    done = reel("generate", "a red ball rolls", *common, "-o", tmp_path / "told.mp4")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    (told,) = (event["prompt"] for event in events if event["event"] == "expanded")
+    made = probe(tmp_path / "told.mp4")
+    assert made.num_frames == 13
+    names = ("operation", "asked", "prompt")
+    assert [made.metadata[name] for name in names] == ["film", "a red ball rolls", told]
+    as_it_is = reel("generate", "a red ball rolls", *common, "--no-expand", "-o", tmp_path / "own.mp4")
+    assert as_it_is.returncode == 0, as_it_is.stderr
+    assert probe(tmp_path / "own.mp4").metadata["prompt"] == "a red ball rolls"

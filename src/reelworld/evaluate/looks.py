@@ -108,8 +108,12 @@ def permanence(scene: Scene, seen: Observed) -> bool | None:
 
 
 def shots(scene: Scene, seen: Observed) -> bool | None:
-    """Tell whether the cuts come where they are told, and each shot shows its cast as the others do."""
-    if len(scene.shots) < 2:
+    """Tell whether the cuts come where they are told, and each shot shows its cast as the others do.
+
+    Where a style hides colours, kinds tell who is who, and small things show too few pixels of theirs.
+    """
+    hidden = not shows_color(scene) and any(thing.size == "small" for thing in scene.cast)
+    if len(scene.shots) < 2 or hidden:
         return None
     parts = shot_frames(scene, seen.num_frames)
     told = [part.start for part in parts[1:]]

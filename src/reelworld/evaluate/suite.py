@@ -22,20 +22,21 @@ import numpy as np
 
 from reelworld.core.errors import ConfigError
 from reelworld.evaluate.checks import asks
-from reelworld.world.acceptance import acceptable, overlapping, with_view_events
+from reelworld.world.acceptance import acceptable, overlapping, screen_boxes, with_view_events
 from reelworld.world.framing import close_up
 from reelworld.world.grammar import HEADINGS
 from reelworld.world.scene import COLORS, DIRECTIONS, Direction, Kind, Motion, Scene, Thing
-from reelworld.world.simulate import simulate, speed_of
+from reelworld.world.simulate import Trajectory, simulate, speed_of
 from reelworld.world.splits import in_split
 from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
+from reelworld.world.things import extent
 
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
 MOST = {1: 40 * BLOCK, 2: 16 * BLOCK, 3: 16 * BLOCK}  # clips looked through; rarer checks stay short
 STAGED = 100_000  # added to a prompt's number for each staging of it
 ALOFT = 2.4  # metres from which things fall
-NEARER = (0.45, 0.55, 0.65, 0.8, 1.0)  # of the distance at which a scene was drawn
+NEARER = (0.45, 0.55, 0.65, 0.8, 1.0, 1.2)  # of the distance at which a scene was drawn
 ASIDE, DEPTHS = 0.65, (-0.9, 1.2)  # metres from the middle of the stage, of two one behind the other
 
 Key = tuple[str, str]  # group, check
@@ -250,6 +251,17 @@ def _white_on_white(scene: Scene) -> bool:
     return scene.setting.place == "studio" and any(thing.color == "white" for thing in scene.cast)
 
 
+def _fit(scene: Scene, path: Trajectory, staging: Staging, config: WorldConfig) -> bool:
+    """Tell whether a scene is worth filming; from near, whole: half a cookie shows no bite."""
+    if not acceptable(scene, path, config.fps, config.aspect):
+        return False
+    if staging is not from_near:
+        return True
+    x, y, half, _ = np.moveaxis(screen_boxes(scene, path, config.fps), -1, 0)
+    tall = np.array([height / (2 * radius) for radius, height in map(extent, scene.cast)])
+    return bool(((np.abs(x) + half <= config.aspect) & (np.abs(y) + half * tall <= 1.0)).all())
+
+
 def _staged(
     clips: Sequence[Clip],
     staging: Staging,
@@ -262,7 +274,7 @@ def _staged(
     paths = simulate([takes[0] for _, takes in kept], config.scene_frames, config.fps) if kept else []
     found: list[Clip | None] = [None] * len(clips)
     for (n, takes), path in zip(kept, paths, strict=True):
-        scene = next((s for s in takes if acceptable(s, path, config.fps, config.aspect)), None)
+        scene = next((s for s in takes if _fit(s, path, staging, config)), None)
         if scene is not None:
             path = with_view_events(scene, path, config.fps, config.aspect)
             clip = Clip(scene, path, range(config.num_frames), scene, path.log)

@@ -277,13 +277,15 @@ class Pipeline:
 
 @dataclass
 class Previews:
-    """A callback that keeps, as frames, what each step started from and what it predicted."""
+    """A callback that keeps, as frames, what each step of the first video began from and predicted."""
 
     noisy: list[Frames] = field(default_factory=list)
     clean: list[Frames] = field(default_factory=list)
 
     def __call__(self, step: int, num_steps: int, clean: Tensor, noisy: Tensor) -> None:
         """Keep one step."""
+        if len(self.noisy) == num_steps:
+            return
         self.noisy.append(to_frames(noisy))
         self.clean.append(to_frames(clean))
 
