@@ -10,7 +10,7 @@ from reelworld.evaluate.checks import judge
 from reelworld.evaluate.controls import BREAKAGES
 from reelworld.evaluate.gate import UNTESTED, Gate, failed, recorded, write_gates
 from reelworld.evaluate.references import References
-from reelworld.evaluate.suite import close_up, enough, groups_of, suite, suite_config
+from reelworld.evaluate.suite import enough, from_near, groups_of, suite, suite_config
 from reelworld.evaluate.validate import gates, mirrored
 from reelworld.world.stream import film, plan
 
@@ -93,7 +93,7 @@ def test_what_is_rare_is_staged():
 def test_what_is_small_is_filmed_from_as_near_as_shows_all():
     clips = plan(suite_config("train", 2), range(12))
     for clip in clips:
-        takes, drawn = close_up(clip.scene), clip.scene.shots[0].camera
+        takes, drawn = from_near(clip.scene), clip.scene.shots[0].camera
         if drawn.move == "aerial":
             assert takes == []
             continue

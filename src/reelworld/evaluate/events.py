@@ -17,7 +17,7 @@ from reelworld.world.scene import Event, Scene
 Array = np.ndarray
 BITTEN = 0.06  # share of a cookie's area that is gone after a bite
 LIT = 0.04  # of full light that a lamp gains
-TOPPLED = 0.3  # share of a domino's height that is gone
+TOPPLED, TOPPLING = 0.2, 0.08  # share of a domino's height that is gone at last, and when it begins to fall
 STARTED = 0.03  # picture heights that a thing has gone when it has been set in motion
 TOUCH = 0.06  # picture heights between two things that meet, at most
 THROUGH = 0.6  # of half their widths together: middles nearer than this are inside each other
@@ -43,13 +43,16 @@ def collision(scene: Scene, seen: Observed) -> bool | None:
 
 
 def order(scene: Scene, seen: Observed) -> bool | None:
-    """Tell whether the effect of "first A" is seen before that of "then B"."""
+    """Tell whether the effect of "first A" is seen before that of "then B".
+
+    Not asked where four things are all grey, nor of what hardly moves when it is hit.
+    """
     asked = [(scene.events[e.after], e) for e in scene.events if e.after is not None]
     told = [event for pair in asked for event in pair]
     if not asked or not still_camera(scene) or (_needs_light(told) and not _knows_light(seen)):
         return None
-    if not shows_color(scene) and len({thing.kind for thing in scene.cast}) < len(scene.cast):
-        return None  # nobody could say who is who
+    if not shows_color(scene) or any(e.kind in MEETINGS and _too_heavy(e, scene) for e in told):
+        return None
     times = [tuple(effect_frame(event, scene, seen) for event in pair) for pair in asked]
     return all(a is not None and b is not None and a < b for a, b in times)
 
@@ -97,7 +100,13 @@ def _lit(track: Track) -> int | None:
 
 
 def _toppled(track: Track) -> int | None:
-    return _step(track.height, lambda a, b: 1.0 - b / a, TOPPLED)
+    """Return the frame from which a thing is lower than it stood, if it lies at last."""
+    seen = np.flatnonzero(track.seen)
+    lower = 1.0 - track.height[seen] / np.median(track.height[seen[:3]])
+    standing = np.flatnonzero(lower < TOPPLING)
+    if lower[-1] < TOPPLED or not len(standing):
+        return None
+    return int(seen[standing[-1] + 1])
 
 
 def _set_in_motion(track: Track) -> int | None:

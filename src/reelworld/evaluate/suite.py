@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,12 @@ from reelworld.world.things import extent
 
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
-MOST = {1: 40 * BLOCK, 2: 16 * BLOCK, 3: 16 * BLOCK}  # clips looked through; rarer checks stay short
+MOST = {1: 40 * BLOCK, 2: 40 * BLOCK, 3: 48 * BLOCK}  # clips looked through; rarer checks stay short
 STAGED = 100_000  # added to a prompt's number for each staging of it
 ALOFT = 2.4  # metres from which things fall
 NEARER = (0.45, 0.55, 0.65, 0.8, 1.0, 1.2)  # of the distance at which a scene was drawn
+MARGIN = 0.09  # half pictures around what is filmed from near: three pixels
+FALLS = 0.8  # seconds that a domino takes to lie
 ASIDE, DEPTHS = 0.65, (-0.9, 1.2)  # metres from the middle of the stage, of two one behind the other
 
 Key = tuple[str, str]  # group, check
@@ -252,14 +255,34 @@ def _white_on_white(scene: Scene) -> bool:
 
 
 def _fit(scene: Scene, path: Trajectory, staging: Staging, config: WorldConfig) -> bool:
-    """Tell whether a scene is worth filming; from near, whole: half a cookie shows no bite."""
-    if not acceptable(scene, path, config.fps, config.aspect):
+    """Tell whether a scene is worth filming; from near, whether all that happens is seen."""
+    seen = acceptable(scene, path, config.fps, config.aspect)
+    return seen and (staging is not from_near or _all_seen(scene, path, config))
+
+
+def _all_seen(scene: Scene, path: Trajectory, config: WorldConfig) -> bool:
+    """Tell whether everything is whole, nobody passes before what is acted on, and what falls has time to.
+
+    Half a cookie shows no bite, nor one behind a passer-by.
+    """
+    x, y, half, _ = np.moveaxis(screen_boxes(scene, path, config.fps), -1, 0)  # [T, N] each
+    high = half * np.array([height / (2 * radius) for radius, height in map(extent, scene.cast)])
+    whole = (np.abs(x) + half <= config.aspect - MARGIN) & (np.abs(y) + high <= 1.0 - MARGIN)
+    late = any(e.kind == "knock_over" and e.time > scene.duration - FALLS for e in path.log)
+    if late or not whole.all():
         return False
-    if staging is not from_near:
-        return True
-    x, y, half, _ = np.moveaxis(screen_boxes(scene, path, config.fps), -1, 0)
-    tall = np.array([height / (2 * radius) for radius, height in map(extent, scene.cast)])
-    return bool(((np.abs(x) + half <= config.aspect) & (np.abs(y) + half * tall <= 1.0)).all())
+    wide = half.copy()
+    for event in scene.events:
+        if event.kind == "knock_over" and event.patient is not None:
+            wide[:, event.patient] += high[:, event.patient]  # it will lie
+    for event, n in product(scene.events, range(len(scene.cast))):
+        patient = event.patient
+        if patient is not None and n not in (event.agent, patient):
+            across = np.abs(x[:, n] - x[:, patient]) < wide[:, n] + wide[:, patient]
+            along = np.abs(y[:, n] - y[:, patient]) < high[:, n] + high[:, patient]
+            if (across & along).any():
+                return False
+    return True
 
 
 def _staged(
