@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from reelworld.core.errors import ConfigError
+from reelworld.evaluate.casting import shows_color
 from reelworld.evaluate.checks import asks
 from reelworld.world.acceptance import acceptable, overlapping, screen_boxes, with_view_events
 from reelworld.world.framing import close_up
@@ -63,6 +64,13 @@ def held_still(scene: Scene) -> Sequence[Scene]:
 def from_near(scene: Scene) -> Sequence[Scene]:
     """Film a scene by a camera that stands still, from as near as shows all: legs and bites are small."""
     return [close_up(held, share) for held in held_still(scene) for share in NEARER]
+
+
+def in_order(scene: Scene) -> Sequence[Scene]:
+    """Film two events from near, in colour: which of four small grey things did what, nobody sees."""
+    if not any(event.after is not None for event in scene.events):
+        return ()
+    return from_near(scene if shows_color(scene) else replace(scene, style="natural"))
 
 
 def in_depth(scene: Scene) -> Sequence[Scene]:
@@ -157,8 +165,9 @@ GROUPS: dict[str, Group] = {
     "all things, still camera": Group(2, ("collision", "cause"), staging=from_near),
     "a person walks": Group(2, ("legs",), staging=walking),
     "films": Group(3, ("shots",)),
-    "events in order": Group(3, ("order",), staging=from_near),
+    "events in order": Group(3, ("order",), staging=in_order),
 }
+NEAR = (from_near, in_order)  # stagings of which all that happens must be seen
 
 
 @dataclass(frozen=True)
@@ -257,7 +266,7 @@ def _white_on_white(scene: Scene) -> bool:
 def _fit(scene: Scene, path: Trajectory, staging: Staging, config: WorldConfig) -> bool:
     """Tell whether a scene is worth filming; from near, whether all that happens is seen."""
     seen = acceptable(scene, path, config.fps, config.aspect)
-    return seen and (staging is not from_near or _all_seen(scene, path, config))
+    return seen and (staging not in NEAR or _all_seen(scene, path, config))
 
 
 def _all_seen(scene: Scene, path: Trajectory, config: WorldConfig) -> bool:
