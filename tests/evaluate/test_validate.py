@@ -10,7 +10,8 @@ from reelworld.evaluate.checks import judge
 from reelworld.evaluate.controls import BREAKAGES
 from reelworld.evaluate.gate import UNTESTED, Gate, failed, recorded, write_gates
 from reelworld.evaluate.references import References
-from reelworld.evaluate.suite import enough, from_near, groups_of, suite, suite_config
+from reelworld.evaluate.staging import from_near
+from reelworld.evaluate.suite import enough, groups_of, suite, suite_config
 from reelworld.evaluate.validate import gates, mirrored
 from reelworld.world.stream import film, plan
 

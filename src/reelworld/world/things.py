@@ -103,12 +103,12 @@ def _wheel(phase: Array) -> Array:
 def _person() -> Body:
     joints: list[Joint] = []
     parts: list[Part] = []
-    for side, offset in ((0.13, 0.0), (-0.13, 0.5)):  # left, right
+    for side, offset, trouser in ((0.13, 0.0, "second, left"), (-0.13, 0.5, "second")):  # left, right
         hip, knee = len(joints), len(joints) + 1
         joints += [Joint((0, side, 1.05), _swing(-0.6, offset)), Joint((0, side, 0.56), _knee(offset), hip)]
         parts += [
-            Part(CYLINDER, (0, side, 0.80), (0.125, 0.125, 0.27), "second", hip),
-            Part(CYLINDER, (0, side, 0.32), (0.11, 0.11, 0.26), "second", knee),
+            Part(CYLINDER, (0, side, 0.80), (0.125, 0.125, 0.27), trouser, hip),
+            Part(CYLINDER, (0, side, 0.32), (0.11, 0.11, 0.26), trouser, knee),
             Part(BOX, (0.07, side, 0.06), (0.19, 0.10, 0.06), "rubber", knee),
         ]
     for side, offset in ((0.37, 0.5), (-0.37, 0.0)):
@@ -331,9 +331,20 @@ def role_color(thing: Thing, role: str) -> Vec:
         return PALETTE[thing.color]
     if role == "second":
         return PALETTE[thing.second_color or "white"]
+    if role == "second, left":
+        return _other_tone(PALETTE[thing.second_color or "white"])
     if role == "hat":
         return PALETTE[thing.hat or "black"]
     return SKINS[thing.skin % len(SKINS)] if role == "skin" else PALETTE[role]
+
+
+def _other_tone(color: Vec) -> Vec:
+    """Return a darker tone of a colour, or a lighter one of black: of two legs of one tone a picture does not
+    tell which is the left one, and nobody could see them swap."""
+    red, green, blue = color
+    if max(color) < 0.1:
+        return red + 0.15, green + 0.15, blue + 0.15
+    return 0.15 * red, 0.15 * green, 0.15 * blue
 
 
 def rotation(axis: int, angle: Array) -> Array:

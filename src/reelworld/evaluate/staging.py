@@ -1,0 +1,178 @@
+"""Scenes as checks need them: the same cast and events, filmed so that what is asked can be seen.
+
+    for scene in FROM_NEAR.takes(drawn): ...       # ways to film it, of which the first that fits is taken
+    FROM_NEAR.fits(scene, trajectory, fps, aspect)
+
+What the world draws too rarely is staged: a thing that crosses, comes, goes, falls or walks; and what would
+be too small is filmed from as near as shows all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from reelworld.evaluate.casting import shows_color
+from reelworld.world.acceptance import screen_boxes
+from reelworld.world.framing import close_up
+from reelworld.world.grammar import HEADINGS
+from reelworld.world.scene import COLORS, DIRECTIONS, Direction, Kind, Motion, Scene, Thing
+from reelworld.world.simulate import Trajectory, speed_of
+from reelworld.world.things import extent
+
+ALOFT = 2.4  # metres from which things fall
+NEARER = (0.45, 0.55, 0.65, 0.8, 1.0, 1.2)  # of the distance at which a scene was drawn
+MARGIN = 0.09  # half pictures around what is filmed from near: three pixels
+TALL = 0.32  # share of the picture's height that a walker has, whose legs are to be told apart
+FALLS = 0.8  # seconds that a domino takes to lie
+ASIDE, DEPTHS = 0.65, (-0.9, 1.2)  # metres from the middle of the stage, of two one behind the other
+
+
+def anyhow(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
+    """Ask no more of a film than that it is worth filming."""
+    return True
+
+
+@dataclass(frozen=True)
+class Staging:
+    """How drawn scenes are changed, and what a film of one must show besides being worth filming."""
+
+    takes: Callable[[Scene], Sequence[Scene]]
+    fits: Callable[[Scene, Trajectory, float, float], bool] = anyhow
+
+
+def as_it_is(scene: Scene) -> Sequence[Scene]:
+    """Take a scene as it was drawn."""
+    return (scene,)
+
+
+def held_still(scene: Scene) -> Sequence[Scene]:
+    """Film a scene in one shot by its first camera, standing still; not from the air, where all is tiny."""
+    first = scene.shots[0]
+    if first.camera.move == "aerial":
+        return ()
+    camera = replace(first.camera, move="still", amount=0.0)
+    return (replace(scene, shots=(replace(first, duration=scene.duration, camera=camera),)),)
+
+
+def from_near(scene: Scene) -> Sequence[Scene]:
+    """Film a scene by a camera that stands still, from as near as shows all: legs and bites are small."""
+    return [close_up(held, share) for held in held_still(scene) for share in NEARER]
+
+
+def in_order(scene: Scene) -> Sequence[Scene]:
+    """Film two events from near, in colour: which of four small grey things did what, nobody sees."""
+    if not any(event.after is not None for event in scene.events):
+        return ()
+    return from_near(scene if shows_color(scene) else replace(scene, style="natural"))
+
+
+def in_depth(scene: Scene) -> Sequence[Scene]:
+    """Put the two things of a scene one behind the other instead of side by side, under a still camera.
+
+    What falls or bounces stands on the ground: of what hangs in the air nobody is asked (`looks`). Of a large
+    and a small one the large one is further: behind it the small one would be a few pixels.
+    """
+    if len(scene.cast) != 2:
+        return ()
+    one, other = scene.cast
+    nearer = one.position[0] < other.position[0] if one.size == other.size else one.size == "small"
+    near, far = DEPTHS if nearer else DEPTHS[::-1]
+    cast = []
+    for thing, x, y in ((one, -ASIDE, near), (other, ASIDE, far)):
+        motion = Motion(action="stand") if thing.position[2] > 0 else thing.motion
+        cast.append(replace(thing, motion=motion, position=(x, y, 0.0)))
+    return held_still(replace(scene, cast=tuple(cast)))
+
+
+def crossing(scene: Scene) -> Sequence[Scene]:
+    """Let the first thing, one that looks alike from all sides, slide across under a still camera."""
+    thing = scene.cast[0]
+    kind: Kind = "cylinder" if thing.kind == "cube" else thing.kind
+    plain = replace(thing, kind=kind, material="matte" if thing.material == "striped" else thing.material)
+    way: Direction = "left" if scene.seed % 2 else "right"
+    return held_still(_first_moves(scene, plain, Motion(action="slide", direction=way)))
+
+
+def coming(scene: Scene) -> Sequence[Scene]:
+    """Let the first thing slide towards a still camera, or away from it."""
+    way: Direction = "toward" if scene.seed % 2 else "away"
+    return held_still(_first_moves(scene, scene.cast[0], Motion(action="slide", direction=way)))
+
+
+def falling(scene: Scene) -> Sequence[Scene]:
+    """Let the first thing fall under a still camera."""
+    return held_still(_first_moves(scene, scene.cast[0], Motion(action="fall"), ALOFT))
+
+
+def walking(scene: Scene) -> Sequence[Scene]:
+    """Let a large person in the first thing's place walk across before a camera that stands still."""
+    if scene.events:
+        return ()
+    thing = scene.cast[0]
+    way: Direction = "left" if scene.seed % 2 else "right"
+    trousers: Any = thing.second_color or COLORS[scene.seed % len(COLORS)]
+    person = Thing(kind="person", color=thing.color, second_color=trousers, heading=HEADINGS[way],
+                   skin=thing.skin, position=thing.position, motion=thing.motion)  # fmt: skip
+    return from_near(_first_moves(scene, person, Motion(action="walk", direction=way)))
+
+
+def _first_moves(scene: Scene, thing: Thing, motion: Motion, height: float = 0.0) -> Scene:
+    """Give the first thing a motion, the middle of whose path lies where that of its own was."""
+    old, new = _half_way(thing, scene.duration), _half_way(replace(thing, motion=motion), scene.duration)
+    x, y = (round(thing.position[n] + old[n] - new[n], 4) for n in (0, 1))
+    moved = replace(thing, motion=motion, position=(x, y, height))
+    return replace(scene, cast=(moved, *scene.cast[1:]))
+
+
+def _half_way(thing: Thing, duration: float) -> tuple[float, float]:
+    """Return how far it is, in metres right and away, to the middle of a thing's path."""
+    motion = thing.motion
+    half = 0.5 * speed_of(thing) * (motion.duration or duration - motion.start)
+    right, away, _ = DIRECTIONS[motion.direction] if motion.direction else (0.0, 0.0, 0.0)
+    return half * right, half * away
+
+
+def _screen(scene: Scene, path: Trajectory, fps: float) -> tuple[np.ndarray, ...]:
+    """Return where the cast is in the picture: middles x, y and half sizes across and up, [T, N] each."""
+    x, y, half, _ = np.moveaxis(screen_boxes(scene, path, fps), -1, 0)
+    return x, y, half, half * np.array([height / (2 * radius) for radius, height in map(extent, scene.cast)])
+
+
+def all_seen(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
+    """Tell whether everything is whole, nobody passes before what is acted on, and what falls has time to.
+
+    Half a cookie shows no bite, nor one behind a passer-by.
+    """
+    x, y, half, high = _screen(scene, path, fps)
+    whole = (np.abs(x) + half <= aspect - MARGIN) & (np.abs(y) + high <= 1.0 - MARGIN)
+    late = any(e.kind == "knock_over" and e.time > scene.duration - FALLS for e in path.log)
+    if late or not whole.all():
+        return False
+    wide = half.copy()
+    for event in scene.events:
+        if event.kind == "knock_over" and event.patient is not None:
+            wide[:, event.patient] += high[:, event.patient]  # it will lie
+    for event, n in product(scene.events, range(len(scene.cast))):
+        patient = event.patient
+        if patient is not None and n not in (event.agent, patient):
+            across = np.abs(x[:, n] - x[:, patient]) < wide[:, n] + wide[:, patient]
+            along = np.abs(y[:, n] - y[:, patient]) < high[:, n] + high[:, patient]
+            if (across & along).any():
+                return False
+    return True
+
+
+def walker_is_large(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
+    """Tell whether the first member is so large throughout that its legs can be told apart."""
+    return bool(_screen(scene, path, fps)[3][:, 0].min() > TALL)
+
+
+AS_IT_IS = Staging(as_it_is)
+FROM_NEAR, IN_ORDER = Staging(from_near, all_seen), Staging(in_order, all_seen)
+IN_DEPTH, CROSSING, COMING, FALLING = map(Staging, (in_depth, crossing, coming, falling))
+WALKING = Staging(walking, walker_is_large)
