@@ -2,7 +2,7 @@
 
     python examples/train_camera.py WEIGHTS -o OUT --minutes 12
 
-Three batches of four are glances of levels 1 and 2, of which most move; one holds whole films, for their
+Two batches of three are glances of levels 1 and 2, of which most move; the third holds whole films, for their
 cuts. A camera that stands still counts a fifth of one that moves: what a parser is unsure of it would else
 call still, and whether a camera moves at all is decided by what changes in the picture
 (`evaluate/perceive.py`).
@@ -42,7 +42,7 @@ CUT_WEIGHT = {"glances": 0.3, "films": 2.0}
 def drawn(kind: str, seed: int) -> Iterator[list[Clip]]:
     """Yield clips, 16 at a time; of glances mostly such as move."""
     rng = np.random.default_rng(seed)
-    levels = (1, 1, 2) if kind == "glances" else (3,)
+    levels = (1, 2, 2) if kind == "glances" else (3,)
     num_frames = 4 if kind == "glances" else 16
     for block in range(1_000_000):
         config = WorldConfig(level=levels[block % len(levels)], num_frames=num_frames, seed=seed)
@@ -90,7 +90,7 @@ def main() -> None:
         context.Process(target=serve, args=(queues[kind], kind, asked.seed + number), daemon=True).start()
     began, step = time.monotonic(), 0
     while (share := (time.monotonic() - began) / (60 * asked.minutes)) < 1.0:
-        kind = "films" if step % 4 == 3 else "glances"
+        kind = "films" if step % 3 == 2 else "glances"
         pixels, motion, cut = (torch.from_numpy(part) for part in queues[kind].get())
         video = degrade(pixels.float() / 127.5 - 1)
         patches = F.pixel_unshuffle(video.flatten(0, 1).permute(0, 3, 1, 2), PATCH)

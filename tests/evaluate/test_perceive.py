@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from reelworld.core.errors import CheckpointError
 from reelworld.evaluate.checks import judge
@@ -84,13 +85,19 @@ def test_things_are_where_they_are_and_as_far(readings):
     assert np.median(far) < 0.1
 
 
-def test_a_cut_is_seen_by_the_network_or_by_both():
-    frames = np.full((9, 16, 16, 3), 60, np.uint8)
-    frames[4:] = 180  # all changes
-    sure, maybe, never = 1.0, -2.0, -9.0
-    assert find_shots(frames, np.full(9, never)) == ()
-    assert find_shots(frames, np.array([sure, *[never] * 3, maybe, *[never] * 4])) == (4,)
-    assert find_shots(frames, np.array([never] * 6 + [sure, maybe, never])) == (6,)
+def test_a_cut_is_seen_by_the_network_or_where_edges_are_lost():
+    rng = np.random.default_rng(0)
+    one, other = (gaussian_filter(rng.random((24, 24)), 1.5) for _ in range(2))
+    films = {
+        "cut": np.stack([one] * 4 + [other] * 5), "lamp": np.stack([one] * 4 + [0.3 + 0.7 * one] * 5),
+        "turn": np.stack([np.roll(one, 5 * t, axis=1) for t in range(9)]),
+    }  # fmt: skip
+    sure, never = 9.0, -9.0
+    unsure = np.full(9, never)
+    assert find_shots(films["cut"], unsure) == (4,)
+    assert find_shots(films["lamp"], unsure) == ()
+    assert find_shots(films["turn"], unsure) == ()
+    assert find_shots(films["lamp"], np.array([sure, *[never] * 5, sure, never, never])) == (6,)
 
 
 def texture(shift: int) -> np.ndarray:

@@ -119,7 +119,7 @@ def test_nobody_is_asked_for_white_before_a_white_wall():
         case.clip.told.setting.place for case in suite("train", 8)
         if any(thing.color == "white" for thing in case.clip.told.cast)
     ]  # fmt: skip
-    assert set(white) == {"meadow"}
+    assert set(white) == {"meadow"}  # level 1 has no snow
 
 
 def test_enough_prompts_of_each_check_and_no_more():

@@ -110,16 +110,15 @@ def permanence(scene: Scene, seen: Observed) -> bool | None:
 def shots(scene: Scene, seen: Observed) -> bool | None:
     """Tell whether the cuts come where they are told, and each shot shows its cast as the others do.
 
-    Where a style hides colours, kinds tell who is who, and small things show too few pixels of theirs.
+    Where a style hides colours, of cuts alone: who is who, grey things of this size do not tell.
     """
-    hidden = not shows_color(scene) and any(thing.size == "small" for thing in scene.cast)
-    if len(scene.shots) < 2 or hidden:
+    if len(scene.shots) < 2:
         return None
     parts = shot_frames(scene, seen.num_frames)
     told = [part.start for part in parts[1:]]
     if len(seen.cuts) != len(told) or any(abs(a - b) > 1 for a, b in zip(seen.cuts, told, strict=True)):
         return False
-    return all(
+    return not shows_color(scene) or all(
         None not in cast_tracks(scene, within(seen, part), shot.cast)
         for part, shot in zip(parts, scene.shots, strict=True)
     )

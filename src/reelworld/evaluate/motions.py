@@ -36,6 +36,7 @@ LEAP = 0.85  # of the whole swing of a gait: more between two frames is a swap o
 AMOUNTS = np.array([0.25, 0.2, 1.0, 1.0, 1.0, 0.3])  # of each motion of the camera, what makes it a move
 # The usual amount of each kind of move, as the world draws it: radians, shares of a distance, metres.
 USUAL = {"pan": 0.55, "tilt": 0.36, "orbit": 1.0, "dolly": 0.55, "zoom": 0.9, "aerial": 2.75}
+FROM_ABOVE = 0.55  # picture heights that the horizon lies above the middle for a camera in the air
 LEAST_MOVE, CLOSEST = 0.8, (0.4, 2.2)  # in these units, half of the least told; shares told that count
 
 
@@ -115,7 +116,7 @@ def camera(scene: Scene, seen: Observed) -> bool | None:
     times = np.arange(seen.num_frames) / seen.num_frames * scene.duration
     told = _motions(scene_camera(scene, times))
     return all(
-        _same_move(told[part][1:].sum(0), seen.camera[part, :6][1:].sum(0), shot.camera.move)
+        _same_move(told[part][1:].sum(0), seen.camera[part][1:], shot.camera.move)
         for part, shot in zip(map(_slice, shot_frames(scene, seen.num_frames)), scene.shots, strict=True)
     )
 
@@ -136,19 +137,23 @@ def _motions(rows: Array) -> Array:
 
 
 def _same_move(told: Array, seen: Array, move: str) -> bool:
-    """Tell whether a camera's whole motion is of the class told, and of about its amount."""
-    told, seen = told / AMOUNTS, seen / AMOUNTS
-    if move_of(seen) != move:
+    """Tell whether a camera's motion [6] is of the class told, and of about its amount; seen [T, 7]."""
+    told, total = told / AMOUNTS, seen[:, :6].sum(0) / AMOUNTS
+    if move_of(total, float(seen[:, 6].mean())) != move:
         return False
-    share = float(seen @ told / max(told @ told, 1e-9))
+    share = float(total @ told / max(told @ told, 1e-9))
     return move == "still" or CLOSEST[0] <= share <= CLOSEST[1]
 
 
-def move_of(motion: Array) -> str:
-    """Name the move whose motion points the same way as `motion` [6], in AMOUNTS; "still" if it is small."""
+def move_of(motion: Array, horizon: float) -> str:
+    """Name the move whose motion points the same way as `motion` [6], in AMOUNTS; "still" if it is small.
+
+    Who flies looks down, and goes nearly the way of an orbit: the height of the horizon tells them apart.
+    """
     if float(np.linalg.norm(motion)) < LEAST_MOVE:
         return "still"
-    best = max(_signatures(), key=lambda move: float(motion @ _signatures()[move]))
+    moves = {m: way for m, way in _signatures().items() if m.startswith("aerial") == (horizon > FROM_ABOVE)}
+    best = max(moves, key=lambda move: float(motion @ moves[move]))
     return best.removesuffix(" back")
 
 

@@ -20,7 +20,6 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from reelworld.core.types import Frames
-from reelworld.evaluate.colors import find_cuts
 from reelworld.evaluate.tracking import SMALLEST, Observed, Region, follow, region_of
 from reelworld.models.perception import Perception, PerceptionConfig, Seen
 from reelworld.models.released import packaged
@@ -33,7 +32,8 @@ SMOOTH = 1.0  # pixels: how exactly pixels point
 STRAY = 4.0  # pixels from a middle within which pixels point to it
 FAINTEST = 0.04  # of the pixels of the largest thing: fewer are noise beside it
 BESIDE = 0.45  # of the root of a thing's pixels: how near to its middle its own stray pixels point
-MAY_BE = -3.0  # log odds of a cut that a change of the whole picture makes sure
+FAINT = 0.04  # of full light from pixel to pixel: fainter edges count less
+LOST, CUT = 25.0, 3.3  # log odds: what edges that are lost are worth, and from where there is a cut
 CHANGE = 0.01  # of full light between two frames: less is noise
 MOVING = 0.015  # mean share of the pixels of the ground that change between frames of a camera that moves
 LEG_PIXELS = 2  # fewer of a leg's do not show where it is
@@ -59,21 +59,31 @@ class Perceiver:
             seen = self.network(torch.from_numpy(small).float()[None] / 127.5 - 1)
         fields = _Fields.of(seen, small)
         told = seen.camera[0].double().numpy()
-        cuts, camera = find_shots(small, told[:, len(MOTION)]), told[:, : len(MOTION)]
+        cuts, camera = find_shots(fields.light, told[:, len(MOTION)]), told[:, : len(MOTION)]
         camera[:, :6] *= moves(fields.light, ~fields.thing, cuts)[:, None]
         per_frame = [list(regions(fields, t)) for t in range(len(small))]
         return Observed(follow(per_frame, cuts, name), len(frames), cuts, camera)
 
 
-def find_shots(frames: Frames, log_odds: Array) -> tuple[int, ...]:
-    """Return the first frames of new shots: where the network sees a cut, or may see one where all changes.
+def find_shots(light: Array, log_odds: Array) -> tuple[int, ...]:
+    """Return the first frames of new shots: what the network says, and where edges go that stayed before.
 
-    log_odds [T]: of a cut before each frame.
+    light [T, H, W], 0 to 1; log_odds [T]: of a cut before each frame. A fast turn keeps few edges from one
+    frame to the next, but as few before and after; a lamp that is lit keeps them.
     """
-    changed = set(find_cuts(frames))
-    return tuple(
-        t for t in range(1, len(frames)) if log_odds[t] > 0.0 or (t in changed and log_odds[t] > MAY_BE)
-    )
+    kept = np.pad(edges_kept(light), 1, constant_values=1.0)
+    lost = np.minimum(kept[:-2], kept[2:]) - kept[1:-1]
+    return tuple(int(t) + 1 for t in np.flatnonzero(log_odds[1:] + LOST * lost > CUT))
+
+
+def edges_kept(light: Array) -> Array:
+    """Return how alike the directions of edges are in each two frames of light [T, H, W]: [T - 1]."""
+    edges = np.stack(np.gradient(gaussian_filter(light, (0.0, 1.0, 1.0)), axis=(1, 2)), -1)
+    edges /= np.linalg.norm(edges, axis=-1, keepdims=True) + FAINT
+    edges = edges.reshape(len(light), -1)
+    edges /= np.maximum(np.linalg.norm(edges, axis=1, keepdims=True), 1e-6)
+    kept: Array = (edges[1:] * edges[:-1]).sum(-1)
+    return kept
 
 
 def moves(light: Array, ground: Array, cuts: Sequence[int] = ()) -> Array:

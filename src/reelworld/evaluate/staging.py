@@ -26,8 +26,9 @@ from reelworld.world.things import extent
 
 ALOFT = 2.4  # metres from which things fall
 NEARER = (0.45, 0.55, 0.65, 0.8, 1.0, 1.2)  # of the distance at which a scene was drawn
-MARGIN = 0.09  # half pictures around what is filmed from near: three pixels
+MARGIN = 0.13  # half pictures around what is filmed from near: four pixels
 TALL = 0.32  # share of the picture's height that a walker has, whose legs are to be told apart
+CLEAR = 0.15  # half pictures, of half of what is acted on: nine or ten pixels across
 FALLS = 0.8  # seconds that a domino takes to lie
 ASIDE, DEPTHS = 0.65, (-0.9, 1.2)  # metres from the middle of the stage, of two one behind the other
 
@@ -62,6 +63,14 @@ def held_still(scene: Scene) -> Sequence[Scene]:
 def from_near(scene: Scene) -> Sequence[Scene]:
     """Film a scene by a camera that stands still, from as near as shows all: legs and bites are small."""
     return [close_up(held, share) for held in held_still(scene) for share in NEARER]
+
+
+def in_shots(scene: Scene) -> Sequence[Scene]:
+    """Film each of several shots from near, standing still: a fast turn of the camera looks like a cut."""
+    if len(scene.shots) < 2 or any(shot.camera.move == "aerial" for shot in scene.shots):
+        return ()
+    still = [replace(s, camera=replace(s.camera, move="still", amount=0.0)) for s in scene.shots]
+    return [close_up(replace(scene, shots=tuple(still)), share) for share in NEARER]
 
 
 def in_order(scene: Scene) -> Sequence[Scene]:
@@ -144,14 +153,17 @@ def _screen(scene: Scene, path: Trajectory, fps: float) -> tuple[np.ndarray, ...
 
 
 def all_seen(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
-    """Tell whether everything is whole, nobody passes before what is acted on, and what falls has time to.
+    """Tell whether all is whole, what is acted on is large and nobody passes before it, and what falls lies.
 
-    Half a cookie shows no bite, nor one behind a passer-by.
+    Half a cookie shows no bite, nor one behind a passer-by; and where both are red, nobody sees who is who.
     """
     x, y, half, high = _screen(scene, path, fps)
     whole = (np.abs(x) + half <= aspect - MARGIN) & (np.abs(y) + high <= 1.0 - MARGIN)
+    alike = any(scene.cast[e.agent].color == scene.cast[e.patient].color for e in scene.events if e.patient)
     late = any(e.kind == "knock_over" and e.time > scene.duration - FALLS for e in path.log)
-    if late or not whole.all():
+    patients = [event.patient for event in scene.events if event.patient is not None]
+    tiny = np.minimum(half, high)[:, patients].min(initial=1.0) < CLEAR
+    if alike or late or tiny or not whole.all():
         return False
     wide = half.copy()
     for event in scene.events:
@@ -174,5 +186,6 @@ def walker_is_large(scene: Scene, path: Trajectory, fps: float, aspect: float) -
 
 AS_IT_IS = Staging(as_it_is)
 FROM_NEAR, IN_ORDER = Staging(from_near, all_seen), Staging(in_order, all_seen)
-IN_DEPTH, CROSSING, COMING, FALLING = map(Staging, (in_depth, crossing, coming, falling))
+IN_DEPTH, IN_SHOTS = Staging(in_depth), Staging(in_shots)
+CROSSING, COMING, FALLING = Staging(crossing), Staging(coming), Staging(falling)
 WALKING = Staging(walking, walker_is_large)

@@ -4,8 +4,8 @@
     for case in cases: print(case.clip.caption, case.asks)
 
 Prompts are in groups, scored apart. Clips are taken in the order of their number, and one is kept where a
-check that it asks for still lacks prompts, so nothing is chosen by hand. White things in a studio are left
-out: before its wall nobody sees where they end. What is rare or small is staged.
+check that it asks for still lacks prompts, so nothing is chosen by hand. White things in a studio or on
+snow are left out: nobody sees where they end. What is rare or small is staged.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from reelworld.evaluate.staging import (
     FROM_NEAR,
     IN_DEPTH,
     IN_ORDER,
+    IN_SHOTS,
     WALKING,
     Staging,
 )
@@ -69,7 +70,7 @@ GROUPS: dict[str, Group] = {
     "all things": Group(2, ("camera",)),
     "all things, still camera": Group(2, ("collision", "cause"), staging=FROM_NEAR),
     "a person walks": Group(2, ("legs",), staging=WALKING),
-    "films": Group(3, ("shots",)),
+    "films": Group(3, ("shots",), staging=IN_SHOTS),
     "events in order": Group(3, ("order",), staging=IN_ORDER),
 }
 
@@ -163,8 +164,8 @@ def _in_groups(clip: Clip, index: int, groups: dict[str, Group], staging: object
 
 
 def _white_on_white(scene: Scene) -> bool:
-    """Tell whether a white thing stands before a studio's wall, two grey levels away from it."""
-    return scene.setting.place == "studio" and any(thing.color == "white" for thing in scene.cast)
+    """Tell whether a white thing stands before a studio's wall or on snow, a few grey levels away from it."""
+    return scene.setting.place in ("studio", "snow") and any(thing.color == "white" for thing in scene.cast)
 
 
 def _fit(scene: Scene, path: Trajectory, staging: Staging, config: WorldConfig) -> bool:
