@@ -273,8 +273,8 @@ def test_the_callback_sees_every_step_of_every_video(pipeline):
 
     videos = pipeline(PROMPT, num_inference_steps=3, num_videos=2, callback=callback)
     assert steps == [(0, 3), (1, 3), (2, 3)] * 2
-    assert len(previews.noisy) == len(previews.clean) == 6
-    assert np.array_equal(previews.clean[-1], videos[-1].frames), "the last prediction is the video"
+    assert len(previews.noisy) == len(previews.clean) == 3, "previews are of the first video"
+    assert np.array_equal(previews.clean[-1], videos[0].frames), "the last prediction is the video"
 
 
 def test_previews_become_a_film_from_noise_to_video(pipeline):

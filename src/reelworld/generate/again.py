@@ -59,6 +59,20 @@ def again(
     if unknown := [name for name in changes if name not in settable]:
         known = ", ".join(arguments)
         raise ConfigError(f"there is no '{unknown[0]}' to change; there is {known}")
+    video = _made_again(pipeline, made, parents, arguments, changes)
+    if "asked" in made and "prompt" not in changes:
+        video.metadata["asked"] = made["asked"]
+    return video
+
+
+def _made_again(
+    pipeline: Pipeline,
+    made: Mapping[str, Any],
+    parents: Sequence[Video],
+    arguments: Mapping[str, Any],
+    changes: Mapping[str, Any],
+) -> Video:
+    """Call the operation of an account anew. Raises: as `again`."""
     if (name := made.get("operation", "generate")) == "generate":
         if given := made.get("given"):
             raise ConfigError(f"it was made with frames ({', '.join(given)}) that its account does not hold")
