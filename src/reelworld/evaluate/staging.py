@@ -159,19 +159,18 @@ def all_seen(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
     """
     x, y, half, high = _screen(scene, path, fps)
     whole = (np.abs(x) + half <= aspect - MARGIN) & (np.abs(y) + high <= 1.0 - MARGIN)
-    alike = any(scene.cast[e.agent].color == scene.cast[e.patient].color for e in scene.events if e.patient)
+    acts = [(event, event.patient) for event in scene.events if event.patient is not None]
+    alike = any(scene.cast[event.agent].color == scene.cast[patient].color for event, patient in acts)
     late = any(e.kind == "knock_over" and e.time > scene.duration - FALLS for e in path.log)
-    patients = [event.patient for event in scene.events if event.patient is not None]
-    tiny = np.minimum(half, high)[:, patients].min(initial=1.0) < CLEAR
+    tiny = np.minimum(half, high)[:, [patient for _, patient in acts]].min(initial=1.0) < CLEAR
     if alike or late or tiny or not whole.all():
         return False
     wide = half.copy()
-    for event in scene.events:
-        if event.kind == "knock_over" and event.patient is not None:
-            wide[:, event.patient] += high[:, event.patient]  # it will lie
-    for event, n in product(scene.events, range(len(scene.cast))):
-        patient = event.patient
-        if patient is not None and n not in (event.agent, patient):
+    for event, patient in acts:
+        if event.kind == "knock_over":
+            wide[:, patient] += high[:, patient]  # it will lie
+    for (event, patient), n in product(acts, range(len(scene.cast))):
+        if n not in (event.agent, patient):
             across = np.abs(x[:, n] - x[:, patient]) < wide[:, n] + wide[:, patient]
             along = np.abs(y[:, n] - y[:, patient]) < high[:, n] + high[:, patient]
             if (across & along).any():

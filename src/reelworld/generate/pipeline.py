@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from reelworld.core import runtime
-from reelworld.core.config import from_json, to_json
-from reelworld.core.errors import CheckpointError, ConfigError, PromptError, ShapeError
+from reelworld.core.config import to_json
+from reelworld.core.errors import CheckpointError, ConfigError, PromptError
 from reelworld.core.progress import Kind, Progress
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import file_hash
@@ -35,11 +35,12 @@ from reelworld.diffusion.masks import pin_known
 from reelworld.diffusion.path import add_noise, velocity_loss
 from reelworld.diffusion.samplers import SAMPLERS, Callback, Model, schedule
 from reelworld.generate import request
+from reelworld.generate.cards import learnt_level, longest_caption, native_shape, told_in_full
 from reelworld.generate.casting import cast
 from reelworld.generate.request import Given, Sampling, to_frames
 from reelworld.models.released import Released, checkpoint_to_denoiser
 from reelworld.models.text import NULL, TextFeatures
-from reelworld.world.expand import Expanded, expand
+from reelworld.world.expand import Expanded
 
 DEFAULT_WEIGHTS = "nano.safetensors"
 
@@ -337,44 +338,6 @@ def default_weights() -> Path:
             "then load the weights.safetensors of that run"
         )
     return path
-
-
-def native_shape(card: dict[str, Any]) -> VideoShape:
-    """Return the shape that the weights were trained for, as their card says."""
-    try:
-        return from_json(VideoShape, card.get("shape"))
-    except (ConfigError, ShapeError) as error:
-        raise CheckpointError(f"the weights' card names no usable shape ({error}); save them anew") from error
-
-
-def learnt_level(card: Mapping[str, Any]) -> int | None:
-    """Return the highest level of the world that the weights of a card learnt from; None where of footage."""
-    if card.get("data", {}).get("kind") != "world":
-        return None
-    stages = card.get("recipe", {}).get("stages", [])
-    levels = [b.get("level") or stage.get("level") for stage in stages for b in stage.get("buckets", [])]
-    return max((level for level in levels if level is not None), default=None)
-
-
-def longest_caption(card: Mapping[str, Any]) -> int | None:
-    """Return how many words and marks the longest caption of a training held; None if not known."""
-    stages = card.get("recipe", {}).get("stages", [])
-    return max((stage["text_length"] for stage in stages), default=None)
-
-
-def told_in_full(prompt: str, seed: int, card: Mapping[str, Any]) -> Expanded:
-    """Expand a prompt for the weights of a card.
-
-    Captions of footage are of another kind: for weights that learnt from it a prompt stays as it is.
-
-    Raises: PromptError.
-    """
-    request.check_prompt(prompt)
-    level, shape = learnt_level(card), native_shape(dict(card))
-    if level is None:
-        return Expanded(prompt, "the model did not learn from the world")
-    aspect, longest = shape.width / shape.height, longest_caption(card)
-    return expand(prompt, seed=seed, level=level, aspect=aspect, longest=longest)
 
 
 def _told(frames_given: list[str], characters: Mapping[str, Video]) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from reelworld.core.config import from_json
 from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Frames, VideoShape
+from reelworld.generate.cards import native_shape
 from reelworld.generate.casting import check_name, mentioned, places
-from reelworld.generate.pipeline import default_weights, native_shape
+from reelworld.generate.pipeline import default_weights
 from reelworld.generate.storyboard import Storyboard
 from reelworld.models.text import Tokenizer
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from reelworld.generate.pipeline import told_in_full
+from reelworld.generate.cards import told_in_full
 from reelworld.serve.asked import MOST_PROMPT
 from reelworld.serve.given import desk_of
 from reelworld.serve.jobs import COMPLETED, FAILED, QUEUED, RUNNING

@@ -155,9 +155,9 @@ def _draft(parsed: Parsed, rng: np.random.Generator, level: int, aspect: float) 
             thing for s, spot in zip(said, spots, strict=True) if (thing := _member(rng, s, level, *spot))
         ]
     setting = _setting(rng, film, cast, level)
-    if len(cast) < len(said) or setting is None:
-        return None
     view = _camera(rng, film.get("camera", "still"), cast, level, aspect)
+    if len(cast) < len(said) or setting is None or view is None:
+        return None
     shot = Shot(start=0.0, duration=SECONDS, camera=view, cast=tuple(range(len(cast))))
     style: Any = film.get("style", "natural")
     return Scene(level=level, split="train", setting=setting, cast=tuple(cast), shots=(shot,), events=events,
@@ -249,9 +249,10 @@ def _setting(
     return None
 
 
-def _camera(rng: np.random.Generator, move: str, cast: Sequence[Thing], level: int, aspect: float) -> Camera:
-    """Draw a camera that makes a move, as the world frames such a cast."""
+def _camera(
+    rng: np.random.Generator, move: str, cast: Sequence[Thing], level: int, aspect: float
+) -> Camera | None:
+    """Draw a camera that makes a move, as the world frames such a cast; None where none came."""
     height = round(0.5 + 0.3 * max((extent(thing)[1] for thing in cast), default=1.0), 3)
-    while (view := camera(rng, level, height, aspect)).move != move:
-        pass
-    return view
+    drawn = (camera(rng, level, height, aspect) for _ in range(DRAWS))
+    return next((view for view in drawn if view.move == move), None)
