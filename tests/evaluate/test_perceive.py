@@ -92,12 +92,18 @@ def test_a_cut_is_seen_by_the_network_or_where_edges_are_lost():
         "cut": np.stack([one] * 4 + [other] * 5), "lamp": np.stack([one] * 4 + [0.3 + 0.7 * one] * 5),
         "turn": np.stack([np.roll(one, 5 * t, axis=1) for t in range(9)]),
     }  # fmt: skip
+    here = np.zeros((9, 24, 24), bool)
+    here[:, 4:10, 4:10] = True
+    there = here.copy()
+    there[4:] = np.roll(here[4:], 3, axis=2)
     sure, never = 9.0, -9.0
-    unsure = np.full(9, never)
-    assert find_shots(films["cut"], unsure) == (4,)
-    assert find_shots(films["lamp"], unsure) == ()
-    assert find_shots(films["turn"], unsure) == ()
-    assert find_shots(films["lamp"], np.array([sure, *[never] * 5, sure, never, never])) == (6,)
+    unsure, told = np.full(9, never), np.array([sure, *[never] * 3, sure, *[never] * 4])
+    assert find_shots(films["cut"], unsure, there) == (4,)
+    assert find_shots(films["cut"], unsure, here) == (4,)  # another thing in the same place
+    assert find_shots(films["lamp"], unsure, here) == ()
+    assert find_shots(films["turn"], unsure, there) == ()
+    assert find_shots(films["lamp"], told, there) == (4,)
+    assert find_shots(films["lamp"], told, here) == ()  # however sure the network is: all is where it was
 
 
 def texture(shift: int) -> np.ndarray:

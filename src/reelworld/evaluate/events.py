@@ -19,7 +19,7 @@ BITTEN = 0.035  # share of a cookie's area that is gone after a bite
 LIT = 0.04  # of full light that a lamp gains
 TOPPLED, TOPPLING = 0.2, 0.08  # share of a domino's height that is gone at last, and when it begins to fall
 STARTED = 0.03  # picture heights that a thing has gone when it has been set in motion
-TOUCH = 0.06  # picture heights between two things that meet, at most
+TOUCH, TOUCH_SHARE = 0.06, 0.4  # picture heights between two things that meet, at most; or widths of the one
 THROUGH = 0.6  # of half their widths together: middles nearer than this are inside each other
 EARLY = 1  # frames by which an effect may seem to come before its cause
 ACTS = ("bite", "switch_on", "knock_over")
@@ -151,7 +151,7 @@ def _near(agent: Track, patient: Track, frame: int) -> bool:
     for t in range(max(0, frame - EARLY), min(len(agent.x), frame + EARLY + 1)):
         if agent.seen[t] and patient.seen[t]:
             gap = abs(agent.x[t] - patient.x[t]) - (agent.width[t] + patient.width[t]) / 2
-            if gap < TOUCH:
+            if gap < max(TOUCH, TOUCH_SHARE * patient.width[t]):
                 return True
     return False
 

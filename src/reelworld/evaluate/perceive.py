@@ -29,11 +29,15 @@ Array = np.ndarray
 HEIGHT = 64  # of the pictures that it was trained on; others are scaled to it
 STEP = 8  # pixels of which sizes are multiples
 SMOOTH = 1.0  # pixels: how exactly pixels point
-STRAY = 4.0  # pixels from a middle within which pixels point to it
+STRAY, FAR_STRAY = 4.0, 0.3  # pixels from a middle within which pixels point to it, or share of the way there
 FAINTEST = 0.04  # of the pixels of the largest thing: fewer are noise beside it
 BESIDE = 0.45  # of the root of a thing's pixels: how near to its middle its own stray pixels point
 FAINT = 0.04  # of full light from pixel to pixel: fainter edges count less
 LOST, CUT = 25.0, 3.3  # log odds: what edges that are lost are worth, and from where there is a cut
+STAYS, GONE = (
+    0.75,
+    0.25,
+)  # no cut, where two frames' things share so many pixels, unless so many edges are lost
 CHANGE = 0.01  # of full light between two frames: less is noise
 MOVING = 0.015  # mean share of the pixels of the ground that change between frames of a camera that moves
 LEG_PIXELS = 2  # fewer of a leg's do not show where it is
@@ -59,21 +63,25 @@ class Perceiver:
             seen = self.network(torch.from_numpy(small).float()[None] / 127.5 - 1)
         fields = _Fields.of(seen, small)
         told = seen.camera[0].double().numpy()
-        cuts, camera = find_shots(fields.light, told[:, len(MOTION)]), told[:, : len(MOTION)]
+        cuts, camera = find_shots(fields.light, told[:, len(MOTION)], fields.thing), told[:, : len(MOTION)]
         camera[:, :6] *= moves(fields.light, ~fields.thing, cuts)[:, None]
         per_frame = [list(regions(fields, t)) for t in range(len(small))]
         return Observed(follow(per_frame, cuts, name), len(frames), cuts, camera)
 
 
-def find_shots(light: Array, log_odds: Array) -> tuple[int, ...]:
+def find_shots(light: Array, log_odds: Array, thing: Array) -> tuple[int, ...]:
     """Return the first frames of new shots: what the network says, and where edges go that stayed before.
 
-    light [T, H, W], 0 to 1; log_odds [T]: of a cut before each frame. A fast turn keeps few edges from one
-    frame to the next, but as few before and after; a lamp that is lit keeps them.
+    light [T, H, W], 0 to 1; log_odds [T]: of a cut before each frame; thing bool [T, H, W]. A fast turn keeps
+    few edges from one frame to the next, but as few before and after; a lamp that is lit at night changes
+    many of them, but not where things are.
     """
     kept = np.pad(edges_kept(light), 1, constant_values=1.0)
     lost = np.minimum(kept[:-2], kept[2:]) - kept[1:-1]
-    return tuple(int(t) + 1 for t in np.flatnonzero(log_odds[1:] + LOST * lost > CUT))
+    both, either = thing[1:] & thing[:-1], thing[1:] | thing[:-1]
+    stays = both.sum((1, 2)) > STAYS * np.maximum(either.sum((1, 2)), 1)
+    cut = (log_odds[1:] + LOST * lost > CUT) & (~stays | (lost > GONE))
+    return tuple(int(t) + 1 for t in np.flatnonzero(cut))
 
 
 def edges_kept(light: Array) -> Array:
@@ -151,28 +159,48 @@ def members(thing: Array, offset: Array, color: Array) -> Iterator[Array]:
     thing bool [H, W]; offset [H, W, 2], right and down, in picture heights; color [H, W]: a crowd beside the
     middle of a larger one of its colour is what that one left over.
     """
-    height, width = thing.shape
     rows, columns = np.nonzero(thing)
-    there = np.stack([rows, columns], -1) + offset[rows, columns][:, ::-1] * height
-    left, least = np.ones(len(rows), bool), SMALLEST * thing.size
-    found: list[tuple[Array, int, Array]] = []  # middle, colour, pixels
-    while left.sum() >= least:
-        middle = _crowd(there[left], (height, width))
-        own = left & (np.linalg.norm(there - middle, axis=-1) < STRAY)
-        if own.sum() < least:
-            break
-        left, least = left & ~own, max(least, FAINTEST * own.sum())
-        hue = int(np.bincount(color[rows[own], columns[own]]).argmax())
-        for other in found:
-            if hue == other[1] and np.linalg.norm(middle - other[0]) < BESIDE * np.sqrt(other[2].sum()):
-                np.logical_or(other[2], own, out=other[2])
-                break
-        else:
-            found.append((middle, hue, own))
-    for _, _, own in found:
+    way = offset[rows, columns][:, ::-1] * len(thing)
+    there, stray = np.stack([rows, columns], -1) + way, np.linalg.norm(way, axis=-1)
+    middles, owners, left = _crowds(there, np.maximum(STRAY, FAR_STRAY * stray), color[thing], thing.shape)
+    if not owners:
+        return
+    nearest = np.linalg.norm(there[:, None] - np.stack(middles), axis=-1).argmin(-1)
+    owner = np.where(left, -1, np.array(owners)[nearest])
+    for k in dict.fromkeys(owners):
         mask = np.zeros_like(thing)
-        mask[rows[own], columns[own]] = True
+        mask[rows[owner == k], columns[owner == k]] = True
         yield mask
+
+
+def _crowds(
+    there: Array, stray: Array, color: Array, shape: tuple[int, int]
+) -> tuple[list[Array], list[int], Array]:
+    """Return the middles of crowds, whose pixels each has (its own or a larger crowd's), and who is in none.
+
+    there [N, 2]: where pixels point; stray [N]: how far from there, in pixels, the middle may be.
+    """
+    left, least = np.ones(len(there), bool), SMALLEST * shape[0] * shape[1]
+    middles: list[Array] = []
+    owners: list[int] = []
+    hues: list[int] = []
+    sizes: list[int] = []
+    while left.sum() >= least:
+        middle = _crowd(there[left], shape)
+        own = left & (np.linalg.norm(there - middle, axis=-1) < stray)
+        if (size := int(own.sum())) < least:
+            break
+        left, least = left & ~own, max(least, FAINTEST * size)
+        hue = int(np.bincount(color[own]).argmax())
+        beside = (
+            k for k in range(len(middles)) if owners[k] == k and hue == hues[k]
+            and np.linalg.norm(middle - middles[k]) < BESIDE * np.sqrt(sizes[k])
+        )  # fmt: skip
+        owners.append(next(beside, len(middles)))
+        middles.append(middle)
+        hues.append(hue)
+        sizes.append(size)
+    return middles, owners, left
 
 
 def _crowd(there: Array, shape: tuple[int, int]) -> Array:

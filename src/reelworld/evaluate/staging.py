@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from reelworld.evaluate.casting import shows_color
-from reelworld.world.acceptance import screen_boxes
+from reelworld.evaluate.events import MEETINGS
+from reelworld.world.acceptance import filmed, screen_boxes
 from reelworld.world.framing import close_up
 from reelworld.world.grammar import HEADINGS
 from reelworld.world.scene import COLORS, DIRECTIONS, Direction, Kind, Motion, Scene, Thing
@@ -25,11 +27,15 @@ from reelworld.world.simulate import Trajectory, speed_of
 from reelworld.world.things import extent
 
 ALOFT = 2.4  # metres from which things fall
-NEARER = (0.45, 0.55, 0.65, 0.8, 1.0, 1.2)  # of the distance at which a scene was drawn
+NEARER = (0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0, 1.2)  # of the distance at which a scene was drawn
 MARGIN = 0.13  # half pictures around what is filmed from near: four pixels
-TALL = 0.32  # share of the picture's height that a walker has, whose legs are to be told apart
-CLEAR = 0.15  # half pictures, of half of what is acted on: nine or ten pixels across
+TALL = 0.36  # share of the picture's height that a walker has, whose legs are to be told apart
+MOVED = 0.15  # half pictures, of half of what is set in motion: nine or ten pixels across, or as large in all
+CHANGED, CHANGED_IN_ORDER = 0.22, 0.15  # of what is bitten, lit or toppled; of four things in one picture
+SHOWN = 0.18  # of whom a shot shows
+ALIKE = 0.35  # mean overlap of the boxes of a cast that two shots frame in the same way
 FALLS = 0.8  # seconds that a domino takes to lie
+WHILE = 3  # frames before and after an act
 ASIDE, DEPTHS = 0.65, (-0.9, 1.2)  # metres from the middle of the stage, of two one behind the other
 
 
@@ -147,35 +153,74 @@ def _half_way(thing: Thing, duration: float) -> tuple[float, float]:
 
 
 def _screen(scene: Scene, path: Trajectory, fps: float) -> tuple[np.ndarray, ...]:
-    """Return where the cast is in the picture: middles x, y and half sizes across and up, [T, N] each."""
-    x, y, half, _ = np.moveaxis(screen_boxes(scene, path, fps), -1, 0)
-    return x, y, half, half * np.array([height / (2 * radius) for radius, height in map(extent, scene.cast)])
+    """Return where the cast is: middles x, y and half sizes across and up, and metres away, [T, N] each."""
+    x, y, half, far = np.moveaxis(screen_boxes(scene, path, fps), -1, 0)
+    slim = np.array([height / (2 * radius) for radius, height in map(extent, scene.cast)])
+    return x, y, half, half * slim, far
 
 
-def all_seen(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
-    """Tell whether all is whole, what is acted on is large and nobody passes before it, and what falls lies.
+def all_seen(scene: Scene, path: Trajectory, fps: float, aspect: float, changed: float = CHANGED) -> bool:
+    """Tell whether what is acted on is whole and large, who acts is whole meanwhile, and nobody passes.
 
-    Half a cookie shows no bite, nor one behind a passer-by; and where both are red, nobody sees who is who.
+    Half a cookie shows no bite, nor one behind a passer-by; where both are red, nobody sees who is who. What
+    falls has time to lie, and room.
     """
-    x, y, half, high = _screen(scene, path, fps)
+    x, y, half, high, far = _screen(scene, path, fps)
     whole = (np.abs(x) + half <= aspect - MARGIN) & (np.abs(y) + high <= 1.0 - MARGIN)
     acts = [(event, event.patient) for event in scene.events if event.patient is not None]
+    patients = [patient for _, patient in acts]
     alike = any(scene.cast[event.agent].color == scene.cast[patient].color for event, patient in acts)
     late = any(e.kind == "knock_over" and e.time > scene.duration - FALLS for e in path.log)
-    tiny = np.minimum(half, high)[:, [patient for _, patient in acts]].min(initial=1.0) < CLEAR
-    if alike or late or tiny or not whole.all():
+    least = {patient: MOVED if event.kind in MEETINGS else changed for event, patient in acts}
+    tiny = any(np.sqrt(half * high)[:, patient].min() < least[patient] for patient in patients)
+    if alike or late or tiny or not whole[:, patients].all() or not _whole_meanwhile(whole, path, fps):
         return False
     wide = half.copy()
     for event, patient in acts:
         if event.kind == "knock_over":
             wide[:, patient] += high[:, patient]  # it will lie
+            side = np.sign(x[0, patient] - x[0, event.agent])
+            if (side * x[:, patient] + 2.0 * high[:, patient]).max() > aspect - MARGIN:
+                return False
     for (event, patient), n in product(acts, range(len(scene.cast))):
         if n not in (event.agent, patient):
             across = np.abs(x[:, n] - x[:, patient]) < wide[:, n] + wide[:, patient]
             along = np.abs(y[:, n] - y[:, patient]) < high[:, n] + high[:, patient]
-            if (across & along).any():
+            if (across & along & (far[:, n] < far[:, patient])).any():
                 return False
     return True
+
+
+def _whole_meanwhile(whole: np.ndarray, path: Trajectory, fps: float) -> bool:
+    """Tell whether who acts on something is whole [T, N] from a while before until a while after."""
+    acts = [(round(e.time * fps), e.agent) for e in path.log if e.patient is not None]
+    return all(whole[max(t - WHILE, 0) : t + WHILE + 1, n].all() for t, n in acts)
+
+
+def all_shown(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
+    """Tell whether each shot shows its cast so large that it can be known again, and unlike the shot before.
+
+    A cut between two framings that are nearly the same is seen by nobody.
+    """
+    x, y, half, high, _ = _screen(scene, path, fps)
+    shown = filmed(scene, len(half), fps)
+    if np.sqrt(half * high)[shown].min() < SHOWN:
+        return False
+    boxes = np.stack([x - half, y - high, x + half, y + high], -1)
+    cuts = [round(shot.start * fps) for shot in scene.shots[1:]]
+    return not any(
+        (shown[t] == shown[t - 1]).all() and _overlap(boxes[t], boxes[t - 1])[shown[t]].mean() > ALIKE
+        for t in cuts
+    )
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the intersection over the union of boxes [N, 4]: left, bottom, right, top."""
+    sides = np.minimum(one, other)[:, 2:] - np.maximum(one, other)[:, :2]
+    both = np.maximum(sides, 0.0).prod(-1)
+    areas = [(box[:, 2:] - box[:, :2]).prod(-1) for box in (one, other)]
+    overlap: np.ndarray = both / (areas[0] + areas[1] - both)
+    return overlap
 
 
 def walker_is_large(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
@@ -184,7 +229,8 @@ def walker_is_large(scene: Scene, path: Trajectory, fps: float, aspect: float) -
 
 
 AS_IT_IS = Staging(as_it_is)
-FROM_NEAR, IN_ORDER = Staging(from_near, all_seen), Staging(in_order, all_seen)
-IN_DEPTH, IN_SHOTS = Staging(in_depth), Staging(in_shots)
+FROM_NEAR = Staging(from_near, all_seen)
+IN_ORDER = Staging(in_order, partial(all_seen, changed=CHANGED_IN_ORDER))
+IN_DEPTH, IN_SHOTS = Staging(in_depth), Staging(in_shots, all_shown)
 CROSSING, COMING, FALLING = Staging(crossing), Staging(coming), Staging(falling)
 WALKING = Staging(walking, walker_is_large)

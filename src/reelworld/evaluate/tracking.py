@@ -18,7 +18,8 @@ from scipy.optimize import linear_sum_assignment
 from reelworld.world.scene import COLORS
 
 Array = np.ndarray
-REACH = 0.13  # how far a thing or a turning camera goes between two frames
+REACH = 0.13  # how far a thing or a turning camera goes between two frames,
+OWN_REACH = 0.3  # or in lengths of the thing: the middle of a large one that falls over goes far
 OTHER_COLOR = 0.08  # cost of a link between two colours, in picture heights
 LONGEST_GAP = 2  # frames for which a thing may be lost and found again
 FORBIDDEN = 1e3  # cost of a link that may not be
@@ -155,7 +156,8 @@ def _cost(chain: dict[int, Region], region: Region, t: int) -> float:
     stayed = float(np.hypot(region.x - before.x, region.y - before.y))
     went_on = float(np.hypot(region.x - x, region.y - y))
     cost = min(stayed, went_on) + OTHER_COLOR * (region.color != before.color)
-    return cost if cost < REACH * (t - last) else FORBIDDEN
+    reach = max(REACH, OWN_REACH * float(np.hypot(before.width, before.height)))
+    return cost if cost < reach * (t - last) else FORBIDDEN
 
 
 def region_of(mask: Array, color: int, about: Array, **more: float) -> Region:

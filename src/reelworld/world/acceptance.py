@@ -19,6 +19,7 @@ from reelworld.world.things import extent, half_along
 VIEW_EVENTS = ("enter", "leave", "go_behind")
 NUDGE = 0.12  # metres: about a pixel
 APART = 0.3  # seconds between two events told in their order
+BEYOND = 0.8  # of half the heights of two things together: further up, none hides the other
 NEAR = 0.6  # metres between two things that a nudge could bring together
 
 
@@ -88,13 +89,16 @@ def first_meeting(trajectory: Trajectory) -> float:
     return min(lasting, default=np.inf)
 
 
-def _hides(screen: np.ndarray, shown: np.ndarray) -> bool:
+def _hides(scene: Scene, screen: np.ndarray, shown: np.ndarray) -> bool:
     """Tell whether a member of the cast stays hidden behind another for most of the frames with both."""
+    slim = [height / (2 * radius) for radius, height in map(extent, scene.cast)]
     for a, b in combinations(range(screen.shape[1]), 2):
         both = screen[shown[:, a] & shown[:, b]]
         behind, front = (a, b) if both[:, a, 3].sum() > both[:, b, 3].sum() else (b, a)
         apart = np.abs(both[:, a, 0] - both[:, b, 0])
         covered = apart < np.maximum(both[:, front, 2] - 0.3 * both[:, behind, 2], 0)
+        reach = both[:, a, 2] * slim[a] + both[:, b, 2] * slim[b]
+        covered &= np.abs(both[:, a, 1] - both[:, b, 1]) < BEYOND * reach
         if len(both) and covered.mean() > 0.4:
             return True
     return False
@@ -176,7 +180,8 @@ def acceptable(scene: Scene, trajectory: Trajectory, fps: float, aspect: float =
     if len(view_events(scene, screen, fps, aspect)) != sum(e.kind in VIEW_EVENTS for e in scene.events):
         return False
     behind = any(e.kind == "go_behind" for e in scene.events)
-    return (behind or not _hides(screen, shown)) and bool(good_frames(scene, trajectory, fps, aspect).any())
+    clear = behind or not _hides(scene, screen, shown)
+    return clear and bool(good_frames(scene, trajectory, fps, aspect).any())
 
 
 def _close(scene: Scene, trajectory: Trajectory) -> bool:

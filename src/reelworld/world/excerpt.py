@@ -4,7 +4,7 @@
     told, log = excerpt(scene, trajectory, frames, fps)     # what captions are written from
 
 A stretch never begins after things have met, so that nothing it shows has an untold cause, and holds a
-frame in which everybody is seen.
+frame in which everybody is seen. What parsers learn from needs no caption, and shows any moment.
 """
 
 from __future__ import annotations
@@ -41,6 +41,17 @@ def stretch(
     if end - start < num_frames:
         start, end = 0, total
     first = int(rng.integers(max(start, center - num_frames + 1), min(center, end - num_frames) + 1))
+    return range(first, first + num_frames)
+
+
+def any_stretch(scene: Scene, num_frames: int, fps: float, rng: np.random.Generator) -> range:
+    """Draw `num_frames` frames of any moment of a scene, within a shot where one is as long.
+
+    What they show may have an untold cause: a bitten cookie, a lamp that is lit, a domino that lies.
+    """
+    ends = [(round(s.start * fps), round((s.start + s.duration) * fps)) for s in scene.shots]
+    firsts = [first for start, end in ends for first in range(start, end - num_frames + 1)]
+    first = int(rng.choice(firsts or range(ends[-1][1] - num_frames + 1)))
     return range(first, first + num_frames)
 
 

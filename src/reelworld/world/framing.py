@@ -21,6 +21,7 @@ from reelworld.world.things import extent
 MOVES_1 = ("still", "pan_left", "pan_right", "dolly_in", "dolly_out")
 MOVES_2 = (*MOVES_1, "tilt_up", "tilt_down", "orbit_left", "orbit_right", "zoom_in", "zoom_out", "aerial")
 DISTANCE = {1: (4.6, 5.4), 2: (5.8, 6.8), 3: (5.8, 6.8)}  # of the camera, metres
+ABOVE = (0.6, 0.75)  # radians
 NUM_SHOTS, SHOT_SHARES = (1, 2, 3), (0.5, 0.35, 0.15)
 SHORTEST_SHOT = 0.5  # seconds
 CUTS = 0.125  # seconds: cuts fall between two frames of 8 a second
@@ -45,6 +46,15 @@ def camera(rng: np.random.Generator, level: int, target_height: float, aspect: f
         move=move, position=(0.0, round(-distance / min(aspect, 1.0), 3), round(height, 3)),
         amount=round(float(amount), 4), target=(0.0, 0.0, target_height), focal=1.75,
     )  # fmt: skip
+
+
+def from_above(rng: np.random.Generator, view: Camera) -> Camera:
+    """Raise a camera until it looks down at two rows of things, so that the nearer hides nobody."""
+    if view.move == "aerial":
+        return view
+    distance, angle = -view.position[1], float(rng.uniform(*ABOVE))
+    y, z = -distance * np.cos(angle), view.target[2] + distance * np.sin(angle)
+    return replace(view, position=(0.0, round(float(y), 3), round(float(z), 3)))
 
 
 def shots(rng: np.random.Generator, whole: Shot, cast: Sequence[Thing]) -> tuple[Shot, ...]:

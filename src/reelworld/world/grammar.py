@@ -17,7 +17,7 @@ import numpy as np
 
 from reelworld.core.errors import ConfigError
 from reelworld.world.acceptance import acceptable, overlapping, stable_outcomes, with_view_events
-from reelworld.world.framing import camera, pick, shots
+from reelworld.world.framing import camera, from_above, pick, shots
 from reelworld.world.scene import (
     COLORS,
     DIRECTIONS,
@@ -62,6 +62,7 @@ NEEDS_DIRECTION = ("slide", "roll", "drive", "walk", "run", "drift", "stop")
 STYLES = ("natural", "natural", "historical", "black_and_white", "papercraft", "film_noir")
 ORDERED = ("collide", "push", "knock_over", "bite", "switch_on")  # what can happen first, and what then
 SHARES = {1: (0.65, 0.35), 2: (0.4, 0.4, 0.2)}  # of one thing, two, three, by level
+ROWS = (-1.2, 1.8)  # metres away from the middle: where two interactions happen
 DURATION = 2.0  # seconds of a scene, where nobody asks for more
 DRAWS = 400  # of a program, before a split is given up
 ATTEMPTS = 400  # scenes tried for one index, before sampling gives up
@@ -179,7 +180,7 @@ def _program(
     tallest = max(extent(t)[1] for t in cast)
     view = camera(rng, level, round(0.5 + 0.3 * tallest, 3), aspect)
     if len(cast) > 3:
-        view = replace(view, position=tuple(round(1.35 * v, 3) for v in view.position))  # type: ignore[arg-type]
+        view = from_above(rng, view)
     takes: tuple[Shot, ...] = (Shot(start=0.0, duration=duration, camera=view, cast=tuple(range(len(cast)))),)
     if level >= 3 and theme not in ("enter", "leave", "go_behind"):
         takes = shots(rng, takes[0], cast)
@@ -207,16 +208,16 @@ def _ensemble(
 def _ordered(
     rng: np.random.Generator, kinds: Sequence[str], aspect: float, duration: float
 ) -> tuple[list[Thing], tuple[Event, ...]]:
-    """Draw two interactions side by side, the second of which begins when the first is over."""
+    """Draw two interactions, one behind the other, the second of which begins when the first is over."""
     cast: list[Thing] = []
     events: list[Event] = []
     windows = ((0.12, 0.3), (0.55, 0.72))  # shares of the scene in which each happens
-    side = float(rng.choice([-1.0, 1.0]))
+    side, row = float(rng.choice([-1.0, 1.0])), rng.permutation(2)
     for n, (kind, window) in enumerate(zip(kinds, windows, strict=True)):
         (agent, patient), (event,) = draw_interaction(rng, kind, aspect)
         time = duration * float(rng.uniform(*window))
         agent, patient, event = _at_time(rng, agent, patient, event, time)
-        x, y = (1.0 - 2.0 * n) * side * 1.3, 2.2 * n - 0.6
+        x, y = (1.0 - 2.0 * n) * side * 0.4, ROWS[row[n]]
         base = len(cast)
         cast += [_moved(agent, x, y), _moved(patient, x, y)]
         events.append(replace(event, agent=base, patient=base + 1, after=0 if n else None))

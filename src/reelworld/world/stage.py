@@ -52,7 +52,7 @@ GREY = (0.16, 0.16, 0.17)  # stripes of what is black; white ones would make it 
 GLOSS = {"matte": 0.0, "shiny": 0.9, "striped": 0.1}
 BULB_GLOW = 2.5
 LUNGE, LEAN = 0.15, 0.3  # metres and radians
-BITE_MIDDLE, BITE_RADIUS = (0.55, 1.45), 0.5  # towards the eater and up, on a cookie in its own frame
+BITE_MIDDLE, BITE_RADIUS = (0.55, 1.45), 0.62  # towards the eater and up, on a cookie in its own frame
 
 
 def camera_path(camera: Camera, times: Array, duration: float) -> Array:

@@ -25,7 +25,7 @@ from torch import Tensor
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.core.types import References
 from reelworld.world import caption, grammar
-from reelworld.world.excerpt import excerpt, stretch
+from reelworld.world.excerpt import any_stretch, excerpt, stretch
 from reelworld.world.framing import close_up
 from reelworld.world.labels import film_labelled
 from reelworld.world.portrait import characters, portrait
@@ -43,7 +43,8 @@ class WorldConfig:
     A clip shorter than a scene (2 s) is a random stretch of it, an image a random frame (see `excerpt`).
     `raw_errors` is the share of raw captions with a mistake. As many as `references` of a clip's cast have
     portraits, and in captions names instead of looks (see `portrait`). A share of clips are `close_ups`, for
-    parsers: no caption tells what their border cuts off.
+    parsers: filmed from near, at any moment; no caption tells what their border cuts off, nor what came
+    before.
     """
 
     level: int = 1
@@ -138,6 +139,7 @@ def plan(config: WorldConfig, indices: Sequence[int]) -> list[Clip]:
         aside = np.random.default_rng([config.seed, index, 5])
         if aside.random() < config.close_ups:
             scene = close_up(scene, float(aside.uniform(*NEAR)))
+            frames = any_stretch(scene, config.num_frames, config.fps, aside)
         clip = Clip(scene, trajectory, frames, *excerpt(scene, trajectory, frames, config.fps))
         casting = np.random.default_rng([config.seed, index, 4])
         names = characters(clip.told, config.references, casting)
