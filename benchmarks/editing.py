@@ -369,11 +369,15 @@ def main() -> None:
         for operation in OPERATIONS:
             if operation.__name__ in given.only:
                 operation(bench, say)
-    for name, kept in bench.strips.items() if given.pictures else ():
-        sheet = contact_sheet(
-            [v for v, _ in kept], [label for _, label in kept], frames_per=9, frame_height=80
-        )
-        sheet.save(given.pictures / f"edit_{name}.png")
+                if given.pictures:
+                    draw(bench, given.pictures)
+
+
+def draw(bench: Bench, folder: Path) -> None:
+    """Draw what was made so far."""
+    for name, kept in bench.strips.items():
+        videos, labels = zip(*kept, strict=True)
+        contact_sheet(videos, labels, frames_per=9, frame_height=80).save(folder / f"edit_{name}.png")
 
 
 if __name__ == "__main__":

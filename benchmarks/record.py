@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @contextmanager
 def record(name: str) -> Iterator[Callable[[str, str], None]]:
-    """Yield a function that prints a figure and keeps it; write them all at the end."""
+    """Yield a function that prints a figure and keeps it; write them all at the end, also of a run cut short."""
     lines = [f"command: python {' '.join(Path(a).name if i == 0 else a for i, a in enumerate(sys.argv))}"]
     lines += [f"reelworld: {__version__}", *(f"{key}: {value}" for key, value in hardware().items())]
 
@@ -31,9 +31,14 @@ def record(name: str) -> Iterator[Callable[[str, str], None]]:
         lines.append(f"{what}: {figure}")
         print(lines[-1], flush=True)
 
-    yield say
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}-{datetime.now():%Y-%m-%d-%H%M}.txt").write_text("\n".join(lines) + "\n")
+    try:
+        yield say
+    except BaseException as error:
+        say("cut short by", type(error).__name__)
+        raise
+    finally:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}-{datetime.now():%Y-%m-%d-%H%M}.txt").write_text("\n".join(lines) + "\n")
 
 
 def best(work: Callable[[], object], repeat: int = 5) -> float:

@@ -13,14 +13,14 @@ CLIP = VideoShape(width=64, height=64, num_frames=16, fps=8.0)
 
 
 def perception() -> Recipe:
-    """Return the recipe: clips of all levels, four in ten from near.
+    """Return the recipe: clips of all levels, half of them from near and of any moment.
 
     A glance lies inside a shot; only whole clips show cuts.
     """
     buckets = (
         Bucket(shape=GLANCE, weight=0.25, level=1),
-        Bucket(shape=GLANCE, weight=0.4, level=2),
-        Bucket(shape=GLANCE, weight=0.25, level=3),
+        Bucket(shape=GLANCE, weight=0.35, level=2),
+        Bucket(shape=GLANCE, weight=0.3, level=3),
         Bucket(shape=CLIP, weight=0.1, level=3),
     )
     return Recipe(
@@ -28,6 +28,6 @@ def perception() -> Recipe:
         model=PerceptionConfig(),
         stages=(Stage(name="glances", steps=4000, batch=16, buckets=buckets),),
         optim=OptimConfig(muon_lr=4e-3, adamw_lr=2e-3, warmup_steps=30, decay_share=0.5, ema_decay=0.995),
-        data=DataConfig(reuse=2, heldout_clips=48, close_ups=0.4),
+        data=DataConfig(reuse=2, heldout_clips=48, close_ups=0.5),
         seed=SEED,
     )
