@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @contextmanager
 def record(name: str) -> Iterator[Callable[[str, str], None]]:
-    """Yield a function that prints a figure and keeps it; write them all at the end, also of a run cut short."""
+    """Yield a function that prints a figure and keeps it; write them at the end, also when cut short."""
     lines = [f"command: python {' '.join(Path(a).name if i == 0 else a for i, a in enumerate(sys.argv))}"]
     lines += [f"reelworld: {__version__}", *(f"{key}: {value}" for key, value in hardware().items())]
 
