@@ -88,3 +88,16 @@ def _clips(scenes: list[Sampled], num_frames: int) -> list[Clip]:
         frames = stretch(scene, trajectory, num_frames, 8.0, rng)
         clips.append(Clip(scene, trajectory, frames, *excerpt(scene, trajectory, frames, 8.0)))
     return clips
+
+
+def test_close_ups_show_any_moment_within_a_shot() -> None:
+    clips = plan(WorldConfig(level=3, num_frames=4, seed=5, close_ups=1.0), range(60))
+    late = [
+        any(e.patient is not None and e.time < c.frames[0] / 8.0 for e in c.trajectory.log) for c in clips
+    ]
+    assert 0.05 < np.mean(late) < 0.8  # a bite, a lit lamp, a fallen domino whose cause is not shown
+    for clip in clips:
+        assert [*clip.frames] == [k for k in range(16) if k in clip.frames]
+        assert len(clip.frames) == 4
+        shots = {clip.scene.shot_at(k / 8.0) for k in clip.frames}
+        assert len(shots) == 1 or all(shot.duration < 0.5 for shot in clip.scene.shots)

@@ -41,6 +41,7 @@ from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
 MOST = {1: 40 * BLOCK, 2: 48 * BLOCK, 3: 72 * BLOCK}  # clips looked through; rarer checks stay short
+GLARING = ("orange", "black", "white")
 STAGED = 100_000  # added to a prompt's number for each staging of it
 
 Key = tuple[str, str]  # group, check
@@ -170,10 +171,10 @@ def _white_on_white(scene: Scene) -> bool:
 
 
 def _glaring(scene: Scene) -> bool:
-    """Tell whether a lamp that is lit looks other than told: orange then looks yellow, and black grey."""
+    """Tell whether a lamp that is lit looks other than told (orange: yellow; black: grey) or as before (white)."""
     lit = {event.patient for event in scene.events if event.kind == "switch_on"}
     night = scene.setting.time == "night"
-    lamps = [(n, t) for n, t in enumerate(scene.cast) if t.kind == "lamp" and t.color in ("orange", "black")]
+    lamps = [(n, t) for n, t in enumerate(scene.cast) if t.kind == "lamp" and t.color in GLARING]
     return any(night or n in lit for n, _ in lamps)
 
 
