@@ -171,7 +171,7 @@ def _white_on_white(scene: Scene) -> bool:
 
 
 def _glaring(scene: Scene) -> bool:
-    """Tell whether a lamp that is lit looks other than told (orange: yellow; black: grey) or as before (white)."""
+    """Tell whether a lit lamp looks other than told (orange: yellow; black: grey), or as before (white)."""
     lit = {event.patient for event in scene.events if event.kind == "switch_on"}
     night = scene.setting.time == "night"
     lamps = [(n, t) for n, t in enumerate(scene.cast) if t.kind == "lamp" and t.color in GLARING]
