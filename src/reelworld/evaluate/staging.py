@@ -20,8 +20,8 @@ import numpy as np
 from reelworld.evaluate.casting import shows_color
 from reelworld.evaluate.events import MEETINGS
 from reelworld.world.acceptance import filmed, screen_boxes
+from reelworld.world.actors import HEADINGS
 from reelworld.world.framing import close_up
-from reelworld.world.grammar import HEADINGS
 from reelworld.world.scene import COLORS, DIRECTIONS, Direction, Kind, Motion, Scene, Thing
 from reelworld.world.simulate import Trajectory, speed_of
 from reelworld.world.things import extent

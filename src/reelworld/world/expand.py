@@ -19,19 +19,11 @@ import numpy as np
 
 from reelworld.world import caption
 from reelworld.world.acceptance import acceptable, overlapping, with_view_events
+from reelworld.world.actors import ACTIONS, BACK, draw_motion, draw_thing, in_its_place, seen_turning
 from reelworld.world.facts import EVENT_KINDS, SOLO, Fact, motion_facts
 from reelworld.world.framing import MOVES_1, camera, pick
-from reelworld.world.grammar import (
-    ACTIONS,
-    BACK,
-    draw_interaction,
-    draw_motion,
-    draw_setting,
-    draw_spots,
-    draw_thing,
-    in_its_place,
-    seen_turning,
-)
+from reelworld.world.grammar import draw_setting, draw_spots
+from reelworld.world.interactions import draw_interaction
 from reelworld.world.parse import Parsed, parse
 from reelworld.world.scene import PRIMITIVES, Camera, Event, Motion, Scene, Setting, Shot, Thing
 from reelworld.world.simulate import Trajectory, simulate

@@ -15,9 +15,10 @@ from math import pi
 
 import numpy as np
 
+from reelworld.world.actors import BACK, FACING
 from reelworld.world.dice import Dice
 from reelworld.world.framing import camera, pick
-from reelworld.world.grammar import BACK, DURATION, FACING, PATTERNS, draw_setting
+from reelworld.world.grammar import DURATION, PATTERNS, draw_setting
 from reelworld.world.naming import Teller
 from reelworld.world.scene import PRIMITIVES, Motion, Scene, Shot
 from reelworld.world.things import extent
