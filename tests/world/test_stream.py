@@ -142,3 +142,15 @@ def test_a_sampled_scene_can_be_shown_again(tmp_path: Path) -> None:
     assert rendered.thing.max() >= 1
     with pytest.raises(DataError, match="no scene"):
         read_scene(path)
+
+
+def test_scenes_can_all_be_about_something() -> None:
+    clips = plan(WorldConfig(level=2, seed=5, themes=("bite", "walk")), range(24))
+    bites = [any(e.kind == "bite" for e in clip.scene.events) for clip in clips]
+    walks = [[thing.motion.action for thing in clip.scene.cast] == ["walk"] for clip in clips]
+    assert all(bite != walk for bite, walk in zip(bites, walks, strict=True))
+    assert 4 <= sum(bites) <= 20
+    with pytest.raises(ConfigError, match=r"about fly; themes are collide, .*, walk"):
+        WorldConfig(level=2, themes=("fly",))
+    with pytest.raises(ConfigError, match="levels 2 and 3"):
+        WorldConfig(level=1, themes=("walk",))

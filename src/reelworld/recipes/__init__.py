@@ -45,12 +45,14 @@ class Bucket:
     """One shape of clip and how often a step draws it; `level` of the world, if not the stage's.
 
     `references`: how many characters of a clip have a name in the caption and a picture beside the video.
+    `themes`: what all its scenes are about, if not as the level draws them ("bite", "walk", ...).
     """
 
     shape: VideoShape
     weight: float = 1.0
     level: int | None = None
     references: int = 0
+    themes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _at_least(self, 0, "references")
@@ -92,6 +94,7 @@ class Stage:
     text_length: int = 64
     captions: CaptionMix = field(default_factory=CaptionMix)
     references: int = 0  # of a bucket, set by `of`
+    themes: tuple[str, ...] = ()  # likewise
 
     def __post_init__(self) -> None:
         _at_least(self, 1, "steps", "batch", "level", "text_length")
@@ -103,7 +106,7 @@ class Stage:
     def of(self, bucket: int) -> "Stage":
         """Return the stage as a bucket's clips see it: at its level of the world, with its references."""
         of = self.buckets[bucket]
-        return replace(self, level=of.level or self.level, references=of.references)
+        return replace(self, level=of.level or self.level, references=of.references, themes=of.themes)
 
     def clips(self, bucket: int) -> int:
         """Return the batch size of a bucket: the same work per step as the first bucket's batch."""
@@ -113,8 +116,8 @@ class Stage:
 
 def _check_references(stage: Stage, bucket: Bucket) -> None:
     """Raise ConfigError for characters that a stage's clips cannot have."""
-    if stage.references:
-        raise ConfigError(f"stage '{stage.name}': references belong to a bucket; set them there")
+    if stage.references or stage.themes:
+        raise ConfigError(f"stage '{stage.name}': references and themes belong to a bucket; set them there")
     if bucket.references > len(CHARACTERS):
         raise ConfigError(f"references is {bucket.references}; give 0 to {len(CHARACTERS)}")
     if bucket.references and stage.captions.raw > 0:

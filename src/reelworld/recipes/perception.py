@@ -8,6 +8,7 @@ from reelworld.models.perception import PerceptionConfig
 from reelworld.recipes import Bucket, DataConfig, OptimConfig, Recipe, Stage
 
 SEED = 90  # of the world's streams too: no seed of a benchmark or of a generator's training
+RARE = ("bite", "bite", "switch_on", "knock_over", "walk")  # one or two scenes in twenty show them otherwise
 GLANCE = VideoShape(width=64, height=64, num_frames=4, fps=8.0)
 CLIP = VideoShape(width=64, height=64, num_frames=16, fps=8.0)
 
@@ -18,9 +19,10 @@ def perception() -> Recipe:
     A glance lies inside a shot; only whole clips show cuts.
     """
     buckets = (
-        Bucket(shape=GLANCE, weight=0.25, level=1),
-        Bucket(shape=GLANCE, weight=0.35, level=2),
-        Bucket(shape=GLANCE, weight=0.3, level=3),
+        Bucket(shape=GLANCE, weight=0.2, level=1),
+        Bucket(shape=GLANCE, weight=0.2, level=2),
+        Bucket(shape=GLANCE, weight=0.3, level=2, themes=RARE),
+        Bucket(shape=GLANCE, weight=0.2, level=3),
         Bucket(shape=CLIP, weight=0.1, level=3),
     )
     return Recipe(

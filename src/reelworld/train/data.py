@@ -264,6 +264,7 @@ class WorldData:
             caption_mix=(stage.captions.raw, stage.captions.short, stage.captions.descriptive),
             references=stage.references,
             close_ups=self.close_ups,
+            themes=stage.themes,
         )
         ahead = device != "cpu" and split == "train"  # a CPU's worker plans itself, held-out clips are few
         planners = min(MOST_PLANNERS, max(1, runtime.num_cores() - 2)) if ahead else 0

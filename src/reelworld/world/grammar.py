@@ -22,6 +22,7 @@ from reelworld.world.interactions import INTERACTIONS, ORDERED, draw_interaction
 from reelworld.world.scene import (
     PRIMITIVES,
     Event,
+    Motion,
     Scene,
     Setting,
     Shot,
@@ -36,6 +37,7 @@ PATTERNS = {
     "studio": ("plain", "checker", "planks"), "meadow": ("grass",), "desert": ("plain", "grass"),
     "snow": ("plain", "grass"), "beach": ("plain", "grass"), "street": ("cobbles", "plain"),
 }  # fmt: skip
+THEMES = (*INTERACTIONS, "walk")  # what all scenes can be made to be about
 STYLES = ("natural", "natural", "historical", "black_and_white", "papercraft", "film_noir")
 SHARES = {1: (0.65, 0.35), 2: (0.4, 0.4, 0.2)}  # of one thing, two, three, by level
 DURATION = 2.0  # seconds of a scene, where nobody asks for more
@@ -90,7 +92,9 @@ def _program(
 ) -> Scene:
     """Draw a scene program without regard to split or view."""
     events: tuple[Event, ...] = ()
-    if isinstance(theme, int):
+    if theme == "walk":
+        cast = [_walker(rng, duration)]
+    elif isinstance(theme, int):
         kinds = PRIMITIVES if level == 1 else tuple(ACTIONS)
         cast = _ensemble(rng, kinds, theme, split == "extrapolate", duration)
     elif ", " in theme:
@@ -128,6 +132,15 @@ def _ensemble(
     return cast
 
 
+def _walker(rng: np.random.Generator, duration: float) -> Thing:
+    """Draw a person who walks across."""
+    motion = Motion(
+        action="walk", direction=pick(rng, ("left", "right")), speed=pick(rng, ("slow", "medium", "fast"))
+    )
+    x, y = float(rng.uniform(-0.8, 0.8)), float(rng.uniform(-0.6, 1.0))
+    return in_its_place(rng, replace(draw_thing(rng, "person"), motion=motion), x, y, duration)
+
+
 def _beyond(rng: np.random.Generator, thing: Thing) -> Thing:
     """Take a thing out of the training range: faster than fast, slower than slow, larger or smaller."""
     more, paced = rng.random() < 0.5, speed_of(thing) > 0 or thing.motion.action in ("spin", "jump")
@@ -149,11 +162,15 @@ def draw(
     attempt: int = 0,
     aspect: float = 1.0,
     duration: float = DURATION,
+    themes: Sequence[str] = (),
 ) -> Scene:
-    """Draw programs until one belongs to the split; whether it is worth filming, `sample` decides."""
+    """Draw programs until one belongs to the split; whether it is worth filming, `sample` decides.
+
+    They are about one of the `themes`, where some are given.
+    """
     rng = _rng(seed, level, split, index, attempt)
     about = np.random.default_rng([seed, level, index])
-    theme = _theme(level, split, about)
+    theme = pick(about, themes) if themes else _theme(level, split, about)
     for _ in range(DRAWS):
         scene = _program(rng, level, split, seed, theme, aspect, duration)
         if in_split(scene, split):
@@ -161,8 +178,12 @@ def draw(
     raise ConfigError(f"no program of level {level} is in split {split!r} after {DRAWS} draws")
 
 
-def check(level: int, split: str) -> None:
-    """Raise ConfigError for a level or split that cannot be sampled."""
+def check(level: int, split: str, themes: Sequence[str] = ()) -> None:
+    """Raise ConfigError for a level, split or themes that cannot be sampled."""
+    if unknown := [theme for theme in themes if theme not in THEMES]:
+        raise ConfigError(f"no scenes are about {', '.join(unknown)}; themes are {', '.join(THEMES)}")
+    if themes and (level == 1 or split == "extrapolate"):
+        raise ConfigError("themes are of levels 2 and 3, and of the splits train and heldout")
     if level not in LEVELS or split not in SPLITS:
         raise ConfigError(
             f"no scenes of level {level}, split {split!r}; levels are 1, 2 and 3, splits {', '.join(SPLITS)}"
@@ -178,6 +199,7 @@ def sample(
     num_frames: int = 16,
     fps: float = 8.0,
     aspect: float = 1.0,
+    themes: Sequence[str] = (),
 ) -> list[tuple[Scene, Trajectory]]:
     """Return the scenes of a split with these indices, simulated; each depends on (seed, index) alone.
 
@@ -198,7 +220,9 @@ def sample(
             )
         together = range(attempt, attempt + max(1, AT_ONCE // len(open_)))
         tried = [
-            (i, draw(seed, level, split, i, a, aspect, num_frames / fps)) for i in open_ for a in together
+            (i, draw(seed, level, split, i, a, aspect, num_frames / fps, themes))
+            for i in open_
+            for a in together
         ]
         for i, scene, trajectory in _worth_filming(tried, num_frames, fps, aspect):
             done.setdefault(i, (scene, with_view_events(scene, trajectory, fps, aspect)))

@@ -44,7 +44,7 @@ class WorldConfig:
     `raw_errors` is the share of raw captions with a mistake. As many as `references` of a clip's cast have
     portraits, and in captions names instead of looks (see `portrait`). A share of clips are `close_ups`, for
     parsers: filmed from near, at any moment; no caption tells what their border cuts off, nor what came
-    before.
+    before. All scenes are about the `themes` (see `grammar.THEMES`), if there are any.
     """
 
     level: int = 1
@@ -58,6 +58,7 @@ class WorldConfig:
     raw_errors: float = 0.1
     references: int = 0
     close_ups: float = 0.0
+    themes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.references <= len(CHARACTERS):
@@ -72,7 +73,7 @@ class WorldConfig:
             raise ConfigError("raw_errors and close_ups are shares between 0 and 1")
         if self.num_frames > LONGEST * self.fps:
             raise ConfigError(f"a world clip lasts {LONGEST:g} s at most; give fewer frames")
-        grammar.check(self.level, self.split)
+        grammar.check(self.level, self.split, self.themes)
         if self.num_frames > self.scene_frames:
             raise ConfigError(
                 f"{self.num_frames} frames at {self.fps:g} fps exceed a scene of {SCENE_SECONDS:g} s; "
@@ -130,7 +131,7 @@ def plan(config: WorldConfig, indices: Sequence[int]) -> list[Clip]:
     """Write the clips with these indices: scene, motion and caption, without pixels."""
     scenes = grammar.sample(
         config.level, config.split, config.seed, indices,
-        num_frames=config.scene_frames, fps=config.fps, aspect=config.aspect,
+        num_frames=config.scene_frames, fps=config.fps, aspect=config.aspect, themes=config.themes,
     )  # fmt: skip
     clips, portraits = [], {}
     for n, (index, (scene, trajectory)) in enumerate(zip(indices, scenes, strict=True)):
