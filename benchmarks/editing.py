@@ -366,11 +366,13 @@ def main() -> None:
     bench = Bench(Pipeline.load(given.weights), Perceiver.load(), given.clips, tuple(given.files), {})
     with record("editing") as say:
         say("weights", bench.pipeline.weights_hash)
-        for operation in OPERATIONS:
-            if operation.__name__ in given.only:
-                operation(bench, say)
-                if given.pictures:
-                    draw(bench, given.pictures)
+        try:
+            for operation in OPERATIONS:
+                if operation.__name__ in given.only:
+                    operation(bench, say)
+        finally:
+            if given.pictures:
+                draw(bench, given.pictures)
 
 
 def draw(bench: Bench, folder: Path) -> None:

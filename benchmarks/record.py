@@ -31,12 +31,13 @@ def record(name: str) -> Iterator[Callable[[str, str], None]]:
         lines.append(f"{what}: {figure}")
         print(lines[-1], flush=True)
 
+    finished = False
     try:
         yield say
-    except BaseException as error:
-        say("cut short by", type(error).__name__)
-        raise
+        finished = True
     finally:
+        if not finished:
+            say("cut short", "what is not above was not measured")
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}-{datetime.now():%Y-%m-%d-%H%M}.txt").write_text("\n".join(lines) + "\n")
 

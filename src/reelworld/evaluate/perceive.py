@@ -34,10 +34,8 @@ FAINTEST = 0.04  # of the pixels of the largest thing: fewer are noise beside it
 BESIDE = 0.45  # of the root of a thing's pixels: how near to its middle its own stray pixels point
 FAINT = 0.04  # of full light from pixel to pixel: fainter edges count less
 LOST, CUT = 25.0, 3.3  # log odds: what edges that are lost are worth, and from where there is a cut
-STAYS, GONE = (
-    0.75,
-    0.25,
-)  # no cut, where two frames' things share so many pixels, unless so many edges are lost
+STAYS = 0.75  # share of their pixels that the things of two frames have in common: no cut,
+GONE = 0.25  # unless so many edges are lost
 CHANGE = 0.01  # of full light between two frames: less is noise
 MOVING = 0.015  # mean share of the pixels of the ground that change between frames of a camera that moves
 LEG_PIXELS = 2  # fewer of a leg's do not show where it is

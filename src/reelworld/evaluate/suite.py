@@ -41,7 +41,7 @@ from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
 MOST = {1: 40 * BLOCK, 2: 48 * BLOCK, 3: 72 * BLOCK}  # clips looked through; rarer checks stay short
-GLARING = ("orange", "black", "white")
+GLARING = ("orange", "black", "white")  # lamps of which nobody sees what they are, or that they are lit
 STAGED = 100_000  # added to a prompt's number for each staging of it
 
 Key = tuple[str, str]  # group, check

@@ -114,8 +114,8 @@ class Stage:
         return max(1, round(self.batch * ratio))
 
 
-def _check_references(stage: Stage, bucket: Bucket) -> None:
-    """Raise ConfigError for characters that a stage's clips cannot have."""
+def _check_bucket(stage: Stage, bucket: Bucket) -> None:
+    """Raise ConfigError for characters that a bucket's clips cannot have, and for what belongs to buckets."""
     if stage.references or stage.themes:
         raise ConfigError(f"stage '{stage.name}': references and themes belong to a bucket; set them there")
     if bucket.references > len(CHARACTERS):
@@ -274,7 +274,7 @@ class Recipe:
                     f"text.max_length {self.model.text.max_length}"
                 )
             for index in range(len(stage.buckets)):
-                _check_references(stage, stage.buckets[index])
+                _check_bucket(stage, stage.buckets[index])
                 if stage.clips(index) % self.data.reuse:
                     raise ConfigError(
                         f"stage '{stage.name}': a batch of {stage.clips(index)} clips is no multiple of "
