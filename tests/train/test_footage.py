@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from reelworld.core.errors import DataError
+from reelworld.core.errors import ConfigError, DataError
 from reelworld.core.types import Video, VideoShape
 from reelworld.models.text import TextConfig
-from reelworld.recipes import CaptionMix
+from reelworld.recipes import Bucket, CaptionMix, Stage
 from reelworld.train.footage import Footage, FootageStream, find_clips
 from reelworld.train.loop import train
 from reelworld.train.report import read_log
@@ -125,3 +125,10 @@ def test_a_caption_in_another_encoding_is_told(folder, tmp_path):
 def test_a_shape_longer_than_every_video_is_refused(folder):
     with pytest.raises(DataError, match=r"no video lasts 4 s"):
         stream(folder, shape=SHAPE.replace(num_frames=32))
+
+
+def test_footage_has_no_themes(folder):
+    bucket = Bucket(shape=SHAPE, level=2, themes=("bite",))
+    stage = Stage(name="bites", steps=1, batch=1, buckets=(bucket,)).of(0)
+    with pytest.raises(ConfigError, match="take the themes out"):
+        Footage(str(folder)).stream(stage, SHAPE, 1, split="train", seed=0, device="cpu")

@@ -150,7 +150,13 @@ def test_scenes_can_all_be_about_something() -> None:
     walks = [[thing.motion.action for thing in clip.scene.cast] == ["walk"] for clip in clips]
     assert all(bite != walk for bite, walk in zip(bites, walks, strict=True))
     assert 4 <= sum(bites) <= 20
-    with pytest.raises(ConfigError, match=r"about fly; themes are collide, .*, walk"):
+    with pytest.raises(ConfigError, match=r"about fly; themes are collide, .*, walk, in order"):
         WorldConfig(level=2, themes=("fly",))
     with pytest.raises(ConfigError, match="levels 2 and 3"):
         WorldConfig(level=1, themes=("walk",))
+
+
+def test_scenes_can_all_be_events_in_their_order() -> None:
+    clips = plan(WorldConfig(level=2, seed=5, themes=("in order",)), range(8))
+    assert all(len(clip.scene.events) >= 2 for clip in clips)
+    assert all(clip.scene.style == "natural" for clip in clips)

@@ -41,7 +41,6 @@ from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
 MOST = {1: 40 * BLOCK, 2: 48 * BLOCK, 3: 72 * BLOCK}  # clips looked through; rarer checks stay short
-GLARING = ("orange", "black", "white")  # lamps of which nobody sees what they are, or that they are lit
 STAGED = 100_000  # added to a prompt's number for each staging of it
 
 Key = tuple[str, str]  # group, check
@@ -157,7 +156,7 @@ def _cases(
 
 
 def _in_groups(clip: Clip, index: int, groups: dict[str, Group], staging: object) -> Iterator[Case]:
-    if _white_on_white(clip.told) or _glaring(clip.told):
+    if _white_on_white(clip.told) or _lit_black(clip.told):
         return
     for name, group in groups.items():
         if group.staging is staging and group.num_things in (None, len(clip.told.cast)):
@@ -170,12 +169,12 @@ def _white_on_white(scene: Scene) -> bool:
     return scene.setting.place in ("studio", "snow") and any(thing.color == "white" for thing in scene.cast)
 
 
-def _glaring(scene: Scene) -> bool:
-    """Tell whether a lit lamp looks other than told (orange: yellow; black: grey), or as before (white)."""
+def _lit_black(scene: Scene) -> bool:
+    """Tell whether a black lamp is lit at some time: it looks grey."""
     lit = {event.patient for event in scene.events if event.kind == "switch_on"}
     night = scene.setting.time == "night"
-    lamps = [(n, t) for n, t in enumerate(scene.cast) if t.kind == "lamp" and t.color in GLARING]
-    return any(night or n in lit for n, _ in lamps)
+    lamps = [n for n, thing in enumerate(scene.cast) if thing.kind == "lamp" and thing.color == "black"]
+    return any(night or n in lit for n in lamps)
 
 
 def _fit(scene: Scene, path: Trajectory, staging: Staging, config: WorldConfig) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from reelworld.core import video
-from reelworld.core.errors import DataError
+from reelworld.core.errors import ConfigError, DataError
 from reelworld.core.types import VideoShape
 from reelworld.models.text import Tokenizer
 from reelworld.recipes import CaptionMix, Stage
@@ -81,7 +81,12 @@ class Footage:
     def stream(
         self, stage: Stage, shape: VideoShape, batch: int, *, split: str, seed: int, device: str
     ) -> "FootageStream":
-        """Open an endless shuffled stream of crops of that shape."""
+        """Open an endless shuffled stream of crops of that shape; without characters, which no footage names.
+
+        Raises: ConfigError for a bucket with themes.
+        """
+        if stage.themes:
+            raise ConfigError("footage is about what it is about: take the themes out of the recipe's buckets")
         return FootageStream(self.split(split), shape, batch, stage.captions, seed)
 
 

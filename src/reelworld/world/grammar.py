@@ -37,7 +37,7 @@ PATTERNS = {
     "studio": ("plain", "checker", "planks"), "meadow": ("grass",), "desert": ("plain", "grass"),
     "snow": ("plain", "grass"), "beach": ("plain", "grass"), "street": ("cobbles", "plain"),
 }  # fmt: skip
-THEMES = (*INTERACTIONS, "walk")  # what all scenes can be made to be about
+THEMES = (*INTERACTIONS, "walk", "in order")  # what all scenes can be made to be about
 STYLES = ("natural", "natural", "historical", "black_and_white", "papercraft", "film_noir")
 SHARES = {1: (0.65, 0.35), 2: (0.4, 0.4, 0.2)}  # of one thing, two, three, by level
 DURATION = 2.0  # seconds of a scene, where nobody asks for more
@@ -73,12 +73,23 @@ def _theme(level: int, split: str, rng: np.random.Generator) -> str | int:
     An interaction, two of them in their order ("bite, switch_on"), or how many things mind their business.
     """
     if level >= 3 and rng.random() < 0.3 and split != "extrapolate":
-        orders = [o for o in permutations(ORDERED, 2) if split == "heldout" or o not in HELDOUT_ORDER]
-        return ", ".join(orders[int(rng.integers(len(orders)))])
+        return _in_order(split, rng)
     if level >= 2 and rng.random() < 0.5 and split != "extrapolate":
         return pick(rng, INTERACTIONS)
     shares = SHARES[min(level, 2)]
     return 1 + int(rng.choice(len(shares), p=shares))
+
+
+def _in_order(split: str, rng: np.random.Generator) -> str:
+    """Draw two interactions and their order."""
+    orders = [o for o in permutations(ORDERED, 2) if split == "heldout" or o not in HELDOUT_ORDER]
+    return ", ".join(orders[int(rng.integers(len(orders)))])
+
+
+def _chosen(themes: Sequence[str], split: str, rng: np.random.Generator) -> str:
+    """Draw one of the themes."""
+    theme = pick(rng, themes)
+    return _in_order(split, rng) if theme == "in order" else theme
 
 
 def _program(
@@ -170,7 +181,7 @@ def draw(
     """
     rng = _rng(seed, level, split, index, attempt)
     about = np.random.default_rng([seed, level, index])
-    theme = pick(about, themes) if themes else _theme(level, split, about)
+    theme = _chosen(themes, split, about) if themes else _theme(level, split, about)
     for _ in range(DRAWS):
         scene = _program(rng, level, split, seed, theme, aspect, duration)
         if in_split(scene, split):

@@ -50,7 +50,8 @@ STUDIO_SKY: dict[str, tuple[Vec, Vec]] = {
 }
 GREY = (0.16, 0.16, 0.17)  # stripes of what is black; white ones would make it a white thing's twin
 GLOSS = {"matte": 0.0, "shiny": 0.9, "striped": 0.1}
-BULB_GLOW = 2.5
+LAMP_OFF = 0.5  # brightest channel of a lampshade that is off, at most: dark glass, so that it can be seen to light
+LAMP_LIT, LAMP_GLOW = 0.2, 4.0  # brightest channel of one that is lit, and its glow: 0.8 together, so it keeps its hue
 LUNGE, LEAN = 0.15, 0.3  # metres and radians
 BITE_MIDDLE, BITE_RADIUS = (0.55, 1.45), 0.62  # towards the eater and up, on a cookie in its own frame
 
@@ -228,8 +229,24 @@ def _apply_events(scene: Scene, n: int, times: Array, rows: Array) -> None:
             for p, part in enumerate(parts):
                 rows[after, p] = _bitten(rows[after, p], part, side)
     if scene.cast[n].kind == "lamp":
-        glows = np.array([part.role in ("bulb", "main") for part in parts])
-        rows[_lit(scene, n, times)[:, None] & glows, i.GLOW] = BULB_GLOW
+        for p, part in enumerate(parts):
+            if part.role in ("bulb", "main"):
+                rows[:, p] = _shining(rows[:, p], _lit(scene, n, times))
+
+
+def _shining(rows: Array, lit: Array) -> Array:
+    """A lamp's glass, in time: off or lit [T].
+
+    The display clips each channel on its own, so an orange that is too bright turns yellow: light is added
+    to what hardly reflects any, and the sum stays within the display's range.
+    """
+    rows = rows.copy()
+    for column in (i.COLOR, i.STRIPE):
+        color = rows[0, column].copy()
+        rows[~lit, column] = color * min(1.0, LAMP_OFF / color.max())
+        rows[lit, column] = color * min(1.0, LAMP_LIT / color.max())
+    rows[lit, i.GLOW] = LAMP_GLOW
+    return rows
 
 
 def _lit(scene: Scene, n: int, times: Array) -> Array:
