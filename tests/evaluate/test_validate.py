@@ -1,5 +1,6 @@
 """The gates of the checks: each can be passed and failed, and they say which."""
 
+import ast
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from reelworld.evaluate import gate, validate
 from reelworld.evaluate.checks import judge
 from reelworld.evaluate.controls import BREAKAGES
-from reelworld.evaluate.gate import UNTESTED, Gate, failed, recorded, write_gates
+from reelworld.evaluate.gate import UNTESTED, Gate, failed, recorded, stale, write_gates
 from reelworld.evaluate.references import References
 from reelworld.evaluate.staging import NEARER, from_near
 from reelworld.evaluate.suite import enough, groups_of, suite, suite_config
@@ -39,6 +40,22 @@ def test_what_fails_is_read_back_for_its_parser_alone(tmp_path, monkeypatch):
     assert recorded(1, "another") is None
     assert recorded(2, "this parser") is None
     assert failed(None, "one thing", "kind") == (UNTESTED,)
+
+
+def test_a_record_says_whether_it_is_older_than_the_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(gate, "packaged", lambda level: tmp_path / f"gates-level{level}.json")
+    write_gates(tmp_path / "gates-level1.json", "this parser", "train", [])
+    assert stale(1, "this parser") == ""
+    monkeypatch.setattr(gate, "code_hash", lambda: "other code")
+    assert "other code" in stale(1, "this parser")
+    assert stale(1, "another parser") == stale(2, "this parser") == ""
+
+
+def test_comments_are_no_code():
+    told = '"""Say it."""\n\ndef one():\n    """Say."""\n    return "1"  # one\n'
+    silent = 'def one():\n    return "1"\n'
+    said = [list(gate._code(ast.parse(source))) for source in (told, silent, silent.replace("1", "2"))]
+    assert said[0] == said[1] != said[2]
 
 
 def test_a_mirrored_film_shows_the_mirrored_scene(parser):

@@ -130,5 +130,5 @@ def test_a_shape_longer_than_every_video_is_refused(folder):
 def test_footage_has_no_themes(folder):
     bucket = Bucket(shape=SHAPE, level=2, themes=("bite",))
     stage = Stage(name="bites", steps=1, batch=1, buckets=(bucket,)).of(0)
-    with pytest.raises(ConfigError, match="take the themes out"):
+    with pytest.raises(ConfigError, match="has no themes"):
         Footage(str(folder)).stream(stage, SHAPE, 1, split="train", seed=0, device="cpu")

@@ -13,6 +13,9 @@ from reelworld.world.render import render
 from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Style, Thing
 from reelworld.world.simulate import simulate
 from reelworld.world.stage import build
+from reelworld.world.things import PALETTE
+
+NAMED = ("red", "orange", "yellow", "green", "blue", "purple", "white")
 
 
 def _film(scene: Scene, size: int = 64) -> tuple[Tensor, Tensor]:
@@ -61,6 +64,24 @@ def test_lamps_shine_when_switched_on_and_at_night() -> None:
     assert int(((switched[6] - switched[10]).mean(-1) > 0.05).sum()) < 100  # the person moves a little
     always, _ = _film(_scene(lamp, person, setting=night))
     assert float((always[6] - switched[10]).abs().mean()) < 0.01
+
+
+@pytest.mark.parametrize("time", ["day", "sunset", "night"])
+@pytest.mark.parametrize("color", NAMED)
+def test_a_lit_lamp_keeps_its_hue_and_can_be_seen_to_light(color: str, time: str) -> None:
+    lamp = Thing(kind="lamp", color=color, position=(0.9, 0.2, 0.0))  # type: ignore[arg-type]
+    person = Thing(kind="person", color="black", position=(-0.5, 0.0, 0.0))
+    switch = Event(kind="switch_on", agent=1, patient=0, time=1.0)
+    setting = Setting(time=time)  # type: ignore[arg-type]
+    film, thing = _film(_scene(lamp, person, setting=setting, events=(switch,)), 128)
+    shade = (thing[6] == 1) & (thing[12] == 1)
+    shade[64:] = False  # the shade alone, not its foot
+    off, lit = (film[frame][shade].median(0).values for frame in (6, 12))
+    assert float((lit - off).mean()) > 0.08
+    table = torch.tensor([PALETTE[name] for name in NAMED])  # linear light
+    hues = table / table.amax(1, keepdim=True)
+    seen = lit.pow(2.2) / lit.pow(2.2).max()
+    assert NAMED[int((hues - seen).square().sum(1).argmin())] == color
 
 
 def test_who_bites_leans_towards_the_cookie() -> None:

@@ -6,8 +6,10 @@ failed(gates, "one thing", "growth")          # ("null encoded, of 60: 0.030 aga
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -50,7 +52,8 @@ class Gate:
 
 def write_gates(path: Path, parser: str, split: str, gates: Sequence[Gate]) -> Path:
     """Write the record of a parser's gates on a split and level. Raises: StorageError."""
-    record = {"parser": parser, "split": split, "gates": [asdict(gate) for gate in gates]}
+    found = [asdict(gate) for gate in gates]
+    record = {"parser": parser, "split": split, "code": code_hash(), "gates": found}
     return write_bytes(path, json.dumps(record, indent=1).encode())
 
 
@@ -66,6 +69,36 @@ def recorded(level: int, parser: str) -> list[Gate] | None:
     if record.get("parser") != parser:
         return None
     return [Gate(**facts) for facts in record["gates"]]
+
+
+def stale(level: int, parser: str) -> str:
+    """Say that the packaged record of a parser was tested with other code; nothing, if with this."""
+    path = packaged(level)
+    record = json.loads(path.read_text()) if path.is_file() else {}
+    if record.get("parser") != parser or record.get("code") == code_hash():
+        return ""
+    return "The gates were tested with other code of the checks or the world: `reel evaluate --validate`."
+
+
+def code_hash() -> str:
+    """Return 16 digits that change with the code of the checks and of the world, not with comments."""
+    folder, digest = Path(str(files("reelworld"))), hashlib.sha256()
+    for path in sorted(p for room in ("evaluate", "world") for p in (folder / room).glob("*.py")):
+        digest.update("\0".join([path.name, *_code(ast.parse(path.read_text()))]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _code(node: ast.AST) -> Iterator[str]:
+    """Yield what a syntax tree says, in every version of Python the same, without texts that stand alone."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return
+    yield type(node).__name__
+    for name, value in ast.iter_fields(node):
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, ast.AST):
+                yield from _code(part)
+            elif part is not None:
+                yield f"{name}={part!r}"
 
 
 def failed(gates: Sequence[Gate] | None, group: str, check: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from reelworld.core.storage import write_bytes
+from reelworld.evaluate.gate import stale
 from reelworld.evaluate.references import CEILING
 from reelworld.evaluate.run import Evaluation, Row
 
@@ -39,7 +40,8 @@ def write_report(evaluation: Evaluation) -> tuple[Path, Path]:
     done, wanted = len(evaluation.verdicts), len(evaluation.cases) * evaluation.settings.seeds
     intro = (
         f"{claim['split']} prompts of level {claim['level']}, {claim['each']} a check and group, "
-        f"{claim['seeds']} seeds; {done} of {wanted} videos judged by the parser {claim['parser']}."
+        f"{claim['seeds']} seeds; {done} of {wanted} videos judged by the parser {claim['parser']}. "
+        f"{stale(evaluation.settings.level, claim['parser'])}"
     )
     rows = evaluation.table()
     clips = {check: _judged(evaluation, check) for check in dict.fromkeys(row.check for row in rows)}

@@ -86,7 +86,7 @@ class Footage:
         Raises: ConfigError for a bucket with themes.
         """
         if stage.themes:
-            raise ConfigError("footage is about what it is about: take the themes out of the recipe's buckets")
+            raise ConfigError("footage has no themes: take them out of the recipe's buckets")
         return FootageStream(self.split(split), shape, batch, stage.captions, seed)
 
 

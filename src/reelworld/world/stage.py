@@ -50,8 +50,8 @@ STUDIO_SKY: dict[str, tuple[Vec, Vec]] = {
 }
 GREY = (0.16, 0.16, 0.17)  # stripes of what is black; white ones would make it a white thing's twin
 GLOSS = {"matte": 0.0, "shiny": 0.9, "striped": 0.1}
-LAMP_OFF = 0.5  # brightest channel of a lampshade that is off, at most: dark glass, so that it can be seen to light
-LAMP_LIT, LAMP_GLOW = 0.2, 4.0  # brightest channel of one that is lit, and its glow: 0.8 together, so it keeps its hue
+LAMP_OFF = 0.5  # brightest channel of a lampshade that is off, at most: dark glass, so lighting shows
+LAMP_LIT, LAMP_GLOW = 0.2, 4.0  # the same of one that is lit, and its glow: 0.8 together, so it keeps its hue
 LUNGE, LEAN = 0.15, 0.3  # metres and radians
 BITE_MIDDLE, BITE_RADIUS = (0.55, 1.45), 0.62  # towards the eater and up, on a cookie in its own frame
 
