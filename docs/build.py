@@ -68,7 +68,8 @@ def entry(name: str, value: Any) -> list[str]:
 def python_page() -> str:
     """Return the page of the Python interface."""
     lines = ["# Python", "", inspect.cleandoc(reelworld.__doc__ or ""), ""]
-    from reelworld.generate.pipeline import Pipeline, generate, load
+    from reelworld.generate.pipeline import Pipeline
+    from reelworld.generate.simple import generate, load
 
     for name, value in (
         ("reelworld.generate", generate),

@@ -17,14 +17,15 @@ from reelworld.core.version import __version__
 
 if TYPE_CHECKING:
     from reelworld.core.types import Video
-    from reelworld.generate.pipeline import Pipeline, generate, load
+    from reelworld.generate.pipeline import Pipeline
+    from reelworld.generate.simple import generate, load
 
 __all__ = ["Pipeline", "Video", "__version__", "generate", "load"]
 
 _HOMES = {
     "Pipeline": "reelworld.generate.pipeline",
     "Video": "reelworld.core.types",
-    "load": "reelworld.generate.pipeline",
+    "load": "reelworld.generate.simple",
 }
 
 

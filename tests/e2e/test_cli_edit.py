@@ -180,9 +180,6 @@ def test_a_storyboard_is_rendered_from_its_file(film, weights, tmp_path):
     code, _, told = reel("storyboard", board, "-o", out, "--weights", weights, *FAST)
     assert code == 2
     assert "mood" in told
-    code, _, told = reel("again", out, "--weights", weights)
-    assert code == 2
-    assert "reel storyboard" in told
 
 
 def test_a_character_is_stored_listed_and_forgotten(film, weights, tmp_path, monkeypatch):
@@ -210,3 +207,60 @@ def test_a_character_is_stored_listed_and_forgotten(film, weights, tmp_path, mon
     code, _, told = reel("animate", film, "Bo", "--character", "Bo", "--weights", weights, *FAST)
     assert code == 2
     assert "no character Bo" in told
+
+
+def test_a_result_never_takes_the_place_of_what_it_is_made_of(film, weights, tmp_path):
+    own = write(read(film), tmp_path / "own.mp4")
+    before = own.read_bytes()
+    for output in (own, tmp_path / "there" / ".." / "own.mp4"):
+        code, _, told = reel("loop", own, "-o", output, "--weights", weights, *FAST)
+        assert (code, "would take the place" in told) == (2, True)
+    assert own.read_bytes() == before
+
+
+def test_a_video_speaks_for_itself(film, weights, tmp_path):
+    one, two = tmp_path / "one.mp4", tmp_path / "two.mp4"
+    assert (
+        reel("animate", film, "a red ball", "-o", one, "--seconds", "1.5", "--weights", weights, *FAST)[0]
+        == 0
+    )
+    assert probe(one).num_frames == 12
+    code, _, told = reel("loop", one, "-o", two, "--weights", weights, *FAST)
+    assert code == 0, told
+    assert probe(two).metadata["prompt"] == "a red ball"
+
+
+@pytest.mark.parametrize("change", ["made=3", "characters=3", "pipeline=3", "parents=[]"])
+def test_what_cannot_be_changed_is_told(change, film, weights, tmp_path):
+    beside, one = write(read(film), tmp_path / "film.mp4"), tmp_path / "one.gif"
+    assert reel("remix", beside, "a red ball", "-o", one, "--weights", weights, *FAST)[0] == 0
+    code, _, told = reel("again", one, "--set", change, "-o", tmp_path / "two.gif", "--weights", weights)
+    assert (code, "to change" in told) == (2, True)
+
+
+@pytest.mark.parametrize("made", [{"parents": 1}, {"shape": 5}, {"operation": "extend"}])
+def test_accounts_that_somebody_else_wrote_are_told(made, weights, tmp_path):
+    file = write(Video(np.zeros((1, 8, 8, 3), np.uint8), 8.0, {"prompt": "a", **made}), tmp_path / "odd.png")
+    assert reel("show", file)[0] == 0
+    code, _, told = reel("again", file, "-o", tmp_path / "two.gif", "--weights", weights)
+    assert (code, told.startswith("error")) == (2, True), told
+
+
+def test_a_storyboard_is_made_again(film, weights, tmp_path):
+    write(read(film), tmp_path / "film.mp4")
+    board = tmp_path / "board.toml"
+    board.write_text(
+        'duration = 2.0\n[[cards]]\ntime = 0.0\ntext = "a red ball"\n'
+        '[[cards]]\ntime = 1.0\ntext = "a blue box"\nvideo = "film.mp4"\n'
+    )
+    one, two, other = (tmp_path / f"{name}.gif" for name in ("one", "two", "other"))
+    options = ["--weights", weights]
+    assert reel("storyboard", board, "-o", one, *options, *FAST)[0] == 0
+    code, _, told = reel("again", one, "-o", two, *options)
+    assert code == 0, told
+    assert two.read_bytes() == one.read_bytes()
+    assert reel("again", one, "--set", "seed=3", "-o", other, *options)[0] == 0
+    assert other.read_bytes() != one.read_bytes()
+    write(read(film, num_frames=5), tmp_path / "film.mp4")
+    code, _, told = reel("again", one, "-o", other, *options)
+    assert (code, "is not the file" in told) == (2, True)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from reelworld.core.errors import ConfigError, ShapeError
+from reelworld.core.errors import ConfigError, PromptError, ShapeError
 from reelworld.core.types import Video
 from reelworld.core.video import fit
 from reelworld.diffusion.samplers import schedule
 from reelworld.generate import edit
 from reelworld.generate.again import again
+from reelworld.generate.simple import of_text
 from reelworld.generate.windows import opened, to_bridge, to_grow
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
@@ -288,3 +289,61 @@ def test_an_image_begins_a_video_of_any_length_window_by_window(pipeline):
     for wrong in (0, 10**6, 2.5):
         with pytest.raises(ConfigError, match="num_frames"):
             edit.animate(pipeline, film(1), PROMPT, num_frames=wrong, **FAST)
+
+
+def test_without_a_prompt_the_video_speaks_for_itself(pipeline):
+    told, silent = film(24), Video(film(24).frames, 8.0)
+    assert edit.loop(pipeline, told, **FAST).metadata["prompt"] == "film 0"
+    assert edit.blend(pipeline, told, film(24, seed=1), **FAST).metadata["prompt"] == "film 0"
+    untold = edit.recut(pipeline, silent, keep=[(0.0, 1.0), (2.0, 3.0)], **FAST)
+    assert untold.metadata["prompt"] == ""
+    assert len(untold) == 8 + 4 + 8
+    with pytest.raises(PromptError, match="empty"):
+        edit.film(pipeline, "", **FAST)
+
+
+def test_a_recut_may_cut_plainly_and_go_on(pipeline):
+    video = film(24)
+    plain = edit.recut(pipeline, video, keep=[(0.0, 1.0), (2.0, 3.0)], gap=0, **FAST)
+    np.testing.assert_array_equal(plain.frames, np.concatenate([video.frames[:8], video.frames[16:]]))
+    longer = edit.recut(pipeline, video, keep=[(0.0, 1.0)], gap=0, seconds=1.5, **FAST)
+    np.testing.assert_array_equal(longer.frames[:8], video.frames[:8])
+    assert len(longer) == 8 + 12
+
+
+def test_an_image_begins_a_video_of_so_many_seconds(pipeline):
+    assert len(edit.animate(pipeline, film(1), PROMPT, seconds=1.5, **FAST)) == 12
+    with pytest.raises(ConfigError, match="give one of them"):
+        edit.animate(pipeline, film(1), PROMPT, seconds=1.5, num_frames=12, **FAST)
+
+
+@pytest.mark.parametrize("option", [{"fps": 24.0}, {"num_videos": 2}, {"widht": 3}])
+def test_options_that_an_edit_does_not_take(pipeline, option):
+    with pytest.raises(ConfigError, match=f"takes no '{next(iter(option))}'"):
+        edit.film(pipeline, PROMPT, **option, **FAST)
+
+
+@pytest.mark.parametrize(("count", "operation"), [(1, None), (4, None), (8, None), (6, "film"), (20, "film")])
+def test_a_text_makes_any_number_of_frames(pipeline, count, operation):
+    video = of_text(pipeline, PROMPT, num_frames=count, **FAST)
+    assert len(video) == count
+    assert video.metadata.get("operation") == operation
+    assert np.ptp(video.frames[-1].astype(int)) > 0
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"parents": 1},
+        {"parents": [3]},
+        {"shape": 5},
+        {"operation": "extend"},
+        {"operation": 3},
+        {"characters": []},
+    ],
+)
+def test_accounts_that_somebody_else_wrote(pipeline, made):
+    with pytest.raises(ConfigError):
+        again(pipeline, {"prompt": "a", **made})
+    with pytest.raises(ConfigError):
+        again(pipeline, {"prompt": "a", "characters": {}}, characters=3)

@@ -10,7 +10,8 @@ import pytest
 
 import reelworld
 from reelworld.core.errors import ConfigError
-from reelworld.generate.pipeline import Pipeline, _loaded, generate
+from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.simple import _loaded, generate
 from reelworld.models.released import denoiser_to_checkpoint
 
 OPTIONS = {"num_inference_steps": 2, "device": "cpu"}
@@ -54,7 +55,7 @@ def test_the_version_is_that_of_the_package():
 
 
 def test_generate_is_callable_after_its_package_was_imported(weights):
-    import reelworld.generate.pipeline as room
+    import reelworld.generate.simple as room
 
     video = reelworld.generate("a red ball", weights=weights, seed=2, **OPTIONS)
     same = room.generate("a red ball", weights=weights, seed=2, **OPTIONS)

@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -34,6 +34,7 @@ from reelworld.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from reelworld.core.types import Video, VideoShape
+    from reelworld.generate.enlarge import Enlarger
 
 VideoFile = Annotated[Path, typer.Argument(help="A video file.")]
 SAMPLING = ("num_inference_steps", "guidance_scale")
@@ -44,7 +45,7 @@ class Asked:
     """What every editing command is asked besides its own: the text, the result, and the sampling."""
 
     prompt: Prompt
-    output: Output = Path("out/video.mp4")
+    output: Output  # by default named after the command
     seed: Seed = 0
     num_inference_steps: Steps = 20
     guidance_scale: Guidance = 3.0
@@ -57,12 +58,13 @@ class Asked:
         """Read the parents, run an operation of `generate.edit` on them, and write the result."""
         from reelworld.generate import edit
 
-        check_outputs(self.output)
+        check_outputs(self.output, made_of=parents)
         cast, names = stored(self.character), self.character or ()
         text, pipeline, enlarge = ready(self.prompt, self.weights, self.upsample, self.as_json, names)
         if cast:
             arguments["characters"] = cast
-        videos = [_read(path, pipeline.shape) for path in parents]
+        only_first = 1 if operation == "animate" else None
+        videos = [_read(path, pipeline.shape, only_first) for path in parents]
         video = getattr(edit, operation)(
             pipeline, *videos, text, **arguments, seed=self.seed, progress=kind(self.as_json),
             **{name: getattr(self, name) for name in SAMPLING},
@@ -70,11 +72,23 @@ class Asked:
         save(enlarge(video) if enlarge else video, self.output, self.as_json)
 
 
-def editing(command: Callable[..., None]) -> Callable[..., None]:
-    """Add a command whose own parameters are followed by those of `Asked`, which it is handed first."""
+OwnPrompt = Annotated[
+    str | None, typer.Argument(help="What the result shows; left out: what the video says of itself.")
+]
+
+
+def editing(command: Callable[..., None], *, told_anew: bool = True) -> Callable[..., None]:
+    """Add a command whose own parameters are followed by those of `Asked`, which it is handed first.
+
+    Where a video may speak for itself (not `told_anew`), the prompt can be left out.
+    """
     own = list(inspect.signature(command).parameters.values())[1:]
     shared = list(inspect.signature(Asked).parameters.values())
     hints = get_type_hints(command, include_extras=True) | get_type_hints(Asked, include_extras=True)
+    defaults: dict[str, Any] = {"output": Path(f"out/{command.__name__}.mp4")}
+    if not told_anew:
+        defaults["prompt"], hints["prompt"] = None, OwnPrompt
+    shared = [p.replace(default=defaults.get(p.name, p.default)) for p in shared]
 
     @wraps(command)
     def run(**arguments: Any) -> None:
@@ -90,12 +104,20 @@ def editing(command: Callable[..., None]) -> Callable[..., None]:
     return app.command()(told(run))
 
 
+editing_itself = partial(editing, told_anew=False)
+
+
 @editing
 def animate(
-    asked: Asked, image: Annotated[Path, typer.Argument(help="An image; of a video, its first frame.")]
+    asked: Asked,
+    image: Annotated[Path, typer.Argument(help="An image; of a video, its first frame.")],
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="How long the video is; left out: as long as the model makes at once."),
+    ] = None,
 ) -> None:
     """Make a video that begins with an image."""
-    asked.make("animate", [image])
+    asked.make("animate", [image], seconds=seconds)
 
 
 @editing
@@ -120,7 +142,7 @@ def fill(
     asked.make("fill", [video], start=start, end=end)
 
 
-@editing
+@editing_itself
 def loop(
     asked: Asked,
     video: VideoFile,
@@ -130,7 +152,7 @@ def loop(
     asked.make("loop", [video], length=_number_or_name(length))
 
 
-@editing
+@editing_itself
 def blend(
     asked: Asked,
     one: Annotated[Path, typer.Argument(help="The video it begins with.")],
@@ -157,15 +179,16 @@ def remix(
     asked.make("remix", [video], strength=_number_or_name(strength))
 
 
-@editing
+@editing_itself
 def recut(
     asked: Asked,
     video: VideoFile,
     keep: Annotated[list[str], typer.Option(help="START:END in seconds; once for each part.")],
-    gap: Annotated[float, typer.Option(help="Seconds that are made between two parts.")] = 0.5,
+    gap: Annotated[float, typer.Option(help="Seconds that are made between two parts; 0: a cut.")] = 0.5,
+    seconds: Annotated[float, typer.Option(help="Seconds that are made after the last part.")] = 0.0,
 ) -> None:
-    """Keep parts of a video and make what leads from each to the next."""
-    asked.make("recut", [video], keep=[_pair(part, "--keep") for part in keep], gap=gap)
+    """Keep parts of a video and make what leads from each to the next, and what comes after them."""
+    asked.make("recut", [video], keep=[_pair(part, "--keep") for part in keep], gap=gap, seconds=seconds)
 
 
 @app.command()
@@ -192,20 +215,39 @@ def again(
     """Make a video again, with changes; the files that it was made of must lie beside it."""
     from reelworld.core import runtime
     from reelworld.generate.again import again as make_again
-    from reelworld.generate.enlarge import Enlarger
+    from reelworld.generate.again import check_account, storyboard_again
     from reelworld.generate.pipeline import Pipeline
 
     made = _account(file)
-    if made.get("operation") == "storyboard":
-        raise ConfigError("a storyboard is made again from its file, by `reel storyboard`")
-    changed = dict(_change(text) for text in changes or [])
-    check_outputs(output)
+    check_account(made)
+    changed = {"progress": kind(as_json), **dict(_change(text) for text in changes or [])}
+    folder, parents = file.parent, made.get("parents") or []
+    check_outputs(output, made_of=[folder / str(parent.get("file")) for parent in parents])
     runtime.set_threads()
-    pipeline = Pipeline.load(weights)
-    parents = [_parent(file, parent, pipeline.shape) for parent in made.get("parents", [])]
-    cast = _same_cast(made.get("characters") or {})
-    video = make_again(pipeline, made, parents, cast, progress=kind(as_json), **changed)
-    save(Enlarger.load()(video) if "upsampler" in made else video, output, as_json)
+    pipeline, enlarge = Pipeline.load(weights), _same_enlarger(made)
+    if made.get("operation") == "storyboard":
+        video = storyboard_again(pipeline, made, folder, **changed)
+    else:
+        only_first = 1 if made.get("operation") == "animate" else None
+        given = [_parent(file, parent, pipeline.shape, only_first) for parent in parents]
+        cast = _same_cast(made.get("characters") or {})
+        video = make_again(pipeline, made, given, cast, **changed)
+    scale = made.get("scale", 1)
+    save(enlarge(video) if enlarge else video, output, as_json, scale if isinstance(scale, int) else 1)
+
+
+def _same_enlarger(made: dict[str, Any]) -> Enlarger | None:
+    """Return what enlarged a video, if anything did. Raises: ConfigError where it is not here."""
+    from reelworld.generate.enlarge import Enlarger
+
+    if made.get("upsampler") is None:
+        return None
+    enlarge = Enlarger.load()
+    if enlarge.weights_hash != made["upsampler"]:
+        raise ConfigError(
+            f"it was enlarged by {made['upsampler']}, not by {enlarge.weights_hash}; package that"
+        )
+    return enlarge
 
 
 def _same_cast(told: dict[str, Any]) -> dict[str, Video]:
@@ -217,12 +259,10 @@ def _same_cast(told: dict[str, Any]) -> dict[str, Video]:
     return cast
 
 
-def _parent(child: Path, account: dict[str, Any], shape: VideoShape) -> Video:
+def _parent(child: Path, account: dict[str, Any], shape: VideoShape, num_frames: int | None) -> Video:
     """Read a file that a video was made of. Raises: ConfigError where it is not as it was."""
-    if not isinstance(account, dict):
-        raise ConfigError(f"{child} tells of its parents in a way that is not understood")
     path = child.parent / str(account.get("file"))
-    video = _read(path, shape)
+    video = _read(path, shape, num_frames)
     if video.metadata["hash"] != account.get("hash"):
         raise ConfigError(f"{path} is not the file that {child.name} was made of; put that one there")
     return video
@@ -258,19 +298,20 @@ def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:
         lines += [f"{pad}  {name:20s} {json.dumps(value)}" for name, value in own.items()]
     else:
         lines = [f"{pad}of {made.get('file', '?')}"]
-    for parent in made.get("parents", []):
+    parents = made.get("parents")
+    for parent in parents if isinstance(parents, list) else []:
         if isinstance(parent, dict):
             lines += _lines(parent, depth + 1)
     return lines
 
 
-def _read(path: Path, shape: VideoShape) -> Video:
+def _read(path: Path, shape: VideoShape, num_frames: int | None = None) -> Video:
     """Read a video in the size and rate of a shape, with its name and hash for what is made of it."""
     from reelworld.core.storage import file_hash
     from reelworld.core.types import Video
     from reelworld.core.video import read
 
-    video = read(path, width=shape.width, height=shape.height, fps=shape.fps)
+    video = read(path, width=shape.width, height=shape.height, fps=shape.fps, num_frames=num_frames)
     return Video(video.frames, video.fps, {**video.metadata, "file": path.name, "hash": file_hash(path)})
 
 

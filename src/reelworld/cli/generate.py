@@ -28,8 +28,7 @@ from reelworld.cli.results import (
 )
 
 if TYPE_CHECKING:
-    from reelworld.core.types import Video
-    from reelworld.generate.pipeline import Pipeline, Previews
+    from reelworld.generate.pipeline import Previews
 
 
 @app.command()
@@ -63,6 +62,7 @@ def generate(
 ) -> None:
     """Make a video from a sentence or a paragraph."""
     from reelworld.generate.pipeline import Previews
+    from reelworld.generate.simple import of_text
 
     check_outputs(output, num_videos, preview)
     cast = stored(character)
@@ -70,8 +70,8 @@ def generate(
     for number in range(num_videos):
         text = told_in_full(pipeline, asked, seed + number, as_json) if expand and not cast else asked
         previews = Previews() if preview and number == 0 else None
-        video = _made(
-            pipeline, text, num_frames, {"width": width, "height": height, "fps": fps}, seed=seed + number,
+        video = of_text(
+            pipeline, text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed + number,
             num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
             negative_prompt=negative_prompt, sampler=sampler, characters=cast, progress=kind(as_json),
             callback=previews,
@@ -81,19 +81,6 @@ def generate(
         save(video, numbered(output, number, num_videos), as_json, scale)
         if previews is not None:
             _save_preview(previews, output, as_json)
-
-
-def _made(
-    pipeline: Pipeline, text: str, num_frames: int | None, sizes: dict[str, Any], **options: Any
-) -> Video:
-    """Make a video at once; what is longer than the model learnt, window by window, in the model's size."""
-    from reelworld.generate.edit import film
-
-    longer = num_frames is not None and num_frames > pipeline.shape.num_frames > 1
-    if longer and not any(sizes.values()):
-        return film(pipeline, text, num_frames=num_frames, **options)
-    (video,) = pipeline(text, num_frames=num_frames, **sizes, **options)
-    return video
 
 
 def _save_preview(previews: Previews, output: Path, as_json: bool) -> None:

@@ -36,9 +36,12 @@ Upsample = Annotated[bool, typer.Option(help="Enlarge the picture four times by 
 
 
 def ready(
-    prompt: str, weights: Path | None, upsample: bool, as_json: bool, names: Sequence[str] = ()
-) -> tuple[str, Pipeline, Enlarger | None]:
-    """Read the prompt, load what makes videos, and tell what the model cannot read, but for these names."""
+    prompt: str | None, weights: Path | None, upsample: bool, as_json: bool, names: Sequence[str] = ()
+) -> tuple[Any, Pipeline, Enlarger | None]:
+    """Read the prompt, load what makes videos, and tell what the model cannot read, but for these names.
+
+    A prompt that is left out stays None.
+    """
     from reelworld.core import runtime
     from reelworld.generate.enlarge import Enlarger
     from reelworld.generate.pipeline import Pipeline
@@ -47,7 +50,8 @@ def ready(
     text = read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
     runtime.set_threads()
     pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
-    warn_unknown(pipeline, text, as_json, names)
+    if text is not None:
+        warn_unknown(pipeline, text, as_json, names)
     return text, pipeline, enlarge
 
 
@@ -64,8 +68,13 @@ def read_prompt(most: int) -> str:
     return sys.stdin.buffer.read(most + 1).decode("utf-8", "replace")
 
 
-def check_outputs(output: Path, num_videos: int = 1, preview: bool = False) -> None:
-    """Find out before the work, not after it, that a result could not be written."""
+def check_outputs(
+    output: Path, num_videos: int = 1, preview: bool = False, made_of: Sequence[Path] = ()
+) -> None:
+    """Find out before the work, not after it, that a result could not be written.
+
+    Nor may it take the place of a file that it is made of. Raises: StorageError.
+    """
     from reelworld.core.errors import StorageError
     from reelworld.core.storage import check_target
 
@@ -77,6 +86,8 @@ def check_outputs(output: Path, num_videos: int = 1, preview: bool = False) -> N
     targets += [target.with_suffix(".json") for target in filmed]
     for target in [*targets, *([beside(output, "preview")] if preview else [])]:
         check_target(target)
+        if any(target.resolve() == source.resolve() for source in made_of):
+            raise StorageError(f"{target} would take the place of what it is made of; name another with -o")
 
 
 def has_poster(target: Path) -> bool:
@@ -134,6 +145,8 @@ def save(video: Video, path: Path, as_json: bool, scale: int = 1) -> None:
     from reelworld.core.video import write
 
     make_folder(path.parent)
+    if scale != 1:
+        video.metadata["scale"] = scale
     files = [write(video, path, scale=scale, enlarge="lanczos")]
     if has_poster(path):
         files.append(write(video, beside(path, "poster"), scale=scale, enlarge="lanczos"))

@@ -134,6 +134,8 @@ def _check_fps(video: Video, highest: float) -> None:
 def _even(frames: Frames) -> Frames:
     """Repeat the last row and column where height or width is odd."""
     _, height, width, _ = frames.shape
+    if height % 2 == 0 and width % 2 == 0:
+        return frames
     return np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 

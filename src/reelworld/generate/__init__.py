@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 class _CallablePackage(ModuleType):
     def __call__(self, prompt: str, **options: Any) -> "Video":
-        """Make one video; see `reelworld.generate.pipeline.generate`."""
-        from reelworld.generate.pipeline import generate
+        """Make one video; see `reelworld.generate.simple.generate`."""
+        from reelworld.generate.simple import generate
 
         return generate(prompt, **options)
 

@@ -10,13 +10,19 @@ The account of a video names the operation, its arguments, the hash of the weigh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from reelworld.core.config import from_json
 from reelworld.core.errors import ConfigError
+from reelworld.core.storage import file_hash
 from reelworld.core.types import Video
 from reelworld.generate import edit
 from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.storyboard import Storyboard, render
+from reelworld.generate.windows import OPTIONS
 
 _EDITS = (
     edit.film, edit.animate, edit.extend, edit.fill, edit.loop, edit.recut, edit.remix, edit.blend
@@ -25,6 +31,7 @@ OPERATIONS: dict[str, Callable[..., Video]] = {operation.__name__: operation for
 # What an account says beside the arguments.
 ABOUT = (
     "operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "given", "asked",
+    "scale",
 )  # fmt: skip
 
 
@@ -33,6 +40,7 @@ def again(
     made: Mapping[str, Any],
     parents: Sequence[Video] = (),
     characters: Mapping[str, Video] | None = None,
+    /,
     **changes: Any,
 ) -> Video:
     """Make the video of an account again; `parents` are the videos that it was made of, in their order.
@@ -42,27 +50,66 @@ def again(
     Raises: ConfigError where the account is none, names other weights or an argument that the operation does
     not take, or its parents are not given; and what the operation raises.
     """
-    if "prompt" not in made:
-        raise ConfigError("this account does not say how a video was made")
-    if made.get("weights") not in (None, pipeline.weights_hash):
-        raise ConfigError(
-            f"it was made by the weights {made['weights']}, not {pipeline.weights_hash}; load those"
-        )
+    _check_weights(pipeline, made)
     if made.get("operation") == "storyboard":
-        raise ConfigError("a storyboard is made again from its file, by `reel storyboard`")
+        raise ConfigError("a storyboard is made again by `storyboard_again`, which finds its cards' files")
     arguments = {name: value for name, value in made.items() if name not in ABOUT}
     if missing := set(arguments.get("characters") or ()) - set(characters or ()):
         raise ConfigError(f"it was made with the character {min(missing)}; give their picture")
     if arguments.get("characters"):
         arguments["characters"] = characters
-    settable = {*arguments, *made.get("shape", {}), "progress"}
-    if unknown := [name for name in changes if name not in settable]:
-        known = ", ".join(arguments)
-        raise ConfigError(f"there is no '{unknown[0]}' to change; there is {known}")
+    _check_changes(changes, {*arguments, *made.get("shape", {})} - {"characters"})
     video = _made_again(pipeline, made, parents, arguments, changes)
     if "asked" in made and "prompt" not in changes:
         video.metadata["asked"] = made["asked"]
     return video
+
+
+def storyboard_again(pipeline: Pipeline, made: Mapping[str, Any], folder: Path, **changes: Any) -> Video:
+    """Make a storyboard again; the files of its cards lie in the folder, its characters on the shelf.
+
+    Raises: ConfigError as `again` does, and for files and characters that are not as they were.
+    """
+    _check_weights(pipeline, made)
+    board = replace(from_json(Storyboard, made.get("board")), folder=str(folder))
+    sampling = {name: made[name] for name in OPTIONS - {"characters"} if name in made}
+    _check_changes(changes, {*sampling, "seed"})
+    shown = [name for card in board.cards if (name := card.image or card.video) is not None]
+    for name, parent in zip(shown, made.get("parents") or [], strict=False):
+        if not (folder / name).is_file() or file_hash(folder / name) != parent.get("hash"):
+            raise ConfigError(f"{name} is not the file that it was made of; put that one there")
+    board = replace(board, seed=changes.pop("seed", board.seed))
+    video = _repeated(partial(render, pipeline, board), {**sampling, **changes})
+    for name, picture in video.metadata["characters"].items():
+        told = (made.get("characters") or {}).get(name)
+        if "seed" not in picture and picture != told:
+            raise ConfigError(f"the character {name} is another one now; store the picture that was used")
+    return video
+
+
+def _check_weights(pipeline: Pipeline, made: Mapping[str, Any]) -> None:
+    check_account(made)
+    if made.get("weights") not in (None, pipeline.weights_hash):
+        raise ConfigError(
+            f"it was made by the weights {made['weights']}, not {pipeline.weights_hash}; load those"
+        )
+
+
+def _check_changes(changes: Mapping[str, Any], settable: set[str]) -> None:
+    if unknown := [name for name in changes if name not in {*settable, "progress"}]:
+        raise ConfigError(f"there is no '{unknown[0]}' to change; there is {', '.join(sorted(settable))}")
+
+
+def check_account(made: Mapping[str, Any]) -> None:
+    """Raise ConfigError for what does not say how a video was made, or was written by somebody else."""
+    if "prompt" not in made:
+        raise ConfigError("this account does not say how a video was made")
+    kinds = {"parents": list, "shape": Mapping, "characters": Mapping, "given": list, "operation": str}
+    for name, wanted in kinds.items():
+        if not isinstance(made.get(name), (wanted, type(None))):
+            raise ConfigError(f"the account's '{name}' is {made[name]!r}; ReelWorld does not write that")
+    if not all(isinstance(parent, Mapping) for parent in made.get("parents") or []):
+        raise ConfigError("the account tells of what it was made of in a way that is not understood")
 
 
 def _made_again(
@@ -81,10 +128,8 @@ def _made_again(
         )
     if name not in OPERATIONS:
         raise ConfigError(f"no operation '{name}' is known here; the file was made by another version")
-    if len(parents) != len(made["parents"]):
-        raise ConfigError(
-            f"{name} needs {len(made['parents'])} videos that it was made of, not {len(parents)}"
-        )
+    if len(parents) != (needed := len(made.get("parents", []))):
+        raise ConfigError(f"{name} needs {needed} videos that it was made of, not {len(parents)}")
     operation = partial(OPERATIONS[name], pipeline, *parents)
     return _repeated(operation, {**arguments, **changes})
 

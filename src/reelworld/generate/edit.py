@@ -7,7 +7,8 @@
 
 Inputs of any size are resized and centre-cropped to what the weights make. Long results are made window by
 window; each window sees the frames before it, or on both sides. Every result says in its metadata which
-operation made it, of what, and with which seed.
+operation made it, of what, and with which seed. Where a prompt may be left out, it is that of the (first)
+video, if that tells one; else the frames alone say what is shown.
 """
 
 from __future__ import annotations
@@ -51,14 +52,19 @@ def animate(
     prompt: str,
     *,
     num_frames: int | None = None,
+    seconds: float | None = None,
     seed: int = 0,
     **options: Any,
 ) -> Video:
     """Make a video that begins with an image (its first frame, where it is a video).
 
-    Without `num_frames` it is as long as a window, and else of any length. `options` are those of `Pipeline`.
-    Raises: as `Pipeline` does.
+    Without `num_frames` or `seconds` it is as long as a window. `options` are those of `Pipeline`.
+    Raises: ConfigError for both lengths; as `Pipeline` does.
     """
+    if num_frames is not None and seconds is not None:
+        raise ConfigError("num_frames and seconds both say how long it is; give one of them")
+    if seconds is not None:
+        num_frames = _frames(pipeline, seconds, "seconds")
     count = _length(pipeline, num_frames)
     with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
         known = padded(_fitted(pipeline, image).frames[:1], windows.size)
@@ -127,7 +133,7 @@ def fill(
 def loop(
     pipeline: Pipeline,
     video: Video,
-    prompt: str,
+    prompt: str | None = None,
     *,
     length: str | float = "normal",
     seed: int = 0,
@@ -139,6 +145,7 @@ def loop(
     """
     own = _fitted(pipeline, video).frames
     gap = _frames(pipeline, _named(length, GAPS, "length"), "length")
+    prompt = _told(prompt, video)
     with opened(pipeline, prompt, options, to_bridge(pipeline, len(own), gap)) as windows:
         frames = np.concatenate([own, windows.bridge(own, own, gap, seed)])
     return _made(pipeline, frames, "loop", [video], prompt=prompt, length=length, seed=seed, **options)
@@ -147,15 +154,17 @@ def loop(
 def recut(
     pipeline: Pipeline,
     video: Video,
-    prompt: str,
+    prompt: str | None = None,
     *,
     keep: Sequence[tuple[float, float]],
     gap: float = 0.5,
+    seconds: float = 0.0,
     seed: int = 0,
     **options: Any,
 ) -> Video:
-    """Keep parts of a video (pairs of seconds) and make what leads from each to the next.
+    """Keep parts of a video (pairs of seconds), make what leads from each to the next, and go on at the end.
 
+    Parts with a `gap` of 0 seconds follow each other as they are; `seconds` are made after the last one.
     Raises: ConfigError for parts that are empty or not within the video; as `Pipeline` does.
     """
     own, fps = _fitted(pipeline, video).frames, pipeline.shape.fps
@@ -168,14 +177,17 @@ def recut(
         parts.append(part)
     if not parts:
         raise ConfigError("recut keeps nothing; give at least one part, as keep=[(0.0, 1.5)]")
-    count, frames = _frames(pipeline, gap, "gap"), parts[0]
-    ends = np.cumsum([len(part) + count for part in parts[:-1]]) - count  # where the gaps begin
-    needed = sum(to_bridge(pipeline, int(length), count) for length in ends)
-    with opened(pipeline, prompt, options, needed) as windows:
+    count, more = (_frames(pipeline, t, name) if t else 0 for t, name in ((gap, "gap"), (seconds, "seconds")))
+    frames, prompt = parts[0], _told(prompt, video)
+    ends = np.cumsum([len(part) + count for part in parts]) - count  # where the gaps begin
+    needed = sum(to_bridge(pipeline, int(length), count) for length in ends[:-1]) if count else 0
+    with opened(pipeline, prompt, options, needed + to_grow(pipeline, int(ends[-1]), more)) as windows:
         for number, part in enumerate(parts[1:]):
-            middle = windows.bridge(frames, part, count, seed + number)
+            middle = windows.bridge(frames, part, count, seed + number) if count else part[:0]
             frames = np.concatenate([frames, middle, part])
-    about = {"prompt": prompt, "keep": [list(part) for part in keep], "gap": gap, "seed": seed}
+        frames = windows.grown(frames, more, seed + len(parts))
+    about = {"prompt": prompt, "keep": [list(part) for part in keep], "gap": gap, "seconds": seconds}
+    about |= {"seed": seed}
     return _made(pipeline, frames, "recut", [video], **about, **options)
 
 
@@ -205,7 +217,7 @@ def blend(
     pipeline: Pipeline,
     one: Video,
     other: Video,
-    prompt: str,
+    prompt: str | None = None,
     *,
     curve: Curve | Sequence[tuple[float, float]] | None = None,
     strength: float = 0.7,
@@ -229,7 +241,7 @@ def blend(
     if share.shape != times.shape or share.min() < 0 or share.max() > 1:
         raise ConfigError("a curve of influence must give a share from 0 to 1 for each time")
     told = [[float(time), float(part)] for time, part in zip(times, share, strict=True)]
-    a, b, share = a[:count], b[-count:], share[:, None, None, None]
+    a, b, share, prompt = a[:count], b[-count:], share[:, None, None, None], _told(prompt, one)
     mixed = np.rint((1 - share) * a + share * b).astype(np.uint8)
     mixed[0], mixed[-1] = a[0], b[-1]
     begun = {**options, "strength": strength}
@@ -238,6 +250,12 @@ def blend(
     points = None if curve is None else told if callable(curve) else [list(point) for point in curve]
     about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
     return _made(pipeline, frames, "blend", [one, other], **about, **options)
+
+
+def _told(prompt: str | None, video: Video) -> str:
+    """Return a prompt; where it is left out, the video's own, or nothing."""
+    own = video.metadata.get("prompt")
+    return prompt if prompt is not None else own if isinstance(own, str) else ""
 
 
 def half_cosine(time: np.ndarray) -> np.ndarray:

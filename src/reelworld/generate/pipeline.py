@@ -13,7 +13,6 @@ calls by name.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -140,9 +139,9 @@ class Pipeline:
         A size left out is that of `known`, or the one that the weights were trained for. `known` (uint8
         [T, H, W, 3]) counts where `mask`, which broadcasts to [1, T, H, W, 1], is 1. From `init` (uint8
         [T, H, W, 3]), noised as far as `strength` says (SDEdit, arXiv:2108.01073), that share of the steps is
-        left. `characters` show, each in its first frame, who is meant by names in the prompt.
-        `callback(step, num_steps, clean_prediction, noisy)` sees each video in turn, as pixels
-        [1, T, H, W, 3].
+        left. An empty prompt leaves it to known frames what is shown. `characters` show, each in its first
+        frame, who is meant by names in the prompt. `callback(step, num_steps, clean_prediction, noisy)` sees
+        each video in turn, as pixels [1, T, H, W, 3].
 
         Raises: PromptError, ShapeError, ConfigError; CheckpointError where the weights give non-finite
         numbers.
@@ -166,6 +165,8 @@ class Pipeline:
         origin |= _told(frames_given, characters or {})
         seeds = request.seeds(seed, num_videos)
         played = cast(prompt, characters or {}, shape, self.tokenizer)
+        if given is None:
+            self.check(played.prompt)
         model = self._model(played.prompt, negative_prompt, sampling, given, shape.fps, played.references)
         with open_progress(progress, num_videos * sampling.steps_left, "generating") as bar:
             report = _reporting(bar, callback)
@@ -214,7 +215,6 @@ class Pipeline:
         texts = [prompt, negative_prompt or ""]
         for text, name in zip(texts, ("prompt", "negative prompt"), strict=True):
             request.check_prompt(text, name)
-        self.check(prompt)
         ids = self.tokenizer.encode(texts, self.denoiser.config.text.max_length, truncate=False)
         with self._autocast():
             return self.denoiser.encode_text(ids.to(self.device))
@@ -293,37 +293,6 @@ class Previews:
     def film(self, frame: int = 0) -> Video:
         """Return one frame as it comes out of the noise, step by step; `core.video.strip` lays it out."""
         return Video(np.stack([step[frame] for step in [*self.noisy, self.clean[-1]]]))
-
-
-def generate(
-    prompt: str, *, weights: str | Path | None = None, device: str = "auto", **options: Any
-) -> Video:
-    """Make one video of a prompt; the weights stay loaded for the next. Options are those of `Pipeline`.
-
-    Raises: as `Pipeline` does; ConfigError for `num_videos`, which needs a `Pipeline`.
-    """
-    if "num_videos" in options:
-        raise ConfigError("generate makes one video; for more, use reelworld.load()(prompt, num_videos=...)")
-    path = default_weights() if weights is None else Path(weights)
-    written = path.stat().st_mtime_ns if path.is_file() else 0
-    (video,) = _loaded(path, device, written)(prompt, **options)
-    return video
-
-
-def load(
-    path: str | Path | None = None, *, device: str | torch.device = "auto", compile: bool = False
-) -> Pipeline:
-    """Read a weights file (default: the packaged weights) into a pipeline; for video files see `Video.load`.
-
-    Raises: as `Pipeline.load` does.
-    """
-    return Pipeline.load(path, device=device, compile=compile)
-
-
-@lru_cache(maxsize=2)
-def _loaded(path: Path, device: str, written: int) -> Pipeline:
-    """Load once; anew where the file was written anew."""
-    return Pipeline.load(path, device=device)
 
 
 def default_weights() -> Path:

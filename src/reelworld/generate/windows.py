@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import Sampling
 
 WATCHING = ("progress", "callback")  # options that do not change a result
+OPTIONS = {*WATCHING, *(field.name for field in fields(Sampling)), "negative_prompt", "characters"}
 CONTEXT = 0.5  # share of a window that is known when a video goes on
 
 
@@ -146,9 +147,12 @@ def opened(pipeline: Pipeline, prompt: str, options: Mapping[str, Any], count: i
     """Yield what makes windows, `count` of them, under one progress bar.
 
     `options` are those of `Pipeline`; its `callback` sees the steps of each window.
-    Raises: ConfigError for weights that make images.
+    Raises: ConfigError for weights that make images, and for what is no such option or not open here: an
+    edit makes one video, in the size and rate of the weights.
     """
     window_size(pipeline)
+    if unknown := [name for name in options if name not in OPTIONS]:
+        raise ConfigError(f"an edit takes no {unknown[0]!r}; its options are {', '.join(sorted(OPTIONS))}")
     own = {name: value for name, value in options.items() if name not in WATCHING}
     watching: Callable[..., None] | None = options.get("callback")
     sampling = Sampling(**{name: own[name] for name in ("num_inference_steps", "strength") if name in own})
