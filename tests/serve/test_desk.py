@@ -74,6 +74,19 @@ def test_variations_are_queued_all_or_none(http: httpx.Client, served: Served) -
     assert served.jobs.counts() == {"queued": 16 * (MOST_OPEN // 16)}
 
 
+def test_variations_asked_for_twice_are_the_same(http: httpx.Client, served: Served) -> None:
+    body, key = {"prompt": "a ball", "count": 16}, {"headers": {"idempotency-key": "k"}}
+    once, twice = (http.post("/v1/videos/variations", json=body, **key).json()["data"] for _ in range(2))
+    assert [video["id"] for video in once] == [video["id"] for video in twice]
+    assert len({video["reelworld"]["seed"] for video in once}) == 16
+    for n in range((MOST_OPEN - 16) // 16):
+        http.post("/v1/videos/variations", json=body, headers={"idempotency-key": f"more {n}"})
+    there = served.jobs.counts()
+    refused = http.post("/v1/videos/variations", json=body, headers={"idempotency-key": "too many"})
+    assert refused.status_code == 429
+    assert served.jobs.counts() == there  # all or none
+
+
 def test_a_storyboard_says_the_seed_that_it_was_made_with(http: httpx.Client, served: Served) -> None:
     body = {"cards": [{"time": 0, "text": "a ball"}], "duration": 1, "num_inference_steps": 2}
     video = http.post("/v1/videos/storyboards", json=body).json()["id"]
@@ -113,6 +126,14 @@ def test_hostile_bodies_are_wrong_and_no_more(http: httpx.Client, path: str, bod
 def test_forms_that_contradict_themselves(http: httpx.Client) -> None:
     for form in ({"a[b]": "1", "a[][c]": "2"}, {"prompt": "x", "prompt[a]": "y"}, {"a" + "[b]" * 9: "1"}):
         assert http.post("/v1/videos", data=form).json()["error"]["code"] == "invalid_form"
+
+
+def test_a_field_whose_name_is_no_text_is_wrong_and_no_more(http: httpx.Client) -> None:
+    name = "\\ud800" + "[a]" * 9
+    body = f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n1\r\n--x--\r\n'
+    kind = "multipart/form-data; boundary=x; charset=unicode_escape"
+    answer = http.post("/v1/videos", content=body.encode(), headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_form")
 
 
 def test_ranges_that_cannot_be(http: httpx.Client, served: Served) -> None:

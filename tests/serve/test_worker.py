@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, StorageError
 from reelworld.serve.jobs import Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
 from reelworld.serve.serving import Settings, _expire, announce, run
 from reelworld.serve.storage import Storage
-from reelworld.serve.tables import open_database, upgrade
+from reelworld.serve.tables import Job, open_database, upgrade
 from reelworld.serve.webhooks import Webhooks
 from reelworld.serve.worker import Late, Stopped, Watch, serve_jobs
 
@@ -152,6 +153,71 @@ def test_what_a_dead_worker_left_is_removed(jobs, storage, studio) -> None:
     assert storage.has(f"{job.id}/2/video.mp4")
 
 
+class Flaky(Jobs):
+    """A database that goes away at a moment."""
+
+    def __init__(self, jobs: Jobs, fails: str, after: bool) -> None:
+        super().__init__(jobs.engine)
+        self.fails, self.after, self.times = fails, after, 1
+
+    def _meet(self, name: str, change, *given) -> None:
+        failing = name == self.fails and self.times > 0
+        self.times -= failing
+        if not failing or self.after:
+            change(*given)
+        if failing:
+            raise OperationalError("", {}, Exception("the server closed the connection"))
+
+    def complete(self, turn, result) -> None:
+        self._meet("complete", super().complete, turn, result)
+
+    def fail(self, turn, code, message) -> None:
+        self._meet("fail", super().fail, turn, code, message)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_database_that_goes_away_loses_no_video(jobs, storage, studio, after, capfd) -> None:
+    job = add(jobs)
+    flaky = Flaky(jobs, "complete", after)
+    flaky.lease_seconds = 0.0 if not after else flaky.lease_seconds
+    work(
+        flaky, storage, studio
+    )  # the worker goes on; where nothing was written, the lease gives the job back
+    flaky.lease_seconds = jobs.lease_seconds
+    work(flaky, storage, studio)
+    now = jobs.get(job.id)
+    assert now is not None
+    assert now.status == "completed"
+    assert now.result is not None
+    assert storage.get(f"{now.result['folder']}/video.mp4")
+    assert "the database failed" in capfd.readouterr().err
+
+
+def test_a_failure_that_cannot_be_told_ends_no_worker(jobs, storage, studio) -> None:
+    bad, good = add(jobs, "a red ball", num_inference_steps=-1), add(jobs)
+    work(Flaky(jobs, "fail", False), storage, studio)
+    assert [jobs.get(job.id).status for job in (bad, good)] == ["in_progress", "completed"]
+
+
+def test_what_an_earlier_attempt_left_harms_no_video(jobs, storage, studio, monkeypatch) -> None:
+    job = add(jobs)
+    turn = jobs.lease("one that dies")
+    storage.put(f"{job.id}/{turn.attempt}/video.mp4", b"half")
+    jobs._change(Job.id == job.id, lease_until=0.0)
+    removed = Storage.remove
+
+    def refuse(self, name: str) -> None:
+        if name.endswith("/1"):
+            raise StorageError("not yours")
+        removed(self, name)
+
+    monkeypatch.setattr(Storage, "remove", refuse)
+    work(jobs, storage, studio)
+    now = jobs.get(job.id)
+    assert (now.status, now.result["folder"]) == ("completed", f"{job.id}/2")
+    assert storage.get(f"{job.id}/2/video.mp4")
+
+
 def test_expired_videos_go_with_all_their_files(jobs, storage, studio) -> None:
     jobs.kept = 0.0
     storage.put("input_1/0.npy", b"x")
@@ -208,6 +274,25 @@ def test_webhooks_are_told_until_they_listen_and_the_client_verifies_them(
     assert (event.type, event.data.id) == ("video.completed", job.id)
     with pytest.raises(openai.InvalidWebhookSignatureError):
         client.webhooks.unwrap(body.replace(b"completed", b"failed"), headers)
+
+
+def test_jobs_that_wait_hold_up_no_others(jobs) -> None:
+    told = []
+
+    class Hooks:
+        def tell(self, job) -> bool:
+            told.append(job.id)
+            return job.id == last
+
+    for _ in range(101):
+        job = add(jobs)
+        jobs.cancel(job.id, "me")
+    last, waits = job.id, {}
+    for _ in range(2):
+        announce(jobs, Hooks(), waits, threading.Event())
+    assert last in told
+    assert last not in waits
+    assert len(waits) == 100
 
 
 @pytest.mark.parametrize(

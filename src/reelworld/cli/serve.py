@@ -12,6 +12,7 @@ from reelworld.cli.app import Json, app, need, say, told
 Database = Annotated[str, typer.Option(help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")]
 Place = Annotated[str, typer.Option(help="Folder, or any URL that fsspec reads, for the videos.")]
 Served = Annotated[list[str] | None, typer.Option(help="NAME or NAME=FILE of a model; often; default: nano.")]
+KeepDays = Annotated[float, typer.Option(min=0.001, help="Days that finished videos stay.")]
 DATABASE, STORAGE = "sqlite:///out/serve/jobs.db", "out/serve/files"
 
 
@@ -29,7 +30,7 @@ def serve(
     host_name: Annotated[list[str] | None, typer.Option(help="A name by which it is reached; often.")] = None,
     webhook: Annotated[list[str] | None, typer.Option(help="Address told of finished videos; often.")] = None,
     webhook_secret: Annotated[str, typer.Option(help="whsec_... that signs what they are told.")] = "",
-    keep_days: Annotated[float, typer.Option(min=0.001, help="Days that finished videos stay.")] = 7.0,
+    keep_days: KeepDays = 7.0,
 ) -> None:
     """Serve the videos API: make, remix, extend and download videos over HTTP."""
     need("fastapi", "serve")
@@ -52,13 +53,15 @@ def worker(
     storage: Place = STORAGE,
     weights: Served = None,
     lease: Annotated[float, typer.Option(min=1.0, help="Seconds until a silent worker is dead.")] = 30.0,
+    keep_days: KeepDays = 7.0,
 ) -> None:
     """Make the videos of a server's queue, on this or another machine."""
     need("fastapi", "serve")
     from reelworld.serve.worker import main
 
     named = [part for text in weights or () for part in ("--weights", text)]
-    main(["--database", database, "--storage", storage, "--lease", str(lease), *named])
+    kept = str(86_400 * keep_days)
+    main(["--database", database, "--storage", storage, "--lease", str(lease), "--kept", kept, *named])
 
 
 @app.command()

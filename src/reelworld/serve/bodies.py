@@ -73,11 +73,11 @@ def _place(fields: dict[str, Any], name: str, value: Any) -> None:
     match = BRACKETED.fullmatch(name)
     path = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])] if match else [name]
     if len(path) > MOST_DEPTH:
-        raise ApiError(400, f"{name[:80]} is nested too deeply", code="invalid_form")
+        raise ApiError(400, f"{name[:80]!a} is nested too deeply", code="invalid_form")
     try:
         _put(fields, path, value)
     except (AttributeError, TypeError, KeyError) as error:
-        raise ApiError(400, f"{name[:80]} contradicts another field", code="invalid_form") from error
+        raise ApiError(400, f"{name[:80]!a} contradicts another field", code="invalid_form") from error
 
 
 def _put(there: Any, path: list[str], value: Any) -> None:

@@ -128,15 +128,20 @@ class Desk:
 
     def queue_many(self, owner: str, asked: Variations, image: Source | None, key: str | None) -> list[Job]:
         """Queue jobs that differ by their seeds, all or none. Raises: ApiError."""
-        if key is None:
+        keys = [
+            hashlib.sha256(f"{key} {n}".encode()).hexdigest() if key else None for n in range(asked.count)
+        ]
+        if keys[0] is None or not self.jobs.has(owner, keys[0]):
             self._room(owner, asked.count)
-        first = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**31)
-        jobs = []
-        for n in range(asked.count):
-            one = asked.model_copy(update={"seed": first + n})
-            own = hashlib.sha256(f"{key} {n}".encode()).hexdigest() if key else None
-            jobs.append(self.queue(owner, "generate", one, image=image, idempotency_key=own))
-        return jobs
+        drawn = random.SystemRandom() if keys[0] is None else random.Random(f"{owner} {keys[0]}")
+        first = asked.seed if asked.seed is not None else drawn.randrange(2**31)
+        return [
+            self.queue(
+                owner, "generate", asked.model_copy(update={"seed": first + n}), image=image,
+                idempotency_key=own,
+            )
+            for n, own in enumerate(keys)
+        ]  # fmt: skip
 
     def _request(self, asked: Asked, before: int) -> dict[str, Any]:
         """Return what a worker needs to know; `before` frames are there already. Raises: ApiError."""

@@ -125,6 +125,11 @@ class Jobs:
             job = session.get(Job, job_id)
             return job if job is not None and owner in (None, job.owner) else None
 
+    def has(self, owner: str, idempotency_key: str) -> bool:
+        """Tell whether an owner used an idempotency key for a job that is still there."""
+        with Session(self.reading) as session:
+            return self._keyed(session, owner, idempotency_key) is not None
+
     def page(
         self, owner: str, *, after: Job | None = None, limit: int = 20, newest_first: bool = True
     ) -> tuple[list[Job], bool]:
@@ -246,10 +251,10 @@ class Jobs:
         with Session(self.reading) as session:
             return self._open(session, owner)
 
-    def unannounced(self, limit: int = 100) -> list[Job]:
-        """Return finished jobs that webhooks were not told of."""
-        over = Job.status.in_((COMPLETED, FAILED))
-        asked = select(Job).where(over, Job.announced.is_(False)).order_by(Job.number).limit(limit)
+    def unannounced(self, waiting: Sequence[str] = (), limit: int = 100) -> list[Job]:
+        """Return finished jobs that webhooks were not told of, without those that are waiting for that."""
+        over = and_(Job.status.in_((COMPLETED, FAILED)), Job.announced.is_(False), Job.id.not_in(waiting))
+        asked = select(Job).where(over).order_by(Job.number).limit(limit)
         with Session(self.reading, expire_on_commit=False) as session:
             return list(session.scalars(asked))
 

@@ -185,10 +185,11 @@ def announce(
     jobs: Jobs, hooks: Webhooks, waits: dict[str, tuple[float, float]], stop: threading.Event
 ) -> None:
     """Tell of each job that is over; one that is not taken waits, each time twice as long."""
-    for job in jobs.unannounced():
-        wait, until = waits.get(job.id, (HOUSEKEEPING_SECONDS, 0.0))
-        if stop.is_set() or time.monotonic() < until:
-            continue
+    now = time.monotonic()
+    for job in jobs.unannounced([name for name, (_, until) in waits.items() if until > now]):
+        wait, _ = waits.get(job.id, (HOUSEKEEPING_SECONDS, 0.0))
+        if stop.is_set():
+            return
         if hooks.tell(job):
             jobs.announce(job.id)
             waits.pop(job.id, None)

@@ -136,26 +136,41 @@ def serve_jobs(
 def work(
     jobs: Jobs, storage: Storage, studio: Studio, turn: Turn, stop: threading.Event, deadline: float
 ) -> None:
-    """Do one job, to whatever end it comes."""
+    """Do one job, to whatever end it comes; where the database is away, the lease gives it back."""
     watch = Watch(jobs, turn, storage, deadline, stop)
     with _Beating(jobs, turn, deadline + jobs.lease_seconds):
         try:
-            _make(jobs, storage, studio, turn, watch)
-            return
-        except Stopped:
-            jobs.release(turn)
-        except Lost:
-            pass
-        except Exception as error:  # whatever it was: the job must end, and the worker go on
-            _fail(jobs, turn, error)
+            _work(jobs, storage, studio, turn, watch)
+        except SQLAlchemyError as error:
+            print(f"{turn.id}: the database failed: {error.__class__.__name__}", file=sys.stderr)
+
+
+def _work(jobs: Jobs, storage: Storage, studio: Studio, turn: Turn, watch: Watch) -> None:
+    """Do one job; what it leaves is removed while it is still held. Raises: SQLAlchemyError."""
+    try:
+        _make(jobs, storage, studio, turn, watch)
+        return
+    except Stopped:
         _clean(jobs, storage, turn)
+        jobs.release(turn)
+        return
+    except SQLAlchemyError:
+        raise
+    except Lost:
+        pass
+    except Exception as error:  # whatever it was: the job must end, and the worker go on
+        _fail(jobs, turn, error)
+    _clean(jobs, storage, turn)
 
 
 def _clean(jobs: Jobs, storage: Storage, turn: Turn) -> None:
-    """Remove what an attempt left; all of a job that was deleted."""
+    """Remove what an attempt left, unless it completed the job; all of a job that was deleted."""
+    folder, job = f"{turn.id}/{turn.attempt}", jobs.get(turn.id)
+    if job is not None and (job.result or {}).get("folder") == folder:
+        return
     try:
-        storage.remove(turn.id if jobs.get(turn.id) is None else f"{turn.id}/{turn.attempt}")
-    except (StorageError, SQLAlchemyError) as error:
+        storage.remove(turn.id if job is None else folder)
+    except StorageError as error:
         print(f"{turn.id}: {error}", file=sys.stderr)
 
 
@@ -171,7 +186,10 @@ def _make(jobs: Jobs, storage: Storage, studio: Studio, turn: Turn, watch: Watch
         _put(storage, f"{turn.id}/{turn.attempt}/{name}", data)
     jobs.complete(turn, {"folder": f"{turn.id}/{turn.attempt}", **made.about})
     for earlier in range(1, turn.attempt):
-        storage.remove(f"{turn.id}/{earlier}")
+        try:
+            storage.remove(f"{turn.id}/{earlier}")
+        except StorageError as error:  # the video is there; what is left goes when it expires
+            print(f"{turn.id}: {error}", file=sys.stderr)
 
 
 def _put(storage: Storage, name: str, data: bytes) -> None:
