@@ -35,7 +35,7 @@ def create(page: Page) -> None:
 
 def details(page: Page) -> None:
     """Open the newest video."""
-    page.get_by_role("tab", name="Create").click()
+    page.get_by_role("navigation", name="Views").get_by_role("button", name="Create").click()
     page.locator(".tile.completed").first.get_by_role("button", name="Open").click()
     page.wait_for_timeout(800)
 
@@ -44,7 +44,7 @@ def board(page: Page) -> None:
     """Lay two cards on the timeline, in the light."""
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Switch to the light theme").click()
-    page.get_by_role("tab", name="Storyboard").click()
+    page.get_by_role("navigation", name="Views").get_by_role("button", name="Storyboard").click()
     for n, prompt in enumerate(PROMPTS[:2], 1):
         if n > 1:
             page.get_by_role("button", name="Add a card").click()
@@ -55,7 +55,7 @@ def board(page: Page) -> None:
 def again(page: Page) -> None:
     """Go back to where videos are asked for."""
     page.get_by_role("button", name="Switch to the dark theme").click()
-    page.get_by_role("tab", name="Create").click()
+    page.get_by_role("navigation", name="Views").get_by_role("button", name="Create").click()
     page.wait_for_timeout(500)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.serve.conftest import Served
+from tests.serve.conftest import Served, serve
+
+from reelworld.serve.gate import LOCAL, Rules
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (apt-get install chromium)")
@@ -119,7 +122,7 @@ def test_unknown_words_are_marked_as_one_types(page: Page) -> None:
 
 
 def test_a_storyboard_is_laid_out_by_keys_and_rendered(page: Page, worker: None) -> None:
-    page.get_by_role("tab", name="Storyboard").click()
+    page.get_by_role("navigation", name="Views").get_by_role("button", name="Storyboard").click()
     page.get_by_label("What card 1 shows").fill("a red ball")
     page.get_by_role("button", name="Add a card").click()
     page.get_by_label("What card 2 shows").fill("a blue box")
@@ -138,7 +141,65 @@ def test_nothing_is_cut_off_at_any_width(browser: Browser, served: Served, width
     page = context.new_page()
     page.goto(served.url)
     for view in ("Storyboard", "Create"):
-        page.get_by_role("tab", name=view).click()
+        page.get_by_role("navigation", name="Views").get_by_role("button", name=view).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         check(page)
     context.close()
+
+
+def test_copies_ask_for_what_was_asked(page: Page, worker: None) -> None:
+    ask(page, "a red ball")
+    page.get_by_role("button", name="Open: a red ball").click(timeout=60_000)
+    told = [b.get_attribute("title") or "" for b in page.get_by_role("button", name="Copy as").all()]
+    assert [text.split()[0] for text in told] == ["reel", "import", "curl"]
+    page.get_by_role("button", name="Extend").click()
+    before = page.get_by_label("what came before it")
+    before.focus()
+    page.keyboard.press("Space")  # ticks the box, and does not pause the film behind it
+    expect(before).to_be_checked()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("What the new video shows").fill("it rolls")
+    dialog.get_by_role("button", name="Generate").click()
+    page.get_by_role("button", name="Open: it rolls").click(timeout=60_000)
+    command, curl = (b.get_attribute("title") or "" for b in page.get_by_role("button", name="Copy as").all())
+    assert command.startswith("reel extend video_")
+    assert "--before" in command
+    assert "/v1/videos/extensions" in curl
+    assert '"video":{"id":"video_' in curl
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, weights: Path) -> Iterator[Served]:
+    yield from serve(tmp_path, weights, Rules(need_key=True))
+
+
+def test_a_wrong_key_is_told_and_can_be_mended(browser: Browser, guarded: Served) -> None:
+    page = browser.new_context().new_page()
+    page.goto(guarded.url)
+    for key in ("rw_wrong", "rw_wrong_too"):
+        page.get_by_label("Key", exact=True).fill(key)
+        page.get_by_role("button", name="Enter", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("does not take the key")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Enter a key").click()
+    page.get_by_label("Key", exact=True).fill(guarded.keys.create("me"))
+    page.get_by_role("button", name="Enter", exact=True).click()
+    expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    page.context.close()
+
+
+def test_what_is_deleted_elsewhere_does_not_stop_the_gallery(browser: Browser, served: Served) -> None:
+    ids = [
+        served.jobs.add(owner=LOCAL, operation="generate", request={"prompt": f"n{n}", "seconds": 2}).id
+        for n in range(30)
+    ]
+    page = browser.new_context().new_page()
+    page.goto(served.url)
+    expect(page.locator(".tile").first).to_be_visible()
+    served.jobs.delete(ids[6])  # the last of the first page
+    page.mouse.wheel(0, 20_000)
+    page.wait_for_timeout(1500)
+    page.mouse.wheel(0, 20_000)
+    expect(page.locator(".toasts .error")).to_have_count(0)
+    expect(page.locator(".tile")).to_have_count(29, timeout=15_000)
+    page.context.close()

@@ -13,7 +13,7 @@ POLL_MS = 1000
 EVENTS = {COMPLETED: "video.completed", FAILED: "video.failed"}  # by the status of a job
 SHOWN = (
     "num_inference_steps", "guidance_scale", "negative_prompt", "strength", "length", "start", "end",
-    "before", "curve", "num_frames", "board", "upsample", "expand",
+    "before", "curve", "num_frames", "seconds", "board", "upsample", "expand",
 )  # fmt: skip
 
 
@@ -53,6 +53,8 @@ def _ours(job: Job, request: dict[str, Any], result: dict[str, Any]) -> dict[str
         "fps": result.get("fps"),
         "previews": job.preview,
         "attempts": job.attempts,
+        "given": bool(request.get("image") or request.get("sources")),
+        "characters": list(request.get("characters") or {}),
         "request": {name: request[name] for name in SHOWN if request.get(name) is not None},
     }
 

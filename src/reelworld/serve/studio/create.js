@@ -72,14 +72,8 @@ function Given() {
 
 export function Composer() {
   const draft = store.draft.value, set = (values) => store.change(store.draft, values);
-  const [over, setOver] = useState(false), [sending, setSending] = useState(false);
-  const send = async (e) => {
-    e?.preventDefault();
-    if (sending) return;
-    setSending(true);
-    await generate();
-    setSending(false);
-  };
+  const [over, setOver] = useState(false), sending = store.sending.value;
+  const send = (e) => { e.preventDefault(); generate(); };
   const tell = async () => {
     const seed = draft.seed === "" ? Math.floor(Math.random() * 1e6) : draft.seed;
     const text = await expansion(draft.prompt.trim(), seed).catch((error) => { store.toast(error.message, "error"); });
@@ -87,7 +81,7 @@ export function Composer() {
   };
   const remixing = store.given.value && store.action.value === "remix";
   return html`<form class=${`composer ${over ? "over" : ""}`} aria-label="Create a video" onSubmit=${send}
-      onKeyDown=${(e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) send(e); }}
+      onKeyDown=${(e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey) && !e.repeat) send(e); }}
       onDragOver=${(e) => { e.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
       onDrop=${(e) => { e.preventDefault(); setOver(false); take(e.dataTransfer.files[0]); }}>
     <${Prompt} label="What the video shows" value=${draft.prompt} set=${(prompt) => set({ prompt })} autofocus

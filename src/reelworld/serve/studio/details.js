@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "./vendor/hooks.mjs";
 import { html } from "./html.js";
 import * as store from "./store.js";
 import { Chips, Prompt } from "./create.js";
-import { content, useFile } from "./gallery.js";
+import { content, useFile, Working } from "./gallery.js";
 import { addCharacter, children, remove, retrieve, simple } from "./work.js";
 
 // What is told in passing; within a dialog too, outside of which all is inert.
@@ -24,23 +24,47 @@ export function Dialog({ label, close, children: inside, wide = false }) {
 
 export function Player({ id, label, autoplay = true }) {
   const url = useFile(content(id)), poster = useFile(content(id, "thumbnail"));
-  return url ? html`<video class="player" src=${url} poster=${poster} controls loop muted playsinline autoplay=${autoplay} aria-label=${label}></video>` : html`<div class="noise still player" aria-hidden="true"></div>`;
+  return url ? html`<video class="player" src=${url} poster=${poster || undefined} controls loop muted playsinline autoplay=${autoplay} aria-label=${label}></video>` : url === false ? html`<p class="failed player" role="alert">The video cannot be loaded.</p>` : html`<div class="noise still player" aria-hidden="true"></div>`;
+}
+
+// What can be seen of a video: itself, how far it is, or why there is none.
+function Seen({ video }) {
+  if (video.status === "completed") return html`<${Player} id=${video.id} label=${video.prompt} key=${video.id} />`;
+  if (store.busy(video)) return html`<${Working} video=${video} />`;
+  return html`<p class="failed player" role="alert">${video.error?.code === "cancelled" ? "Cancelled." : video.error?.message}</p>`;
 }
 
 const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 
-// The same request as a command line, as Python, and as curl.
+// Where the API takes what was asked of another video, and what the command is called.
+const ASKED = {
+  remix: ["remix", (id) => [`/v1/videos/${id}/remix`, {}]], edit: ["remix", (id) => ["/v1/videos/edits", { video: { id } }]],
+  extend: ["extend", (id) => ["/v1/videos/extensions", { video: { id } }]], loop: ["loop", (id) => ["/v1/videos/loops", { video: { id } }]],
+  fill: ["fill", (id) => ["/v1/videos/fills", { video: { id } }]],
+};
+const given = (values) => Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== false);
+const flags = (values) => given(values).map(([name, value]) => `--${name.replaceAll("_", "-")}${value === true ? "" : ` ${typeof value === "number" ? value : quoted(value)}`}`).join(" ");
+const python = (values) => given(values).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ");
+
+// The same request as a command line, as Python, and as curl; none that would ask for something else.
 export function copies(video) {
-  const ours = video.reelworld, r = ours.request, sampling = [["num_inference_steps", r.num_inference_steps], ["guidance_scale", r.guidance_scale], ["seed", ours.seed]].filter(([, v]) => v !== undefined && v !== null);
-  const frames = Math.round(+video.seconds * (ours.fps || 8));
-  const body = { prompt: video.prompt, model: video.model, size: video.size, seconds: video.seconds, ...Object.fromEntries(sampling) };
-  const command = ours.operation === "generate" ? `reel generate ${quoted(video.prompt)} --num-frames ${frames} ${sampling.map(([n, v]) => `--${n.replaceAll("_", "-")} ${v}`).join(" ")} -o video.mp4`
-    : `reel ${ours.operation === "edit" ? "remix" : ours.operation} video.mp4 ${quoted(video.prompt)} ${sampling.map(([n, v]) => `--${n.replaceAll("_", "-")} ${v}`).join(" ")}`;
-  return [
-    ["Command line", command],
-    ["Python", `import reelworld\n\nreelworld.generate(${JSON.stringify(ours.expanded_prompt || video.prompt)}, num_frames=${frames}, ${sampling.map(([n, v]) => `${n}=${v}`).join(", ")}).save("video.mp4")`],
-    ["curl", `curl ${location.origin}/v1/videos -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`],
-  ];
+  const ours = video.reelworld, r = ours.request, parent = video.remixed_from_video_id;
+  const sampling = { num_inference_steps: r.num_inference_steps, guidance_scale: r.guidance_scale, seed: ours.seed };
+  const own = { strength: r.strength, seconds: r.seconds, before: r.before, length: r.length, start: r.start, end: r.end };
+  const curl = (path, body) => ["curl", `curl ${location.origin}${path} -H 'content-type: application/json' -d ${quoted(JSON.stringify(Object.fromEntries(given({ prompt: video.prompt, model: video.model, size: video.size, negative_prompt: r.negative_prompt, ...body }))))}`];
+  if (ours.characters.length) return [];
+  if (ours.operation === "generate" && !ours.given) {
+    const num_frames = Math.round(+video.seconds * (ours.fps || 8)), all = { num_frames, ...sampling, negative_prompt: r.negative_prompt };
+    return [
+      ["Command line", `reel generate ${quoted(ours.expanded_prompt || video.prompt)} ${flags(all)} --no-expand -o video.mp4`],
+      ["Python", `import reelworld\n\nreelworld.generate(${JSON.stringify(ours.expanded_prompt || video.prompt)}, ${python(all)}).save("video.mp4")`],
+      curl("/v1/videos", { seconds: video.seconds, ...sampling }),
+    ];
+  }
+  if (!parent || !ASKED[ours.operation]) return [];
+  const [name, asked] = ASKED[ours.operation], [path, body] = asked(parent);
+  const command = ["Command line", `reel ${name} ${parent}.mp4 ${quoted(video.prompt)} ${flags({ ...own, ...sampling })} -o video.mp4`];
+  return [...(r.negative_prompt ? [] : [command]), curl(path, { ...body, ...own, ...sampling })];
 }
 
 function Copies({ video }) {
@@ -105,9 +129,11 @@ function Act({ video }) {
       <button class="primary">${what === "character" ? "Store" : "Generate"}</button></form>`}</div>`;
 }
 
+const nearest = (options, wanted) => options.reduce((best, one) => (Math.abs(one - wanted) < Math.abs(best - wanted) ? one : best));
+
 export function reuse(video) {
   const r = video.reelworld.request, shape = Object.entries(store.SHAPES).find(([, size]) => size === video.size)?.[0] || "square";
-  store.change(store.draft, { prompt: video.prompt, shape, seed: video.reelworld.seed ?? "", steps: r.num_inference_steps ?? 20, guidance: r.guidance_scale ?? 3 });
+  store.change(store.draft, { prompt: video.prompt, shape, seconds: nearest([2, 4, 8, 12], +video.seconds), strength: r.strength ?? "mild", seed: video.reelworld.seed ?? "", steps: r.num_inference_steps ?? 20, guidance: r.guidance_scale ?? 3 });
   store.open.value = null;
   store.view.value = "create";
   store.toast("Its settings are in the composer.");
@@ -120,8 +146,8 @@ export function Details() {
   const facts = [["Operation", ours.operation], ["Model", ours.model], ["Seed", ours.seed], ["Size", video.size], ["Length", `${video.seconds} s`], ["Frames", ours.num_frames && `${ours.num_frames} at ${ours.fps} fps`],
     ["Steps", ours.request.num_inference_steps], ["Guidance", ours.request.guidance_scale], ["Strength", ours.request.strength], ["Id", video.id]].filter(([, v]) => v !== undefined && v !== null);
   return html`<${Dialog} label=${`Video: ${video.prompt}`} wide close=${() => { store.open.value = null; }}>
-    <div class="details"><${Player} id=${video.id} label=${video.prompt} key=${video.id} />
-    <div><h2>${video.prompt}</h2>${ours.expanded_prompt && html`<p class="hint">Told in full: ${ours.expanded_prompt}</p>`}<${Act} video=${video} />
+    <div class="details"><${Seen} video=${video} />
+    <div><h2>${video.prompt}</h2>${ours.expanded_prompt && html`<p class="hint">Told in full: ${ours.expanded_prompt}</p>`}${video.status === "completed" && html`<${Act} video=${video} />`}
       <dl>${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
       ${ours.done.length > 0 && html`<details><summary>How it was made</summary><ul>${[...ours.done, ...ours.notes].map((text) => html`<li key=${text}>${text}</li>`)}</ul></details>`}
       <${Copies} video=${video} /><${Lineage} video=${video} /></div></div></${Dialog}>`;

@@ -6,13 +6,13 @@ import { cancel, file, older, remove } from "./work.js";
 
 export const content = (id, variant = "video") => `/v1/videos/${id}/content?variant=${variant}`;
 
-// The object URL of a file of a video, once it is there.
+// The object URL of a file of a video; null until it is there, and false where it cannot be had.
 export function useFile(path) {
   const [url, setUrl] = useState(null);
   useEffect(() => {
     let there = true;
     setUrl(null);
-    if (path) file(path).then((found) => there && setUrl(found)).catch(() => {});
+    if (path) file(path).then((found) => there && setUrl(found)).catch(() => there && setUrl(false));
     return () => { there = false; };
   }, [path]);
   return url;
@@ -26,7 +26,7 @@ export function ago(seconds) {
   return new Date(seconds * 1000).toLocaleDateString();
 }
 
-function Working({ video }) {
+export function Working({ video }) {
   const preview = store.previews.value[video.id], seconds = store.left(video);
   const told = video.status === "queued" ? "waiting for its turn" : seconds ? `about ${seconds} s left` : "from noise to picture…";
   return html`<div class="working">
@@ -40,7 +40,7 @@ function Film({ video }) {
   const [playing, setPlaying] = useState(false);
   const poster = useFile(content(video.id, "thumbnail")), url = useFile(playing ? content(video.id) : null);
   return html`<div class="film" onMouseEnter=${() => setPlaying(true)} onMouseLeave=${() => setPlaying(false)}>
-    ${playing && url ? html`<video src=${url} poster=${poster} muted loop autoplay playsinline></video>`
+    ${playing && url ? html`<video src=${url} poster=${poster || undefined} muted loop autoplay playsinline></video>`
       : poster ? html`<img src=${poster} alt="" />` : html`<div class="noise still" aria-hidden="true"></div>`}
     <span class="badge">${video.seconds} s</span>
   </div>`;
@@ -68,6 +68,7 @@ export function Gallery() {
     if (end.current) watch.observe(end.current);
     return () => watch.disconnect();
   }, [list.length]);
+  if (!store.loaded.value && store.locked.value) return html`<section class="nothing"><h2>This server needs a key</h2><button type="button" class="primary" onClick=${() => { store.needsKey.value = "missing"; }}>Enter a key</button></section>`;
   if (!store.loaded.value) return html`<ul class="gallery" aria-busy="true" aria-label="Videos are loading">${[1, 2, 3, 4].map((n) => html`<li class="tile" key=${n}><div class="noise still"></div></li>`)}</ul>`;
   if (!list.length) {
     return html`<section class="nothing"><h2>Nothing here yet</h2><p>Describe a scene above. A good first one:</p>

@@ -13,7 +13,7 @@ function kept(name, value) {
 
 export const key = signal(sessionStorage.getItem("reelworld.key") || "");
 key.subscribe((now) => sessionStorage.setItem("reelworld.key", now));
-export const needsKey = signal(false);
+export const needsKey = signal(""); // why a key is asked for: "missing", "refused"; "" where none is
 export const theme = kept("theme", matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
 theme.subscribe((now) => { document.documentElement.dataset.theme = now; });
 
@@ -22,7 +22,9 @@ export const videos = signal(new Map());
 export const order = computed(() => [...videos.value.values()].sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1)));
 export const loaded = signal(false);
 export const more = signal(false);
+export const locked = signal(false); // whether the server once asked for a key
 export const offline = signal("");
+export const sending = signal(false); // whether a request is on its way
 export const open = signal(null); // id of the video whose details are shown
 export const compared = signal([]); // ids
 export const help = signal(false);

@@ -6,10 +6,18 @@ const POLL = 700; // milliseconds between looks at what is being made
 let watching = false;
 let last = ""; // of the page that was read last, as the server orders them
 
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
 function failed(error) {
-  if (error.status === 401) store.needsKey.value = true;
-  else if (error.status === 0) store.offline.value = error.message;
+  if (error.status === 401) { store.locked.value = true; store.needsKey.value = store.key.value ? "refused" : "missing"; }
+  else if (error.status === 0) { store.offline.value = error.message; askAgain(); }
   else store.toast(error.message, "error");
+}
+
+// Find out, once there is a gallery, when a server that went away is back.
+let asking = null;
+function askAgain() {
+  if (store.loaded.value) asking ??= setTimeout(() => { asking = null; refresh(); }, 2000);
 }
 
 export async function refresh(after = "") {
@@ -21,10 +29,11 @@ export async function refresh(after = "") {
     store.more.value = page.has_more;
     last = page.last_id || last;
     store.loaded.value = true;
-    store.needsKey.value = false;
+    store.needsKey.value = "";
     watch();
     return true;
   } catch (error) {
+    if (after && error.status === 404) return await refresh() && store.more.value && refresh(last); // the last one was deleted
     failed(error);
     return false;
   }
@@ -56,7 +65,7 @@ async function watch() {
   if (watching) return;
   watching = true;
   for (let busy; (busy = store.order.value.filter(store.busy)).length;) {
-    await new Promise((done) => setTimeout(done, store.offline.value ? 1500 : POLL));
+    await pause(store.offline.value ? 1500 : POLL);
     try {
       const page = (await call("/v1/videos?limit=100")).data, seen = new Map(page.map((v) => [v.id, v]));
       for (const { id } of busy) {
@@ -75,9 +84,21 @@ async function watch() {
 // A name that nobody else has; crypto.randomUUID is there on https and localhost alone.
 const unique = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+// Send a request; where no answer comes, again under the same name, so that nothing is queued twice.
+async function sent(path, options, tries = 6) {
+  try {
+    return await call(path, options);
+  } catch (error) {
+    if (error.status !== 0 || tries === 1) throw error;
+    store.offline.value = error.message;
+    await pause(1500);
+    return sent(path, options, tries - 1);
+  }
+}
+
 async function queue(path, body) {
   try {
-    const made = await call(path, { method: "POST", idempotent: unique(), ...body });
+    const made = await sent(path, { method: "POST", idempotent: unique(), ...body });
     const all = made.object === "list" ? made.data : [made];
     for (const video of all) store.put(video);
     watch();
@@ -120,8 +141,11 @@ export function request(draft, given, action) {
 }
 
 export async function generate() {
+  if (store.sending.value) return null;
   if (!store.draft.value.prompt.trim()) return store.toast("Say what the video should show.", "error");
+  store.sending.value = true;
   const made = await queue(...request(store.draft.value, store.given.value, store.action.value));
+  store.sending.value = false;
   if (made) store.toast(made.length > 1 ? `${made.length} videos are queued.` : "Your video is queued.");
   return made;
 }
