@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from tests.serve.conftest import Served
 
 from reelworld.core.types import Video
-from reelworld.core.video import probe, write
+from reelworld.core.video import probe, read, write
 from reelworld.world.facts import Fact
 from reelworld.world.parse import parse
 
@@ -64,6 +65,52 @@ def test_images_and_videos_can_be_given(client, served, tmp_path):
     longer, mixed = client.videos.retrieve(longer.id), client.videos.retrieve(mixed.id)
     assert (longer.status, longer.seconds, longer.remixed_from_video_id) == ("completed", "5", animated.id)
     assert (mixed.status, mixed.remixed_from_video_id) == ("completed", animated.id)
+
+
+def test_the_lineage_of_a_blend_of_an_extension_can_be_followed(client, served, tmp_path):
+    one, two = (
+        client.videos.create(prompt=f"a {color} ball", extra_body=FAST).id for color in ("red", "blue")
+    )
+    served.work()
+    by_id = {"video": {"id": one}}
+    longer = client.videos.extend(prompt="it rolls", seconds="4", video=b"", extra_body={**FAST, **by_id})
+    served.work()
+    body = {"prompt": "a box", "first": longer.id, "second": two, **FAST}
+    blended = client.post("/videos/blends", body=body, cast_to=dict)
+    served.work()
+    now = client.get(f"/videos/{blended['id']}", cast_to=dict)
+    assert now["reelworld"]["parents"] == [longer.id, two]
+    path = tmp_path / "blend.mp4"
+    client.videos.download_content(blended["id"]).write_to_file(path)
+    first, second = probe(path).metadata["parents"]
+    assert (first["operation"], first["id"], second["asked"]) == ("extend", longer.id, "a blue ball")
+    assert first["parents"][0]["asked"] == "a red ball"
+    assert first["parents"][0]["seed"] == client.get(f"/videos/{one}", cast_to=dict)["reelworld"]["seed"]
+
+
+def test_cards_show_pictures_that_are_sent(client, served, tmp_path):
+    picture = np.full((1, 32, 32, 3), (200, 30, 30), np.uint8)
+    data = base64.b64encode(write(Video(picture), tmp_path / "red.png").read_bytes()).decode()
+    cards = [
+        {"time": 0, "text": "a ball", "image": f"data:image/png;base64,{data}"},
+        {"time": 1, "text": "a box", "cut": True},
+    ]
+    made = client.post("/videos/storyboards", body={"cards": cards, "duration": 2, **FAST}, cast_to=dict)
+    served.work()
+    path = tmp_path / "board.mp4"
+    client.videos.download_content(made["id"]).write_to_file(path)
+    first, *_, last = read(path).frames
+    assert np.abs(first.astype(int) - [200, 30, 30]).mean() < 12
+    assert np.abs(last.astype(int) - [200, 30, 30]).mean() > 12
+    both = [{**cards[0], "video": made["id"]}]
+    with pytest.raises(openai.BadRequestError, match="give one of them"):
+        client.post("/videos/storyboards", body={"cards": both, **FAST}, cast_to=dict)
+    with pytest.raises(openai.BadRequestError, match="data URL is broken"):
+        client.post(
+            "/videos/storyboards",
+            body={"cards": [{**cards[0], "image": "data:image/png;base64,?"}]},
+            cast_to=dict,
+        )
 
 
 def test_lists_page_and_videos_can_be_deleted(client):

@@ -20,6 +20,7 @@ LIT = 0.04  # of full light that a lamp gains
 TOPPLED, TOPPLING = 0.2, 0.08  # share of a domino's height that is gone at last, and when it begins to fall
 STARTED = 0.03  # picture heights that a thing has gone when it has been set in motion
 TOUCH, TOUCH_SHARE = 0.06, 0.4  # picture heights between two things that meet, at most; or widths of the one
+MET = 0.038  # picture heights between two things of which the one sets the other in motion, at most
 THROUGH = 0.6  # of half their widths together: middles nearer than this are inside each other
 EARLY = 1  # frames by which an effect may seem to come before its cause
 ACTS = ("bite", "switch_on", "knock_over")
@@ -71,7 +72,7 @@ def effect_frame(event: Event, scene: Scene, seen: Observed) -> int | None:
     frame = EFFECTS[event.kind](patient)
     if frame is None or event.kind == "switch_on":
         return frame
-    return frame if _near(agent, patient, frame) else None
+    return frame if _near(agent, patient, frame, np.fmax(TOUCH, TOUCH_SHARE * patient.width)) else None
 
 
 def _step(values: Array, change: Callable[[float, float], float], least: float) -> int | None:
@@ -137,8 +138,8 @@ def _meets(event: Event, scene: Scene, seen: Observed) -> bool:
     if agent is None or patient is None:
         return False
     moved = _set_in_motion(patient)
-    if moved is None or not _near(agent, patient, moved):
-        return False
+    if moved is None or not _near(agent, patient, moved, MET) or not patient.seen[-2:].any():
+        return False  # what is gone at the end was gone through
     both = np.flatnonzero(agent.seen & patient.seen)
     apart = (patient.x - agent.x)[both]
     reach = (patient.width + agent.width)[both] / 2
@@ -146,12 +147,13 @@ def _meets(event: Event, scene: Scene, seen: Observed) -> bool:
     return bool(same_side.all() and (np.abs(apart) > THROUGH * reach).mean() > 0.9)
 
 
-def _near(agent: Track, patient: Track, frame: int) -> bool:
-    """Tell whether two things touch in the picture about a frame."""
+def _near(agent: Track, patient: Track, frame: int, least: Array | float) -> bool:
+    """Tell whether two things are as near as `least` [T] to each other in the picture about a frame."""
+    reach = np.broadcast_to(least, agent.x.shape)
     for t in range(max(0, frame - EARLY), min(len(agent.x), frame + EARLY + 1)):
         if agent.seen[t] and patient.seen[t]:
             gap = abs(agent.x[t] - patient.x[t]) - (agent.width[t] + patient.width[t]) / 2
-            if gap < max(TOUCH, TOUCH_SHARE * patient.width[t]):
+            if gap < reach[t]:
                 return True
     return False
 

@@ -19,6 +19,7 @@ from reelworld.world.labels import MOTION, camera_motion
 from reelworld.world.scene import Camera, Scene, Thing
 from reelworld.world.simulate import speed_of
 from reelworld.world.stage import camera_path, scene_camera
+from reelworld.world.things import body
 
 Array = np.ndarray
 TRAVEL = 0.12  # picture heights that a thing must cross to have moved
@@ -32,7 +33,8 @@ LIFT = 0.022  # how high a jump or bounce must go: a pixel and a half of 64
 SPEEDING = 0.4  # least share of a fall that its acceleration makes; from rest it makes all of it
 PARABOLA = 0.12  # root mean square distance from a parabola, as a share of the height fallen
 SWING = 0.02  # picture heights that a left leg must come before and behind a right one
-LEAP = 0.85  # of the whole swing of a gait: more between two frames is a swap of the legs
+PACES = (0.9, 0.95, 1.0, 1.05, 1.1)  # of the pace that the way asks for, within which legs may turn
+UNEXPLAINED = 0.54  # of the variance of a gait, at most: legs that change places leave more
 AMOUNTS = np.array([0.25, 0.2, 1.0, 1.0, 1.0, 0.3])  # of each motion of the camera, what makes it a move
 # The usual amount of each kind of move, as the world draws it: radians, shares of a distance, metres.
 USUAL = {"pan": 0.55, "tilt": 0.36, "orbit": 1.0, "dolly": 0.55, "zoom": 0.9, "aerial": 2.75}
@@ -311,14 +313,24 @@ def _walks(thing: Thing) -> bool:
 
 
 def _strides(track: Track | None) -> bool:
-    """Tell whether the left leg swings to both sides of the right one, without a leap to the other side.
+    """Tell whether a person's left leg swings to both sides of the right one, as often as the way asks for.
 
-    A leap: between two frames the legs change places by most of their swing, and back against their course.
+    Legs turn once for each stride that the body goes, so the gait is A sin(w t + p) + c with a known w; of
+    what changes places at once, no such curve explains as much.
     """
     if track is None or (use := ~np.isnan(track.gait)).sum() < 6:
         return False
     t, gait = np.flatnonzero(use), track.gait[use]
-    swing = float(gait.max() - gait.min())
-    both = gait.max() > SWING and gait.min() < -SWING
-    leaps = np.abs(np.diff(gait))[np.diff(t) == 1] > LEAP * swing
-    return bool(both and not leaps.any())
+    if gait.max() < SWING or gait.min() > -SWING:
+        return False
+    seen, person = np.flatnonzero(track.seen), body("person")
+    step = abs(float(theilslopes(track.x[seen], seen)[0])) / float(np.median(track.height[seen]))
+    turn = 2.0 * np.pi * step * person.height / person.stride  # radians a frame
+    return min(_unexplained(t, gait, turn * share) for share in PACES) < UNEXPLAINED
+
+
+def _unexplained(t: Array, values: Array, w: float) -> float:
+    """Return the share of the variance of values that no A sin(w t + p) + c explains, by least squares."""
+    basis = np.stack([np.sin(w * t), np.cos(w * t), np.ones(len(t))], 1)
+    rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
+    return float(rest.var() / values.var())

@@ -115,12 +115,20 @@ class Variations(Create):
     count: Annotated[int, Field(ge=1, le=16)] = 4
 
 
+Shown = Annotated[
+    str,
+    BeforeValidator(_id_of),
+    Field(pattern=r"^(video_[0-9a-f]{32}$|data:)", description="The id of a video of yours, or a data URL."),
+]
+
+
 class BoardCard(BaseModel):
-    """A card: a text, and a video of ours that is shown from its time on."""
+    """A card: a text, and an image or a video that is shown from its time on."""
 
     time: Annotated[float, Field(ge=0, le=MOST_SECONDS)]
     text: Prompt
-    video: VideoId | None = None
+    image: Shown | None = None
+    video: Shown | None = None
     cut: bool | None = None
     seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,17 @@ from reelworld.serve.uploads import Decoder
 ALIASES = ("sora-2", "sora-2-pro")  # of the hosted API; served by the first model, with a note
 MOST_OPEN = 100  # unfinished jobs of one owner
 MOST_CHARACTERS = 200  # of one owner
+SHOWN = ("image", "video")  # what a card of a board may show
 
 
 @dataclass(frozen=True)
 class Source:
-    """A video or image that a job begins from: its frames, and whose they were."""
+    """A video or image that a job begins from: its frames, whose they were, and how they were made."""
 
     frames: Frames
     parent: str | None
     mark: str  # that tells it from others, for idempotency
+    told: Mapping[str, Any]
 
 
 class Desk:
@@ -92,7 +95,7 @@ class Desk:
     ) -> Job:
         """Queue a job with copies of all that it begins from, so that it depends on no other.
 
-        A card of a board shows the source whose number is its "video". Raises: ApiError.
+        A card of a board shows the source whose number is its "image" or "video". Raises: ApiError.
         """
         cast = self._cast(owner, asked)
         given = [*sources, *([image] if image is not None else []), *cast.values()]
@@ -104,6 +107,7 @@ class Desk:
         request["sources"] = names[: len(sources)]
         request["image"] = names[len(sources)] if image is not None else None
         request["characters"] = dict(zip(cast, names[len(given) - len(cast) :], strict=True))
+        request["told"] = {name: dict(source.told) for name, source in zip(names, given, strict=True)}
         if board is not None:
             request["board"] = _with_files(board, names, request["seed"])
         parent = next((source.parent for source in given if source.parent is not None), None)
@@ -164,22 +168,22 @@ class Desk:
                            code="not_supported", headers={"x-should-retry": "false"})  # fmt: skip
         found = [self.character(character, owner) for character in asked.characters]
         text = " ".join([asked.prompt, *(card.text for card in getattr(asked, "cards", ()))])
-        cast = {one.name: Source(decode_frames(self.storage.get(one.file)), None, one.id) for one in found}
+        cast = {
+            one.name: Source(decode_frames(self.storage.get(one.file)), None, one.id, {"character": one.name})
+            for one in found
+        }
         if missing := [name for name in cast if name not in mentioned(text, cast)]:
             raise ApiError(400, f"the prompt does not mention {missing[0]}", param="characters",
                            code="invalid_value")  # fmt: skip
         return cast
 
-    def board(self, asked: Board, owner: str) -> tuple[dict[str, Any], list[Source]]:
-        """Return the storyboard of a request, and what its cards show, by number. Raises: ApiError."""
+    def board(self, asked: Board) -> dict[str, Any]:
+        """Return the storyboard of a request; what its cards show, by number. Raises: ApiError."""
         cards: list[dict[str, Any]] = []
-        sources: list[Source] = []
+        number = count()
         for card in asked.cards:
             told = card.model_dump(exclude_none=True)
-            if card.video is not None:
-                told["video"] = str(len(sources))
-                sources.append(self.source(card.video, owner))
-            cards.append(told)
+            cards.append(told | {name: str(next(number)) for name in SHOWN if name in told})
         board: dict[str, Any] = {"cards": cards}
         if asked.duration is not None:
             board["duration"] = asked.duration
@@ -187,7 +191,7 @@ class Desk:
             from_json(Storyboard, board)
         except ConfigError as error:
             raise ApiError(400, str(error), param="cards", code="invalid_value") from error
-        return board, sources
+        return board
 
     # ---- what jobs begin from
 
@@ -204,12 +208,14 @@ class Desk:
         """Return the frames of one of our videos. Raises: ApiError."""
         job = self.finished(job_id, owner)
         assert job.result is not None
-        return Source(decode_frames(self.storage.get(f"{job.result['folder']}/base.npy")), job.id, job.id)
+        frames = decode_frames(self.storage.get(f"{job.result['folder']}/base.npy"))
+        return Source(frames, job.id, job.id, {**job.result["made"], "id": job.id})
 
     async def upload(self, data: bytes, shape: VideoShape, most_seconds: float = MOST_SECONDS) -> Source:
         """Decode a file that was sent. Raises: ApiError."""
         frames = await self.decoder.decode(data, shape, max(1, round(most_seconds * shape.fps)))
-        return Source(frames, None, hashlib.sha256(data).hexdigest())
+        mark = hashlib.sha256(data).hexdigest()
+        return Source(frames, None, mark, {"file": "upload", "hash": mark[:16]})
 
     def delete(self, job: Job) -> None:
         """Delete a job and its files, and the copies of what it began from."""
@@ -268,6 +274,6 @@ def folders_of(job: Job) -> list[str]:
 def _with_files(board: Mapping[str, Any], names: Sequence[str], seed: int) -> dict[str, Any]:
     """Return a board whose cards name the files of their sources."""
     cards = [
-        {**card, "video": names[int(card["video"])]} if "video" in card else card for card in board["cards"]
+        card | {name: names[int(card[name])] for name in SHOWN if name in card} for card in board["cards"]
     ]
     return {**board, "cards": cards, "seed": seed}

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from reelworld.serve.asked import Asked
+from reelworld.serve.asked import MOST_SECONDS, Asked, BoardCard
 from reelworld.serve.bodies import take_file
 from reelworld.serve.desk import Desk, Source
 from reelworld.serve.errors import ApiError, not_found
@@ -75,6 +75,16 @@ async def given_video(request: Request, fields: dict[str, Any], asked: Asked) ->
         raise ApiError(
             400, "give a video: a file, or the id of one", param="video", code="missing_required_parameter"
         )
+    return await run_in_threadpool(desk.source, known_id(given, "video"), owner_of(request))
+
+
+async def shown(request: Request, card: BoardCard, asked: Asked) -> Source:
+    """Return the image or video that a card of a storyboard shows. Raises: ApiError."""
+    desk, given = desk_of(request), card.image or card.video or ""
+    shape = desk.shape(asked)
+    if given.startswith("data:"):
+        most = MOST_SECONDS if card.image is None else 1.0 / shape.fps
+        return await desk.upload(from_data_url(given), shape, most)
     return await run_in_threadpool(desk.source, known_id(given, "video"), owner_of(request))
 
 

@@ -31,6 +31,7 @@ from reelworld.diffusion.samplers import Callback
 from reelworld.generate import edit
 from reelworld.generate.enlarge import Enlarger
 from reelworld.generate.pipeline import Pipeline, default_weights
+from reelworld.generate.simple import of_text
 from reelworld.generate.storyboard import Storyboard, render
 from reelworld.serve.asked import MOST_PIXELS
 
@@ -122,8 +123,14 @@ def _files(video: Video, base: Video) -> dict[str, bytes]:
     }
 
 
-def _source(pipeline: Pipeline, load: Load, name: str) -> Video:
-    return Video(load(name), pipeline.shape.fps, {"file": name.split("/")[0]})
+def _source(pipeline: Pipeline, load: Load, request: Mapping[str, Any], name: str) -> Video:
+    """Return what a job begins from, with how that was made."""
+    return Video(load(name), pipeline.shape.fps, _told(request, name))
+
+
+def _told(request: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return how a stored file was made; jobs that an earlier version queued do not say."""
+    return dict(request.get("told", {}).get(name, {"file": name.split("/")[0]}))
 
 
 Operation = Callable[[Pipeline, Mapping[str, Any], Load, dict[str, Any]], Video]
@@ -137,11 +144,11 @@ def _generate(pipeline: Pipeline, request: Mapping[str, Any], load: Load, option
     count = request.get("num_frames") or max(1, round(request["seconds"] * pipeline.shape.fps))
     about = {"num_frames": count, "seed": request["seed"], **options}
     if image := request.get("image"):
-        return edit.animate(pipeline, _source(pipeline, load, image), request["prompt"], **about)
+        return edit.animate(pipeline, _source(pipeline, load, request, image), request["prompt"], **about)
     told = request["prompt"]
     if request.get("expand") and "characters" not in options:
         told, _ = pipeline.expand(told, seed=request["seed"])
-    video = edit.film(pipeline, told, **about)
+    video = of_text(pipeline, told, **about)
     return replace(video, metadata={**video.metadata, "asked": request["prompt"]})
 
 
@@ -149,7 +156,7 @@ def _editing(operation: Callable[..., Video], *names: str) -> Operation:
     """Return an operation of `generate.edit` on a request's sources, with its arguments of these names."""
 
     def edited(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
-        sources = [_source(pipeline, load, name) for name in request["sources"]]
+        sources = [_source(pipeline, load, request, name) for name in request["sources"]]
         own = {name: request[name] for name in names if request.get(name) is not None}
         return operation(pipeline, *sources, request["prompt"], **own, seed=request["seed"], **options)
 
@@ -160,7 +167,7 @@ def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, opti
     cast, shape = options.pop("characters", {}), pipeline.shape
 
     def stored(name: str, num_frames: int, **_: Any) -> Video:
-        return Video(load(name)[:num_frames], shape.fps, {"file": name.split("/")[0]})
+        return Video(load(name)[:num_frames], shape.fps, _told(request, name))
 
     board = from_json(Storyboard, request["board"])
     kept = runtime.cache_dir() / "cards"

@@ -53,6 +53,7 @@ def _ours(job: Job, request: dict[str, Any], result: dict[str, Any]) -> dict[str
         "fps": result.get("fps"),
         "previews": job.preview,
         "attempts": job.attempts,
+        "parents": [told["id"] for told in (request.get("told") or {}).values() if "id" in told],
         "given": bool(request.get("image") or request.get("sources")),
         "characters": list(request.get("characters") or {}),
         "request": {name: request[name] for name in SHOWN if request.get(name) is not None},

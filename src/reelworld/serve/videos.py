@@ -21,7 +21,16 @@ from reelworld.serve import asked as ask
 from reelworld.serve.bodies import read_body
 from reelworld.serve.documents import body_of
 from reelworld.serve.errors import ApiError, not_found
-from reelworld.serve.given import desk_of, given_image, given_video, job_of, key_of, known_id, owner_of
+from reelworld.serve.given import (
+    desk_of,
+    given_image,
+    given_video,
+    job_of,
+    key_of,
+    known_id,
+    owner_of,
+    shown,
+)  # fmt: skip
 from reelworld.serve.jobs import COMPLETED, FAILED
 from reelworld.serve.objects import EVENTS, POLL_MS, page_object, video_object
 from reelworld.serve.tables import Job
@@ -136,8 +145,10 @@ async def storyboard(request: Request) -> Response:
     desk, owner, key = desk_of(request), owner_of(request), key_of(request)
     asked = ask.read(ask.Board, await read_body(request))
 
+    board = await run_in_threadpool(desk.board, asked)
+    sources = [await shown(request, card, asked) for card in asked.cards if card.image or card.video]
+
     def queue() -> Job:
-        board, sources = desk.board(asked, owner)
         text = asked.prompt or " ".join(card.text for card in asked.cards)[: ask.MOST_PROMPT]
         told = asked.model_copy(update={"prompt": text})
         return desk.queue(owner, "storyboard", told, sources=sources, board=board, idempotency_key=key)

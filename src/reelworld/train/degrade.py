@@ -34,21 +34,28 @@ class Degrader:
         x = quantise(x, self._upto(count, config.blocks))
         grain = torch.randn(x.shape, generator=self.generator, device=self.device)
         x = x + self._upto(count, config.noise).view(-1, 1, 1, 1, 1) * grain
-        clean = self._uniform(count) < config.clean
+        clean = self.uniform(count) < config.clean
         return torch.where(clean.view(-1, 1, 1, 1, 1), video, x.clamp(-1, 1))
 
-    def _uniform(self, *shape: int) -> Tensor:
+    def plain(self, count: int) -> Tensor:
+        """Draw pictures of one colour each, most of them nearly grey: [count, 1, 1, 1, 3] in [-1, 1]."""
+        grey = 2.0 * self.uniform(count, 1) - 1.0
+        tint = 0.6 * self.uniform(count, 1) ** 2 * (2.0 * self.uniform(count, 3) - 1.0)
+        return (grey + tint).clamp(-1, 1).view(-1, 1, 1, 1, 3)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Draw numbers from 0 to 1."""
         return torch.rand(*shape, generator=self.generator, device=self.device)
 
     def _upto(self, count: int, most: float) -> Tensor:
         """Draw strengths [count] from 0 to `most`, half of them 0."""
-        drawn = 2.0 * self._uniform(count) - 1.0
+        drawn = 2.0 * self.uniform(count) - 1.0
         return most * drawn.clamp(min=0.0)
 
     def _around(self, count: int, channels: int, most: float) -> Tensor:
         """Draw factors [count, channels] around 1: a common one, and a third of it for each channel."""
-        common = 2.0 * self._uniform(count, 1) - 1.0
-        own = 2.0 * self._uniform(count, channels) - 1.0
+        common = 2.0 * self.uniform(count, 1) - 1.0
+        own = 2.0 * self.uniform(count, channels) - 1.0
         return 1.0 + most * (common + own / 3.0)
 
 

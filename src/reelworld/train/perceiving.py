@@ -32,6 +32,7 @@ OFFSET_UNIT, DEPTH_UNIT = 0.05, 0.1
 CAMERA_UNITS = (0.02, 0.02, 0.05, 0.05, 0.05, 0.03, 0.05)
 MOVES, STILL_WEIGHT = 0.05, 0.2  # in these units, what is a motion; what a camera counts that has none
 WALKERS = (5, 6)  # person and dog, among kinds counted from 1
+EMPTY = 1 / 32  # share of clips that show nothing: a plain picture, in which else a large thing may be seen
 CHUNK = 4
 
 
@@ -53,13 +54,16 @@ class Perceiving(PlainWeights):
         if not batch.labels:
             raise DataError("a parser learns from labels, which only the world has; train it without --data")
         labels = {name: label.to(self.device) for name, label in batch.labels.items()}
+        video, plain = to_float(batch.pixels.to(self.device)), self.degrade.plain(len(batch.pixels))
+        empty = (self.degrade.uniform(len(video)) < EMPTY).view(-1, 1, 1, 1)
+        shown = {name: labels[name].long().where(~empty, 0) for name in ("kind", "color", "size", "side")}
         return {
-            "video": self.degrade(to_float(batch.pixels.to(self.device))),
-            **{name: labels[name].long() for name in ("kind", "color", "size", "side")},
+            "video": self.degrade(torch.where(empty[..., None], plain, video)),
+            **shown,
             "offset": offsets(labels["thing"].long()),
-            "depth": labels["depth"].float(),
-            "motion": camera_motion(labels["camera"]),
-            "cut": cuts(labels["shot"]),
+            "depth": labels["depth"].float().where(~empty, 0.0),
+            "motion": camera_motion(labels["camera"]).where(~empty[..., 0], 0.0),
+            "cut": cuts(labels["shot"]).where(~empty[..., 0, 0], 0.0),
         }
 
     def loss(

@@ -87,6 +87,7 @@ function Lineage({ video }) {
         line.unshift(parent);
         id = parent.remixed_from_video_id;
       }
+      for (const id of video.reelworld.parents.filter((one) => one !== video.remixed_from_video_id)) line.push(store.videos.value.get(id) || await retrieve(id) || { id, gone: true });
       const next = await children(video.id);
       if (there) { setBefore(line); setAfter(next); }
     })();

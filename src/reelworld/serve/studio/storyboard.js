@@ -37,6 +37,29 @@ function add() {
   store.change(store.board, { cards: [...cards, { time, text: "", cut: true }], duration: Math.min(MOST, Math.max(duration, time + WINDOW)) });
 }
 
+const SIDE = 512; // pixels of the longer side of a card's picture: it is kept with the board, and sent with it
+
+// A picture as a data URL, small enough to keep. Raises where the file is none.
+async function shrunk(file) {
+  const picture = await createImageBitmap(file), scale = Math.min(1, SIDE / Math.max(picture.width, picture.height));
+  const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(scale * picture.width), height: Math.round(scale * picture.height) });
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL("image/png");
+}
+
+async function take(n, file) {
+  if (!file) return;
+  try { edit(n, { image: await shrunk(file), video: undefined }); }
+  catch { store.toast(`${file.name} is no picture that this browser reads.`, "error"); }
+}
+
+function Picture({ n, card }) {
+  const input = useRef(null);
+  return html`<button type="button" class="plain" onClick=${() => input.current.click()}>${card.image ? "Another picture" : "A picture from a file"}
+      <input ref=${input} type="file" accept="image/*" hidden aria-label="Picture of the card" onChange=${(e) => { take(n, e.target.files[0]); e.target.value = ""; }} /></button>
+    ${card.image && html`<img class="small" src=${card.image} alt="What the card shows" /><button type="button" class="plain" onClick=${() => edit(n, { image: undefined })}>Without it</button>`}`;
+}
+
 function Still({ id }) {
   const url = useFile(content(id, "thumbnail"));
   return url ? html`<img src=${url} alt="" />` : null;
@@ -60,7 +83,7 @@ function Marker({ n, chosen, choose }) {
   };
   return html`<button type="button" ref=${track} class=${`marker ${chosen ? "chosen" : ""} ${cuts(cards, n) ? "cut" : "goes-on"}`} style=${{ left: `${(100 * card.time) / duration}%`, width: `${(100 * (end - card.time)) / duration}%` }}
     aria-label=${`Card ${n + 1} at ${card.time} seconds, ${cuts(cards, n) ? "a cut" : "goes on"}: ${card.text || "empty"}`} aria-pressed=${chosen} onClick=${choose} onPointerDown=${drag} onKeyDown=${keys}>
-    ${card.video && html`<${Still} id=${card.video} />`}<span>${n + 1} · ${card.text || "empty"}</span></button>`;
+    ${card.image ? html`<img src=${card.image} alt="" />` : card.video && html`<${Still} id=${card.video} />`}<span>${n + 1} · ${card.text || "empty"}</span></button>`;
 }
 
 function Shelf({ insert }) {
@@ -76,7 +99,7 @@ export function Board() {
   const films = store.order.value.filter((v) => v.status === "completed").slice(0, 24);
   const ready = cards.every((c) => c.text.trim());
   const render = async () => {
-    const asked = cards.map(({ time, text, cut, video }) => ({ time, text, ...(cut === null ? {} : { cut }), ...(video ? { video } : {}) }));
+    const asked = cards.map(({ time, text, cut, image, video }) => ({ time, text, ...(cut === null ? {} : { cut }), ...(image ? { image } : video ? { video } : {}) }));
     const all = cards.map((c) => c.text).join(" ");
     const players = cast(all);
     const seed = +store.draft.value.seed || 0;
@@ -96,7 +119,7 @@ export function Board() {
     <div class="card-editor" role="group" aria-label=${`Card ${chosen + 1}`}><h3>Card ${chosen + 1} <small>${card.time} s – ${cards[chosen + 1]?.time ?? duration} s</small></h3>
       <${Prompt} key=${chosen} label=${`What card ${chosen + 1} shows`} value=${card.text} set=${(text) => edit(chosen, { text })} placeholder="Bo rolls to the right in a meadow." />
       <div class="row">${chosen > 0 && html`<${Chips} name="cut" label="Begins" value=${card.cut} set=${(cut) => edit(chosen, { cut })} options=${[[null, "by spacing"], [true, "with a cut"], [false, "going on"]]} />`}
-        <label>Shows<select value=${card.video || ""} onChange=${(e) => edit(chosen, { video: e.target.value || undefined })}><option value="">text alone</option>${films.map((v) => html`<option key=${v.id} value=${v.id}>${v.prompt.slice(0, 60)}</option>`)}</select></label></div></div>
+        <label>Shows<select value=${card.video || ""} onChange=${(e) => edit(chosen, { video: e.target.value || undefined, image: undefined })}><option value="">text alone</option>${films.map((v) => html`<option key=${v.id} value=${v.id}>${v.prompt.slice(0, 60)}</option>`)}</select></label><${Picture} n=${chosen} card=${card} /></div></div>
     <${Shelf} insert=${(name) => edit(chosen, { text: `${card.text}${card.text && !card.text.endsWith(" ") ? " " : ""}${name} ` })} />
     <button type="button" class="primary" disabled=${!ready} onClick=${render}>Render</button>${!ready && html`<p class="hint">Every card needs a text.</p>`}
   </section>`;
