@@ -230,6 +230,68 @@ def blend(bench: Bench, say: Say) -> None:
         f"(a hard cut {np.mean(hard):.2f})",
     )
 
+    films = [real for real in bench.real() if len(real[1]) >= 16]
+    if films and sources:
+        (name, one), (_, other) = films[0], sources[0]
+        video = edit.blend(bench.pipeline, one, other, sources[0][0].caption, seed=1)
+        way = difference(one.frames[0], other.frames[-1])
+        say(f"blend, {name} into a render", f"largest step {max(steps(video.frames)) / way:.2f} of the way")
+        bench.keep("blend", video, f"{name} -> {sources[0][0].caption}"[:160])
+
+
+def recut(bench: Bench, say: Say) -> None:
+    """Two parts joined: the seams beside the clip's own change a frame, and beside a plain cut."""
+    given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
+    for what, sources in (("renders", given), ("files", [r for r in bench.real() if len(r[1]) >= 16])):
+        joined, cut = [], []
+        for n, (caption, source) in enumerate(sources):
+            video = edit.recut(bench.pipeline, source, caption, keep=[(0.0, 0.75), (1.25, 2.0)], seed=1)
+            own = max(float(np.mean(steps(source.frames))), 0.5)
+            joined.append(max(steps(video.frames[5:11])) / own)
+            cut.append(difference(source.frames[5], source.frames[10]) / own)
+            if n < 2:
+                bench.keep("recut", video, caption)
+        if joined:
+            say(
+                f"recut, {what}",
+                f"largest change where two parts are joined {np.median(joined):.2f} of the clip's own a frame, "
+                f"by a plain cut {np.median(cut):.2f}",
+            )
+
+
+def variations(bench: Bench, say: Say) -> None:
+    """How much videos of one prompt differ by their seeds alone."""
+    for clip, _ in bench.renders(min(bench.clips, 4)):
+        made = [bench.pipeline(clip.caption, seed=seed)[0] for seed in range(4)]
+        apart = [difference(a.frames, b.frames) for n, a in enumerate(made) for b in made[:n]]
+        passed = [judge(clip.told, bench.parser.look(video.frames))["binding"] for video in made]
+        say("variations", f"{np.mean(apart):.1f} apart; cast as told {share(passed)}: {clip.caption}")
+        for seed, video in enumerate(made):
+            bench.keep("variations", video, f"seed {seed}: {clip.caption}")
+
+
+def chain(bench: Bench, say: Say) -> None:
+    """Three extensions in a row, each from the enlarged file that the last one wrote, and from its frames."""
+    from reelworld.generate.enlarge import Enlarger
+
+    enlarge, shape = Enlarger.load(), bench.pipeline.shape
+    lost, native = [], []
+    for n, (clip, true) in enumerate(bench.renders(min(bench.clips, 6))):
+        filed, plain = true, true
+        with tempfile.TemporaryDirectory() as folder:
+            for turn in range(3):
+                large = enlarge(edit.extend(bench.pipeline, filed, clip.caption, seconds=1.0, seed=turn))
+                path = write(large, Path(folder) / f"{turn}.mp4")
+                filed = read(path, width=shape.width, height=shape.height)
+                plain = edit.extend(bench.pipeline, plain, clip.caption, seconds=1.0, seed=turn)
+        lost.append(peak_signal_noise_ratio(true.frames, filed.frames[:16]))
+        native.append(np.array_equal(true.frames, plain.frames[:16]))
+        if n < 2:
+            bench.keep("chain", filed, f"by files: {clip.caption}")
+            bench.keep("chain", plain, f"by frames: {clip.caption}")
+    say("three extensions by enlarged files", f"what was given is {np.mean(lost):.1f} dB of itself; by frames "
+        f"equal {share(native)}")  # fmt: skip
+
 
 def remix(bench: Bench, say: Say) -> None:
     """Another colour told: kept places against followed text, over strength."""
@@ -249,6 +311,13 @@ def remix(bench: Bench, say: Say) -> None:
             if n == 0:
                 bench.keep("remix", video, f"{strength:g}: {caption}")
         say(f"remix at {strength:g}", f"place kept {share(kept)}; the new colour {share(followed)}")
+    for name, given in bench.real():
+        told = [(s, edit.remix(bench.pipeline, given, "A red ball in a meadow.", strength=s, seed=1)) for s in
+                (0.2, 0.55, 0.9)] if len(given) >= 16 else []  # fmt: skip
+        if told:
+            apart = ", ".join(f"{s:g}: {difference(video.frames, given.frames):.1f}" for s, video in told)
+            say(f"remix, {name}", f"difference by strength {apart}")
+            bench.keep("remix", told[1][1], f"0.55: {name}")
 
 
 def place_distance(one: Track, other: Track) -> float:
@@ -349,7 +418,9 @@ def in_two_shots(scene: Scene) -> Scene:
     return replace(scene, duration=3.0, shots=(first, replace(first, start=1.5)))
 
 
-OPERATIONS = (animate, extend, fill, loop, blend, remix, character, storyboard)
+OPERATIONS = (
+    animate, extend, chain, fill, loop, recut, blend, remix, variations, character, storyboard,
+)  # fmt: skip
 
 
 def main() -> None:
