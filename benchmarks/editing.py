@@ -73,6 +73,10 @@ class Bench:
         sizes = {"width": shape.width, "height": shape.height}
         return [(p.name, read(p, fps=shape.fps, num_frames=shape.num_frames, **sizes)) for p in self.files]
 
+    def films(self) -> list[tuple[str, Video]]:
+        """Return the real films that are as long as a window."""
+        return [(name, video) for name, video in self.real() if len(video) == self.pipeline.shape.num_frames]
+
 
 def difference(one: Frames, other: Frames) -> float:
     """Return the mean absolute difference."""
@@ -183,17 +187,16 @@ def fill(bench: Bench, say: Say) -> None:
         f"{np.mean(made):.1f} dB against the truth; mixed sides {np.mean(mixed):.1f}, held sides "
         f"{np.mean(held):.1f}; better than both in {share(better)}",
     )
-    for name, given in bench.real():
-        if len(given) == 16:
-            video = edit.fill(bench.pipeline, given, "The camera pans left.", start=0.5, end=1.5, seed=1)
-            say(f"fill, {name}", f"{peak_signal_noise_ratio(given.frames[4:12], video.frames[4:12]):.1f} dB")
-            bench.keep("fill", video, name)
+    for name, given in bench.films():
+        video = edit.fill(bench.pipeline, given, "The camera pans left.", start=0.5, end=1.5, seed=1)
+        say(f"fill, {name}", f"{peak_signal_noise_ratio(given.frames[4:12], video.frames[4:12]):.1f} dB")
+        bench.keep("fill", video, name)
 
 
 def loop(bench: Bench, say: Say) -> None:
     """From the last frame to the first one, beside neighbouring frames."""
     given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
-    for what, sources in (("renders", given), ("files", [r for r in bench.real() if len(r[1]) > 1])):
+    for what, sources in (("renders", given), ("files", bench.films())):
         for length in edit.GAPS:
             ratios, most = [], []
             for n, (caption, source) in enumerate(sources):
@@ -230,9 +233,8 @@ def blend(bench: Bench, say: Say) -> None:
         f"(a hard cut {np.mean(hard):.2f})",
     )
 
-    films = [real for real in bench.real() if len(real[1]) >= 16]
-    if films and sources:
-        (name, one), (_, other) = films[0], sources[0]
+    for name, one in bench.films():
+        _, other = sources[0]
         video = edit.blend(bench.pipeline, one, other, sources[0][0].caption, seed=1)
         way = difference(one.frames[0], other.frames[-1])
         say(f"blend, {name} into a render", f"largest step {max(steps(video.frames)) / way:.2f} of the way")
@@ -242,7 +244,7 @@ def blend(bench: Bench, say: Say) -> None:
 def recut(bench: Bench, say: Say) -> None:
     """Two parts joined: the seams beside the clip's own change a frame, and beside a plain cut."""
     given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
-    for what, sources in (("renders", given), ("files", [r for r in bench.real() if len(r[1]) >= 16])):
+    for what, sources in (("renders", given), ("files", bench.films())):
         joined, cut = [], []
         for n, (caption, source) in enumerate(sources):
             video = edit.recut(bench.pipeline, source, caption, keep=[(0.0, 0.75), (1.25, 2.0)], seed=1)
@@ -254,7 +256,7 @@ def recut(bench: Bench, say: Say) -> None:
         if joined:
             say(
                 f"recut, {what}",
-                f"largest change where two parts are joined {np.median(joined):.2f} of the clip's own a frame, "
+                f"change where parts are joined {np.median(joined):.2f} of the clip's own a frame, "
                 f"by a plain cut {np.median(cut):.2f}",
             )
 
@@ -289,7 +291,7 @@ def chain(bench: Bench, say: Say) -> None:
         if n < 2:
             bench.keep("chain", filed, f"by files: {clip.caption}")
             bench.keep("chain", plain, f"by frames: {clip.caption}")
-    say("three extensions by enlarged files", f"what was given is {np.mean(lost):.1f} dB of itself; by frames "
+    say("three extensions by enlarged files", f"what was given: {np.mean(lost):.1f} dB; by frames "
         f"equal {share(native)}")  # fmt: skip
 
 
@@ -311,13 +313,14 @@ def remix(bench: Bench, say: Say) -> None:
             if n == 0:
                 bench.keep("remix", video, f"{strength:g}: {caption}")
         say(f"remix at {strength:g}", f"place kept {share(kept)}; the new colour {share(followed)}")
-    for name, given in bench.real():
-        told = [(s, edit.remix(bench.pipeline, given, "A red ball in a meadow.", strength=s, seed=1)) for s in
-                (0.2, 0.55, 0.9)] if len(given) >= 16 else []  # fmt: skip
-        if told:
-            apart = ", ".join(f"{s:g}: {difference(video.frames, given.frames):.1f}" for s, video in told)
-            say(f"remix, {name}", f"difference by strength {apart}")
-            bench.keep("remix", told[1][1], f"0.55: {name}")
+    for name, given in bench.films():
+        for strength in (0.2, 0.55, 0.9):
+            video = edit.remix(bench.pipeline, given, "A red ball in a meadow.", strength=strength, seed=1)
+            say(
+                f"remix at {strength:g}, {name}",
+                f"{difference(video.frames, given.frames):.1f} from the film",
+            )
+            bench.keep("remix", video, f"{strength:g}: {name}")
 
 
 def place_distance(one: Track, other: Track) -> float:
