@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 from reelworld.core.errors import ConfigError
+from reelworld.serve.gate import Keys
 from reelworld.serve.jobs import Cancelled, Jobs, KeyReused, Lost, QueueFull
 from reelworld.serve.tables import Base, open_database, upgrade
 
@@ -116,6 +117,25 @@ def test_turns_go_round_among_owners_by_priority_and_age(jobs: Jobs) -> None:
     assert set(order[1:3]) == {"a0", "c0"}
     assert order[3] == "b0"
     assert order[4:] == ["a1", "a2"]
+
+
+def test_the_jobs_of_a_key_have_its_priority(engine: Engine, jobs: Jobs) -> None:
+    keys = Keys(engine)
+    keys.create("slow")
+    keys.create("fast", priority=3)
+    slow, fast, own = add(jobs, "slow"), add(jobs, "fast"), add(jobs, "slow", priority=7)
+    assert [job.priority for job in (slow, fast, own)] == [0, 3, 7]
+    assert [jobs.lease("w").id for _ in range(3)] == [own.id, fast.id, slow.id]
+
+
+def test_a_database_of_the_first_version_is_upgraded(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE keys DROP COLUMN priority")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        connection.exec_driver_sql("INSERT INTO keys (hash, owner, created_at) VALUES ('h', 'old', 1.0)")
+    upgrade(engine)
+    assert add(Jobs(engine), "old").priority == 0
+    assert Keys(engine).owners() == ["old"]
 
 
 def test_cancelling(jobs: Jobs) -> None:

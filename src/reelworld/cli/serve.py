@@ -69,6 +69,9 @@ def worker(
 def key(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     revoke: Annotated[bool, typer.Option("--revoke", help="Forget the key instead.")] = False,
+    priority: Annotated[
+        int, typer.Option(min=-100, max=100, help="Of this key's videos; higher ones are made first.")
+    ] = 0,
     database: Database = DATABASE,
     as_json: Json = False,
 ) -> None:
@@ -86,5 +89,5 @@ def key(
         Keys(engine).revoke(name)
         say(as_json, f"{name} has no key any more", revoked=name)
         return
-    made = Keys(engine).create(name)
+    made = Keys(engine).create(name, priority)
     say(as_json, made, owner=name, key=made)

@@ -55,13 +55,16 @@ class Keys:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.reading = engine, engine.execution_options(reading=True)
 
-    def create(self, owner: str) -> str:
-        """Make a key for an owner, who may have one. Raises: ConfigError where there is one already."""
+    def create(self, owner: str, priority: int = 0) -> str:
+        """Make a key for an owner, who may have one; jobs of higher priority come first.
+
+        Raises: ConfigError where there is one already.
+        """
         key = f"rw-{secrets.token_urlsafe(32)}"
         with Session(self.engine) as session, session.begin():
             if session.scalars(select(Key).where(Key.owner == owner)).first() is not None:
                 raise ConfigError(f"{owner} has a key already; revoke it first, or take another name")
-            session.add(Key(hash=_hash(key), owner=owner, created_at=time.time()))
+            session.add(Key(hash=_hash(key), owner=owner, created_at=time.time(), priority=priority))
         return key
 
     def revoke(self, owner: str) -> None:

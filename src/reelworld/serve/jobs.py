@@ -26,7 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reelworld.core.errors import ReelWorldError
-from reelworld.serve.tables import Job
+from reelworld.serve.tables import Job, Key
 
 QUEUED, RUNNING, COMPLETED, FAILED = "queued", "in_progress", "completed", "failed"
 CANCELLED, DIED, LATE = "cancelled", "worker_died", "deadline_exceeded"  # codes of errors
@@ -89,13 +89,14 @@ class Jobs:
         operation: str,
         request: dict[str, Any],
         parent: str | None = None,
-        priority: int = 0,
+        priority: int | None = None,
         idempotency_key: str | None = None,
         print_of: str | None = None,
         most_open: int | None = None,
     ) -> Job:
         """Queue a job; with an idempotency key that was used for the same request, return that job.
 
+        Without a priority it has that of its owner's key.
         `print_of` is the fingerprint of what was asked, where the request differs by names of stored files.
         Raises: KeyReused for the same key and another request; QueueFull.
         """
@@ -107,6 +108,8 @@ class Jobs:
                         return _same(old, mark)
                     if most_open is not None and self._open(session, owner) >= most_open:
                         raise QueueFull(f"{most_open} jobs are unfinished; wait for one, or delete it")
+                    if priority is None:
+                        priority = session.scalar(select(Key.priority).where(Key.owner == owner)) or 0
                     job = Job(
                         id=new_id("video"), number=time.time_ns(), owner=owner, operation=operation,
                         request=request, status=QUEUED, priority=priority, progress=0, preview=0,

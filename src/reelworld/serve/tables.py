@@ -100,6 +100,7 @@ class Key(Base):
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     owner: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[float] = mapped_column(Float)
+    priority: Mapped[int] = mapped_column(Integer, default=0)  # of the owner's jobs; higher ones first
 
 
 def open_database(url: str) -> Engine:
