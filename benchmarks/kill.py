@@ -61,19 +61,20 @@ def wait(server: Server, status: str, least: int, most: int) -> None:
 
 def work(server: Server, rounds: int, rng: random.Random) -> dict[str, int]:
     """Ask and kill; return the videos asked for with their numbers of frames."""
-    asked: dict[str, int] = {}
+    body = {"prompt": "a red ball", **FAST}
+    begun = ask(server, "/v1/videos", {**body, "seconds": 2.0}, "begun")  # what all can be made of
+    while told(server, begun)["status"] != "completed":
+        time.sleep(0.2)
+    asked: dict[str, int] = {begun: 16}
     for n in range(rounds):
         wait(server, "queued", 0, 4)
-        body = {"prompt": "a red ball", **FAST}
         first = ask(server, "/v1/videos", {**body, "seconds": 2.0}, f"{n}/create")
         asked[first] = 16
         asked[ask(server, "/v1/videos", {**body, "num_frames": 1}, f"{n}/image")] = 1
-        done = [v for v in asked if asked[v] == 16 and told(server, v)["status"] == "completed"]
-        if done:
-            source = rng.choice(done)
-            asked[ask(server, f"/v1/videos/{source}/remix", body, f"{n}/remix")] = 16
-            more = {**body, "seconds": 1.0, "video": {"id": source}}
-            asked[ask(server, "/v1/videos/extensions", more, f"{n}/extend")] = 24
+        source = rng.choice([v for v in asked if asked[v] == 16 and told(server, v)["status"] == "completed"])
+        asked[ask(server, f"/v1/videos/{source}/remix", body, f"{n}/remix")] = 16
+        more = {**body, "seconds": 1.0, "video": {"id": source}}
+        asked[ask(server, "/v1/videos/extensions", more, f"{n}/extend")] = 24
         wait(server, "in_progress", 1, WORKERS)  # a worker that only starts has nothing to lose
         time.sleep(rng.uniform(0.0, 2.0))
         what = rng.choice(("worker", "worker", "server", "both"))
