@@ -15,7 +15,7 @@ from reelworld.evaluate.tracking import Observed, Track
 from reelworld.world.scene import Event, Scene
 
 Array = np.ndarray
-BITTEN = 0.035  # share of a cookie's area that is gone after a bite
+BITTEN = 0.025  # share of a cookie's area that is gone after a bite
 LIT = 0.04  # of full light that a lamp gains
 TOPPLED, TOPPLING = 0.2, 0.08  # share of a domino's height that is gone at last, and when it begins to fall
 STARTED = 0.03  # picture heights that a thing has gone when it has been set in motion

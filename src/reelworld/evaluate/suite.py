@@ -40,7 +40,7 @@ from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
 
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
-MOST = {1: 40 * BLOCK, 2: 48 * BLOCK, 3: 72 * BLOCK}  # clips looked through; rarer checks stay short
+MOST = {1: 40 * BLOCK, 2: 80 * BLOCK, 3: 72 * BLOCK}  # clips looked through; rarer checks stay short
 STAGED = 100_000  # added to a prompt's number for each staging of it
 
 Key = tuple[str, str]  # group, check
@@ -165,8 +165,13 @@ def _in_groups(clip: Clip, index: int, groups: dict[str, Group], staging: object
 
 
 def _white_on_white(scene: Scene) -> bool:
-    """Tell whether a white thing stands before a studio's wall or on snow, a few grey levels away from it."""
-    return scene.setting.place in ("studio", "snow") and any(thing.color == "white" for thing in scene.cast)
+    """Tell whether a white thing stands before a studio's wall or on snow, a few grey levels away from it.
+
+    On snow the white stripes of a thing are holes in it.
+    """
+    place, cast = scene.setting.place, scene.cast
+    striped = place == "snow" and any(thing.material == "striped" for thing in cast)
+    return striped or (place in ("studio", "snow") and any(thing.color == "white" for thing in cast))
 
 
 def _lit_black(scene: Scene) -> bool:
