@@ -104,7 +104,8 @@ def test_a_job_given_back_has_lost_no_attempt(jobs: Jobs) -> None:
         jobs.release(turn)
 
 
-def test_turns_go_round_among_owners_by_priority_and_age(jobs: Jobs) -> None:
+def test_turns_go_round_among_owners_by_priority_and_age(engine: Engine) -> None:
+    jobs = Jobs(engine)
     for n in range(3):
         add(jobs, "a", f"a{n}")
     add(jobs, "b", "b0")
@@ -119,8 +120,8 @@ def test_turns_go_round_among_owners_by_priority_and_age(jobs: Jobs) -> None:
     assert order[4:] == ["a1", "a2"]
 
 
-def test_the_jobs_of_a_key_have_its_priority(engine: Engine, jobs: Jobs) -> None:
-    keys = Keys(engine)
+def test_the_jobs_of_a_key_have_its_priority(engine: Engine) -> None:
+    keys, jobs = Keys(engine), Jobs(engine)
     keys.create("slow")
     keys.create("fast", priority=3)
     slow, fast, own = add(jobs, "slow"), add(jobs, "fast"), add(jobs, "slow", priority=7)

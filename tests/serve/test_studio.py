@@ -150,7 +150,9 @@ def test_nothing_is_cut_off_at_any_width(browser: Browser, served: Served, width
 def test_copies_ask_for_what_was_asked(page: Page, worker: None) -> None:
     ask(page, "a red ball")
     page.get_by_role("button", name="Open: a red ball").click(timeout=60_000)
-    told = [b.get_attribute("title") or "" for b in page.get_by_role("button", name="Copy as").all()]
+    copies = page.get_by_role("button", name="Copy as")
+    expect(copies).to_have_count(3)
+    told = [button.get_attribute("title") or "" for button in copies.all()]
     assert [text.split()[0] for text in told] == ["reel", "import", "curl"]
     page.get_by_role("button", name="Extend").click()
     before = page.get_by_label("what came before it")
@@ -161,7 +163,8 @@ def test_copies_ask_for_what_was_asked(page: Page, worker: None) -> None:
     dialog.get_by_label("What the new video shows").fill("it rolls")
     dialog.get_by_role("button", name="Generate").click()
     page.get_by_role("button", name="Open: it rolls").click(timeout=60_000)
-    command, curl = (b.get_attribute("title") or "" for b in page.get_by_role("button", name="Copy as").all())
+    expect(copies).to_have_count(2)
+    command, curl = (button.get_attribute("title") or "" for button in copies.all())
     assert command.startswith("reel extend video_")
     assert "--before" in command
     assert "/v1/videos/extensions" in curl

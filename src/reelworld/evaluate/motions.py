@@ -30,7 +30,7 @@ PERSPECTIVE = (0.5, 1.7)  # growth of height by growth of the distance to the ho
 APPROACH = 0.2  # share of its distance that a thing must be told to come or go
 COMING = 0.05  # in logarithms, least change of the distance to the horizon
 LIFT = 0.022  # how high a jump or bounce must go: a pixel and a half of 64
-SPEEDING = 0.4  # least share of a fall that its acceleration makes; from rest it makes all of it
+SPEEDING = 0.58  # least share of a fall that its acceleration makes; from rest it makes all of it
 PARABOLA = 0.12  # root mean square distance from a parabola, as a share of the height fallen
 SWING = 0.02  # picture heights that a left leg must come before and behind a right one
 PACES = (0.9, 0.95, 1.0, 1.05, 1.1)  # of the pace that the way asks for, within which legs may turn
@@ -273,7 +273,7 @@ def _falls(track: Track | None) -> bool:
     """Tell whether the way down is a parabola, y0 + v t - g t^2 / 2 with g > 0, until the lowest point."""
     if track is None or track.seen.sum() < 4:
         return False
-    t, y = np.flatnonzero(track.seen), track.foot[track.seen]
+    t, y = np.flatnonzero(track.seen), track.y[track.seen]
     drop = y[0] - y.min()
     landed = int((y <= y.min() + 0.1 * drop).argmax())
     if drop < TRAVEL or landed < 2:
