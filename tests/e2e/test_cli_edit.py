@@ -260,9 +260,7 @@ def test_a_storyboard_is_made_again(film, weights, tmp_path):
     assert code == 0, told
     assert probe(two).metadata == probe(one).metadata
     first, twin = (read(file).frames.astype(int) for file in (one, two))
-    assert (
-        np.abs(first - twin).mean() < 0.5
-    )  # sums in another order on a busy machine: a level here and there
+    assert np.abs(first - twin).mean() < 0.5  # on a busy machine a few bytes differed once
     assert reel("again", one, "--set", "seed=3", "-o", other, *options)[0] == 0
     assert np.abs(first - read(other).frames).mean() > 5
     write(read(film, num_frames=5), tmp_path / "film.mp4")
