@@ -337,6 +337,8 @@ def test_a_text_makes_any_number_of_frames(pipeline, count, operation):
         {"parents": 1},
         {"parents": [3]},
         {"shape": 5},
+        {"scale": 10**9},
+        {"scale": "large"},
         {"operation": "extend"},
         {"operation": 3},
         {"characters": []},

@@ -232,8 +232,7 @@ def again(
         given = [_parent(file, parent, pipeline.shape, only_first) for parent in parents]
         cast = _same_cast(made.get("characters") or {})
         video = make_again(pipeline, made, given, cast, **changed)
-    scale = made.get("scale", 1)
-    save(enlarge(video) if enlarge else video, output, as_json, scale if isinstance(scale, int) else 1)
+    save(enlarge(video) if enlarge else video, output, as_json, made.get("scale", 1))
 
 
 def _same_enlarger(made: dict[str, Any]) -> Enlarger | None:

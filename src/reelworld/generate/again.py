@@ -28,6 +28,7 @@ _EDITS = (
     edit.film, edit.animate, edit.extend, edit.fill, edit.loop, edit.recut, edit.remix, edit.blend
 )  # fmt: skip
 OPERATIONS: dict[str, Callable[..., Video]] = {operation.__name__: operation for operation in _EDITS}
+MOST_SCALE = 32  # by which a small picture is enlarged for viewing
 # What an account says beside the arguments.
 ABOUT = (
     "operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "given", "asked",
@@ -108,6 +109,8 @@ def check_account(made: Mapping[str, Any]) -> None:
     for name, wanted in kinds.items():
         if not isinstance(made.get(name), (wanted, type(None))):
             raise ConfigError(f"the account's '{name}' is {made[name]!r}; ReelWorld does not write that")
+    if made.get("scale", 1) not in range(1, MOST_SCALE + 1):
+        raise ConfigError(f"the account's 'scale' is {made['scale']!r}; ReelWorld writes 1 to {MOST_SCALE}")
     if not all(isinstance(parent, Mapping) for parent in made.get("parents") or []):
         raise ConfigError("the account tells of what it was made of in a way that is not understood")
 
