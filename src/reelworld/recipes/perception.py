@@ -8,7 +8,7 @@ from reelworld.models.perception import PerceptionConfig
 from reelworld.recipes import Bucket, DataConfig, OptimConfig, Recipe, Stage
 
 SEED = 90  # of the world's streams too: no seed of a benchmark or of a generator's training
-RARE = ("bite", "bite", "switch_on", "knock_over", "walk")  # each in a twentieth of the scenes else
+RARE = ("bite", "bite", "bite", "switch_on", "knock_over", "walk")  # each in a twentieth of the scenes else
 GLANCE = VideoShape(width=64, height=64, num_frames=4, fps=8.0)
 CLIP = VideoShape(width=64, height=64, num_frames=16, fps=8.0)
 
@@ -20,9 +20,9 @@ def perception() -> Recipe:
     """
     buckets = (
         Bucket(shape=GLANCE, weight=0.2, level=1),
-        Bucket(shape=GLANCE, weight=0.15, level=2),
+        Bucket(shape=GLANCE, weight=0.12, level=2),
         Bucket(shape=GLANCE, weight=0.3, level=2, themes=RARE),
-        Bucket(shape=GLANCE, weight=0.1, level=3),
+        Bucket(shape=GLANCE, weight=0.13, level=3),
         Bucket(shape=GLANCE, weight=0.15, level=2, themes=("in order",)),  # in colour, where it is asked
         Bucket(shape=CLIP, weight=0.1, level=3),
     )
