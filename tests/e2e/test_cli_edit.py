@@ -71,6 +71,7 @@ def test_the_first_frame_is_the_image(film, weights, tmp_path):
     code, _, told = reel("animate", image, "a red ball", "-o", out, "--weights", weights, *FAST)
     assert code == 0, told
     np.testing.assert_array_equal(read(out / "frame_00000.png").frames, read(image).frames)
+    assert json.loads((tmp_path / "frames.json").read_text())["made"]["operation"] == "animate"
 
 
 def test_lineage_is_shown(film, weights, tmp_path):

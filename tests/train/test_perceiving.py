@@ -205,16 +205,29 @@ def test_legs_of_what_has_none_and_depth_of_the_sky_do_not_count():
     assert_unseen(targets, "depth", targets["depth"] == 0)
 
 
-@pytest.mark.parametrize("field", ["side", "kind"])
-def test_a_leg_taken_for_none_costs_more_than_the_reverse_and_so_does_a_thing(field):
+def test_a_leg_taken_for_none_costs_more_than_the_reverse():
     targets = example()
     seen, walker = perfect(targets), sum(targets["kind"] == kind for kind in WALKERS) > 0
     found = []
-    for there in (targets[field] > 0, (targets[field] == 0) & (walker | (field == "kind"))):
-        odds = torch.where(there[..., None], -getattr(seen, field), getattr(seen, field))
-        found.append(float(losses(seen._replace(**{field: odds}), **targets)[field]) / int(there.sum()))
-    weights = {"side": 1.0 + LEG_WEIGHT, "kind": THING_WEIGHT}
-    assert found[0] == pytest.approx(weights[field] * found[1], rel=1e-4)
+    for there in (targets["side"] > 0, (targets["side"] == 0) & walker):
+        side = torch.where(there[..., None], -seen.side, seen.side)
+        found.append(float(losses(seen._replace(side=side), **targets)["side"]) / int(there.sum()))
+    assert found[0] == pytest.approx((1.0 + LEG_WEIGHT) * found[1], rel=1e-4)
+
+
+def test_a_hole_in_a_thing_costs_as_much_as_the_thing_and_more_than_what_is_far():
+    targets = example(shape=(1, 4, 24, 24))
+    kind = torch.zeros(1, 4, 24, 24, dtype=torch.long)
+    kind[..., 2:9, 2:9] = 1
+    kind[..., 4:6, 4:6] = 0  # a bite
+    targets |= {"kind": kind}
+    seen, found = perfect(targets), []
+    for row, column in ((3, 3), (4, 4), (10, 10), (20, 20)):
+        odds = seen.kind.clone()
+        odds[..., row, column, :] *= -1
+        found.append(float(losses(seen._replace(kind=odds), **targets)["kind"]))
+    thing, hole, beside, far = found
+    assert thing == pytest.approx(hole) == pytest.approx(beside) == pytest.approx(THING_WEIGHT * far)
 
 
 def test_motion_across_a_cut_does_not_count_but_the_horizon_does():

@@ -82,8 +82,7 @@ def check_outputs(
         raise StorageError(f"cannot write {output}: give a file that ends in .mp4, .gif or .png, or a folder")
     targets = [numbered(output, number, num_videos) for number in range(num_videos)]
     filmed = [target for target in targets if has_poster(target)]
-    targets += [beside(target, "poster") for target in filmed]
-    targets += [target.with_suffix(".json") for target in filmed]
+    targets += [*(target.with_suffix(".json") for target in targets), *(beside(t, "poster") for t in filmed)]
     for target in [*targets, *([beside(output, "preview")] if preview else [])]:
         check_target(target)
         if any(target.resolve() == source.resolve() for source in made_of):
@@ -150,8 +149,8 @@ def save(video: Video, path: Path, as_json: bool, scale: int = 1) -> None:
     files = [write(video, path, scale=scale, enlarge="lanczos")]
     if has_poster(path):
         files.append(write(video, beside(path, "poster"), scale=scale, enlarge="lanczos"))
-        account = {"captions": {"descriptive": video.metadata["prompt"]}, "made": video.metadata}
-        files.append(write_bytes(path.with_suffix(".json"), json.dumps(account, indent=1).encode()))
+    account = {"captions": {"descriptive": video.metadata["prompt"]}, "made": video.metadata}
+    files.append(write_bytes(path.with_suffix(".json"), json.dumps(account, indent=1).encode()))
     say(
         as_json, str(path), files=[str(f) for f in files], seed=video.metadata["seed"], shape=str(video.shape)
     )
