@@ -216,8 +216,8 @@ def test_a_leg_taken_for_none_costs_more_than_the_reverse():
 
 
 def test_a_hole_in_a_thing_costs_as_much_as_the_thing_and_more_than_what_is_far():
-    targets = example(shape=(1, 4, 24, 24))
-    kind = torch.zeros(1, 4, 24, 24, dtype=torch.long)
+    targets = example(shape=(2, 4, 24, 24))
+    kind = torch.zeros(2, 4, 24, 24, dtype=torch.long)
     kind[..., 2:9, 2:9] = 1
     kind[..., 4:6, 4:6] = 0  # a bite
     targets |= {"kind": kind}
