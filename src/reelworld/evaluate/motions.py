@@ -150,11 +150,12 @@ def _same_move(told: Array, seen: Array, move: str) -> bool:
 def move_of(motion: Array, horizon: float) -> str:
     """Name the move whose motion points the same way as `motion` [6], in AMOUNTS; "still" if it is small.
 
-    Who flies looks down, and goes nearly the way of an orbit: the height of the horizon tells them apart.
+    Who flies goes nearly the way of an orbit, but looks down: the height of the horizon tells them apart.
     """
     if float(np.linalg.norm(motion)) < LEAST_MOVE:
         return "still"
-    moves = {m: way for m, way in _signatures().items() if m.startswith("aerial") == (horizon > FROM_ABOVE)}
+    other = "orbit" if horizon > FROM_ABOVE else "aerial"
+    moves = {move: way for move, way in _signatures().items() if not move.startswith(other)}
     best = max(moves, key=lambda move: float(motion @ moves[move]))
     return best.removesuffix(" back")
 
