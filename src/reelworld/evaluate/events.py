@@ -20,8 +20,9 @@ LIT = 0.04  # of full light that a lamp gains
 TOPPLED, TOPPLING = 0.2, 0.08  # share of a domino's height that is gone at last, and when it begins to fall
 STARTED = 0.03  # picture heights that a thing has gone when it has been set in motion
 TOUCH, TOUCH_SHARE = 0.06, 0.4  # picture heights between two things that meet, at most; or widths of the one
-MET = 0.038  # picture heights between two things of which the one sets the other in motion, at most
-THROUGH = 0.6  # of half their widths together: middles nearer than this are inside each other
+MET = 0.05  # picture heights between two things of which the one sets the other in motion, at most
+THROUGH = 0.8  # of half their whole widths together: middles nearer than this are inside each other
+GONE = 0.6  # of a film: who is never seen after it was gone through
 EARLY = 1  # frames by which an effect may seem to come before its cause
 ACTS = ("bite", "switch_on", "knock_over")
 MEETINGS = ("collide", "push")
@@ -138,13 +139,18 @@ def _meets(event: Event, scene: Scene, seen: Observed) -> bool:
     if agent is None or patient is None:
         return False
     moved = _set_in_motion(patient)
-    if moved is None or not _near(agent, patient, moved, MET) or not patient.seen[-2:].any():
-        return False  # what is gone at the end was gone through
-    both = np.flatnonzero(agent.seen & patient.seen)
-    apart = (patient.x - agent.x)[both]
-    reach = (patient.width + agent.width)[both] / 2
+    gone = not patient.seen[round(GONE * len(patient.seen)) :].any()
+    if moved is None or gone or not _near(agent, patient, moved, MET):
+        return False
+    apart = (patient.x - agent.x)[agent.seen & patient.seen]
+    inside = np.abs(apart) < THROUGH * (_whole_width(agent) + _whole_width(patient)) / 2
     same_side = (np.sign(apart) == np.sign(apart[0])) | (np.abs(apart) < STARTED)
-    return bool(same_side.all() and (np.abs(apart) > THROUGH * reach).mean() > 0.9)
+    return bool(same_side.all() and inside.sum() <= 1)
+
+
+def _whole_width(track: Track) -> float:
+    """Return the width of a thing before anything covers it."""
+    return float(np.median(track.width[track.seen][:4]))
 
 
 def _near(agent: Track, patient: Track, frame: int, least: Array | float) -> bool:

@@ -31,6 +31,7 @@ NEARER = (0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0, 1.2)  # of the distan
 MARGIN = 0.13  # half pictures around what is filmed from near: four pixels
 TALL = 0.36  # share of the picture's height that a walker has, whose legs are to be told apart
 MOVED = 0.15  # half pictures, of half of what is set in motion: nine or ten pixels across, or as large in all
+COVERED = 0.87  # of half their widths together: who pushes something and is as near covers it by its front
 CHANGED, CHANGED_IN_ORDER = 0.22, 0.15  # of what is bitten, lit or toppled; of four things in one picture
 SHOWN = 0.18  # of whom a shot shows
 ALIKE = 0.35  # mean overlap of the boxes of a cast that two shots frame in the same way
@@ -174,6 +175,9 @@ def all_seen(scene: Scene, path: Trajectory, fps: float, aspect: float, changed:
     least = {patient: MOVED if event.kind in MEETINGS else changed for event, patient in acts}
     tiny = any(np.sqrt(half * high)[:, patient].min() < least[patient] for patient in patients)
     if alike or late or tiny or not whole[:, patients].all() or not _whole_meanwhile(whole, path, fps):
+        return False
+    pairs = [(event.agent, patient) for event, patient in acts if event.kind in MEETINGS]
+    if any((np.abs(x[:, a] - x[:, p]) < COVERED * (half[:, a] + half[:, p])).any() for a, p in pairs):
         return False
     wide = half.copy()
     for event, patient in acts:
