@@ -41,17 +41,25 @@ class Enlarger:
         Shots, where the metadata tell of cuts, are enlarged each for itself.
         """
         edges = [0, *video.metadata.get("cuts", []), len(video)]
-        shots = [self.enlarge(video.frames[a:b]) for a, b in pairwise(edges)]
-        return Video(np.concatenate(shots), video.fps, {**video.metadata, "upsampler": self.weights_hash})
+        large = self._empty(video.frames)
+        for a, b in pairwise(edges):
+            self._fill(large[a:b], video.frames[a:b])
+        return Video(large, video.fps, {**video.metadata, "upsampler": self.weights_hash})
 
-    @torch.inference_mode()
     def enlarge(self, frames: Frames) -> Frames:
         """Enlarge uint8 [T, H, W, 3], some frames at a time; where chunks meet nothing shows."""
-        parts = []
+        large = self._empty(frames)
+        self._fill(large, frames)
+        return large
+
+    def _empty(self, frames: Frames) -> Frames:
+        scale = self.network.config.scale
+        return np.empty((len(frames), scale * frames.shape[1], scale * frames.shape[2], 3), np.uint8)
+
+    @torch.inference_mode()
+    def _fill(self, to: Frames, frames: Frames) -> None:
         for first in range(0, len(frames), CHUNK):
             start, stop = max(0, first - OVERLAP), min(len(frames), first + CHUNK + OVERLAP)
             clip = torch.from_numpy(np.ascontiguousarray(frames[start:stop])).float()[None] / 127.5 - 1
             large = self.network(clip)[0, first - start : first - start + CHUNK]
-            parts.append(((large.clamp(-1, 1) + 1) * 127.5).round().byte().numpy())
-        enlarged: Frames = np.concatenate(parts)
-        return enlarged
+            to[first : first + CHUNK] = ((large.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
