@@ -37,7 +37,7 @@ from reelworld.world.stream import film, plan
 ROOM, SAME, NOTICED, APART = 0.3, 0.02, 0.95, 0.05  # the limits of the gates
 TRIVIAL = 0.05  # that the nearest training clip must stay below the ceiling, averaged over a group's checks
 BROKEN, WEAKER = 40, 12  # clips of a breakage that pass its check before; of its weaker severities
-NULLED = 60  # clips of each check and group that are changed without effect
+NULLED = 100  # clips of each check and group that are changed without effect; of 60 one is 1.7 points
 FEW = 5  # clips that must ask a check before it is told how a breakage moves it
 LEARNT, LEARNT_SEED = 2000, 0  # captions of a training among which the nearest is sought
 OPPOSITE = {"left": "right", "right": "left"}
