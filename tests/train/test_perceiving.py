@@ -16,14 +16,23 @@ from reelworld.core.types import VideoShape
 from reelworld.models.perception import PER_PIXEL, Perception, PerceptionConfig, Seen
 from reelworld.models.released import checkpoint_to_network
 from reelworld.recipes import DataConfig, DegradeConfig, OptimConfig, Recipe, ReportConfig
+from reelworld.train import perceiving
 from reelworld.train.data import servings, world_data
 from reelworld.train.loop import train
 from reelworld.train.objectives import to_float
-from reelworld.train.perceiving import LEG_WEIGHT, THING_WEIGHT, WALKERS, Perceiving, camera_losses, losses
+from reelworld.train.perceiving import (
+    LEG_WEIGHT,
+    THING_WEIGHT,
+    WALKERS,
+    Perceiving,
+    camera_losses,
+    losses,
+    mirrored,
+)
 from reelworld.train.report import read_log
 from reelworld.train.snapshot import Run
 from reelworld.train.step import train_step
-from reelworld.world.labels import KINDS, NO_LEG, camera_motion, cuts, offsets
+from reelworld.world.labels import KINDS, LEFT, NO_LEG, RIGHT, camera_motion, cuts, offsets
 
 QUIET = {"compile": False, "progress": "silent"}
 FIELDS = ("kind", "color", "size", "side", "offset", "depth", "camera", "cut")
@@ -109,7 +118,8 @@ def test_a_tiny_model_learns_a_batch_that_it_sees_again():
     assert found[-1] < 0.7 * found[0]
 
 
-def test_inputs_are_degraded_pixels_and_the_targets_of_the_clean_ones():
+def test_inputs_are_degraded_pixels_and_the_targets_of_the_clean_ones(monkeypatch):
+    monkeypatch.setattr(perceiving, "MIRRORED", 0.0)
     recipe = tiny()
     batch = next(servings(world_data(recipe), recipe, 0)).batch
     one, same = (Perceiving.build(recipe, None, torch.device("cpu")) for _ in range(2))
@@ -121,6 +131,28 @@ def test_inputs_are_degraded_pixels_and_the_targets_of_the_clean_ones():
     assert torch.equal(inputs["offset"], offsets(labels["thing"].long()))
     assert torch.equal(inputs["motion"], camera_motion(labels["camera"]))
     assert torch.equal(inputs["cut"], cuts(labels["shot"]))
+
+
+def test_a_clip_that_is_turned_about_has_left_for_right_in_all_that_is_said_of_it():
+    recipe = tiny()
+    batch = next(servings(world_data(recipe), recipe, 0)).batch
+    labels = {"motion": camera_motion(batch.labels["camera"])}
+    labels |= {name: batch.labels[name] for name in ("kind", "thing", "side", "shot")}
+    video, which = to_float(batch.pixels), torch.tensor([True, False])
+    turned, told = mirrored(video, labels, which)
+    assert torch.equal(turned[0], video[0].flip(2))
+    assert torch.equal(turned[1], video[1])
+    assert torch.equal(told["kind"][0], labels["kind"][0].flip(2))
+    assert torch.equal(told["side"][0] == LEFT, labels["side"][0].flip(2) == RIGHT)
+    assert torch.equal(told["side"][1], labels["side"][1])
+    assert torch.equal(told["shot"], labels["shot"])
+    before, after = (offsets(of["thing"].long())[0] for of in (labels, told))
+    torch.testing.assert_close(after, before.flip(2) * torch.tensor([-1.0, 1.0]))
+    left, right = labels["motion"][0], told["motion"][0]
+    assert torch.equal(right[:, [0, 2]], -left[:, [0, 2]])
+    assert torch.equal(right[:, [1, 3, 4, 5, 6]], left[:, [1, 3, 4, 5, 6]])
+    again = mirrored(turned, told, which)
+    torch.testing.assert_close(again, (video, labels), check_dtype=False)
 
 
 # ---------------------------------------------------------------- losses

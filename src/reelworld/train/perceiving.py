@@ -20,7 +20,7 @@ from reelworld.train.data import DataSet
 from reelworld.train.degrade import Degrader
 from reelworld.train.objectives import PlainWeights, build_network, look_flops, to_float
 from reelworld.train.report import sheet
-from reelworld.world.labels import NO_LEG, camera_motion, cuts, offsets
+from reelworld.world.labels import LEFT, NO_LEG, RIGHT, camera_motion, cuts, offsets
 from reelworld.world.scene import COLORS
 from reelworld.world.stream import Batch
 from reelworld.world.things import PALETTE
@@ -33,6 +33,8 @@ OFFSET_UNIT, DEPTH_UNIT = 0.05, 0.1
 CAMERA_UNITS = (0.02, 0.02, 0.05, 0.05, 0.05, 0.03, 0.05)
 MOVES, STILL_WEIGHT = 0.05, 0.2  # in these units, what is a motion; what a camera counts that has none
 WALKERS = (5, 6)  # person and dog, among kinds counted from 1
+MIRRORED = 0.5  # share of clips that are turned about: the world is not quite alike on both sides
+MIRRORED_MOTION = (-1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0)  # of the camera's yaw, pitch, steps, zoom, horizon
 EMPTY = 1 / 32  # share of clips that show nothing: a plain picture, in which else a large thing may be seen
 CHUNK = 4
 
@@ -51,11 +53,13 @@ class Perceiving(PlainWeights):
         return cls(build_network(recipe, Perception, init, device), recipe, device)
 
     def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
-        """Degrade the pixels; turn labels into targets. Raises: DataError where clips have none."""
+        """Mirror and degrade pixels; turn labels into targets. Raises: DataError where clips have none."""
         if not batch.labels:
             raise DataError("a parser learns from labels, which only the world has; train it without --data")
         labels = {name: label.to(self.device) for name, label in batch.labels.items()}
         video, plain = to_float(batch.pixels.to(self.device)), self.degrade.plain(len(batch.pixels))
+        labels["motion"] = camera_motion(labels.pop("camera"))
+        video, labels = mirrored(video, labels, self.degrade.uniform(len(video)) < MIRRORED)
         empty = (self.degrade.uniform(len(video)) < EMPTY).view(-1, 1, 1, 1)
         shown = {name: labels[name].long().where(~empty, 0) for name in ("kind", "color", "size", "side")}
         return {
@@ -63,7 +67,7 @@ class Perceiving(PlainWeights):
             **shown,
             "offset": offsets(labels["thing"].long()),
             "depth": labels["depth"].float().where(~empty, 0.0),
-            "motion": camera_motion(labels["camera"]).where(~empty[..., 0], 0.0),
+            "motion": labels["motion"].where(~empty[..., 0], 0.0),
             "cut": cuts(labels["shot"]).where(~empty[..., 0, 0], 0.0),
         }
 
@@ -84,6 +88,23 @@ class Perceiving(PlainWeights):
     def exam(self, data: DataSet, recipe: Recipe) -> "PerceptionExam":
         """Draw held-out clips and their labels."""
         return PerceptionExam(self, data, recipe)
+
+
+def mirrored(video: Tensor, labels: dict[str, Tensor], which: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Turn some clips [B, T, H, W, 3] about, `which` bool [B], and what is said of them: left is right.
+
+    labels: of pixels [B, T, H, W], the camera's `motion` [B, T, 7], and what has no sides.
+    """
+
+    def turned(x: Tensor) -> Tensor:
+        return torch.where(which.view(-1, *[1] * (x.ndim - 1)), x.flip(3), x)
+
+    told = {name: turned(x) if x.ndim >= 4 else x for name, x in labels.items()}
+    signs = labels["motion"].new_tensor(MIRRORED_MOTION)
+    told["motion"] = torch.where(which.view(-1, 1, 1), signs * labels["motion"], labels["motion"])
+    other = torch.where(told["side"] == NO_LEG, NO_LEG, LEFT + RIGHT - told["side"])
+    told["side"] = torch.where(which.view(-1, 1, 1, 1), other, told["side"])
+    return turned(video), told
 
 
 def losses(
