@@ -36,7 +36,7 @@ def test_renders_do_what_their_captions_say_and_still_pictures_do_not(renders, t
     page, figures = score_folder(renders, renders / "prompts.json", tmp_path / "true")
     true = shares(figures)
     assert np.mean(list(true.values())) > 0.9
-    assert "data:image/gif;base64," in page.read_text()
+    assert "data:image/webp;base64," in page.read_text()
     still = shares(score_folder(renders, renders / "still.json", tmp_path / "still")[1])
     moving = [share for (_, check), share in still.items() if check in ("direction", "gravity", "lift")]
     assert len(moving) >= 3

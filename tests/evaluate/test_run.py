@@ -2,10 +2,13 @@
 
 import json
 import re
+from base64 import b64decode
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Video
@@ -119,7 +122,9 @@ def test_report_holds_its_pictures_and_figures(finished):
     page, figures = write_report(finished)
     text, facts = page.read_text(), json.loads(figures.read_text())
     assert not re.search(r'(src|href)=(?!"data:)', text)  # nothing is loaded from elsewhere
-    assert text.count("data:image/gif;base64,") >= len(facts["checks"])
+    looping = re.findall(r"data:image/webp;base64,([^\"]+)", text)
+    assert len(looping) >= len(facts["checks"])
+    assert Image.open(BytesIO(b64decode(looping[0]))).n_frames == 16
     assert facts["settings"]["weights"] == "renders"
     for row in facts["checks"]:
         assert row["S"] is None  # so few prompts prove no ceiling
