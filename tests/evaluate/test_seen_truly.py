@@ -48,7 +48,7 @@ def truly_seen(clip, config, broken=None) -> Observed:
     found = tuple(int(t) for t in np.flatnonzero(cuts(labels["shot"])[0].numpy()))
     regions = [list(perceive.regions(fields, t)) for t in range(len(shot))]
     camera = camera_motion(labels["camera"])[0].double().numpy()[:, : len(MOTION)]
-    return Observed(follow(regions, found, perceive.name), len(shot), found, camera)
+    return Observed(follow(regions, found, perceive.name, frames), len(shot), found, camera)
 
 
 @pytest.mark.parametrize("level", [2, 3])

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reelworld.evaluate.events import EFFECTS
 from reelworld.evaluate.track import regions, silhouette
-from reelworld.evaluate.tracking import Region, _link, follow
+from reelworld.evaluate.tracking import Region, _link, follow, region_of
 from reelworld.world.dataset import film_scene
 from reelworld.world.scene import COLORS
 from reelworld.world.stream import WorldConfig, plan
@@ -20,7 +21,7 @@ def disc(size: int, x: float, y: float, radius: float) -> np.ndarray:
 
 
 def region(color: int, x: float, y: float) -> Region:
-    return Region(color, x, y, y - 0.05, 0.1, 0.1, 0.01, True, True, np.zeros(7))
+    return Region(color, x, y, y - 0.05, 0.1, 0.1, 0.01, True, True, np.zeros(7), np.ones((4, 4), bool))
 
 
 def test_a_disc_is_found_where_it_is():
@@ -86,11 +87,42 @@ def test_a_short_gap_is_bridged_and_a_leap_is_a_new_thing():
 def test_a_stripe_that_the_border_leaves_is_no_other_colour():
     frames = [[region(RED, 0.1 * t, 0.0)] for t in range(5)]
     frames += [[replace(region(WHITE, 0.5, 0.0), whole=False)]]
-    (track,) = follow(frames, (), lambda chain: ("ball", "small"))
+    (track,) = follow(frames, (), lambda chain: ("ball", "small"), np.zeros((6, 4, 4, 3), np.uint8))
     assert track.colors == ("red",) * 6
     frames[2] = [region(WHITE, 0.2, 0.0)]  # seen whole, it is of another colour
-    (track,) = follow(frames, (), lambda chain: ("ball", "small"))
+    (track,) = follow(frames, (), lambda chain: ("ball", "small"), np.zeros((6, 4, 4, 3), np.uint8))
     assert track.colors == ("red", "red", "white", "red", "red", "red")
+
+
+def resting(video: np.ndarray):
+    """The track of a disc that rests in a video."""
+    mask = disc(32, 16, 16, 8)
+    frames = [[region_of(mask, RED, np.zeros(7))] for _ in video]
+    (track,) = follow(frames, (), lambda chain: ("cookie", "large"), video)
+    return track
+
+
+def bitten(shares) -> np.ndarray:
+    """A reddish picture in whose right part something is black, from frame to frame more of it."""
+    video = np.full((len(shares), 32, 32, 3), (180, 60, 50), np.uint8)
+    for frame, share in zip(video, shares, strict=True):
+        frame[:, round(24 - 16 * share) : 24] = (20, 20, 20)
+    return video
+
+
+def test_a_bite_marks_a_part_of_a_thing_and_is_seen_when_it_happens():
+    track = resting(bitten([0.0] * 9 + [0.3] * 7))
+    assert track.marked[:9] == pytest.approx(0.0)
+    assert track.marked[9:] == pytest.approx(0.25, abs=0.05)  # the share of a disc right of 0.7 of its width
+    assert EFFECTS["bite"](track) == 9
+
+
+def test_what_heals_creeps_or_only_changes_the_light_is_no_bite():
+    assert EFFECTS["bite"](resting(bitten([0.0] * 5 + [0.3] * 6 + [0.0] * 5))) is None
+    assert EFFECTS["bite"](resting(bitten([0.03 * t for t in range(16)]))) is None
+    lit = (bitten([0.0] * 16) * np.where(np.arange(16) < 8, 1.0, 0.6)[:, None, None, None]).astype(np.uint8)
+    assert resting(lit).marked == pytest.approx(0.0)
+    assert EFFECTS["bite"](resting(lit)) is None
 
 
 def test_no_link_crosses_a_cut():

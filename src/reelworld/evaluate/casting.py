@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from reelworld.evaluate.tracking import MEASURES, Observed, Track
+from reelworld.evaluate.tracking import PER_FRAME, Observed, Track
 from reelworld.world.naming import COLORLESS
 from reelworld.world.scene import Scene, Thing
 
@@ -71,7 +71,7 @@ def within(seen: Observed, frames: range) -> Observed:
     """Return what is seen in some frames only; tracks that are not seen in them are left out."""
     cut = slice(frames.start, frames.stop)
     tracks = [
-        replace(track, colors=track.colors[cut], **{name: getattr(track, name)[cut] for name in MEASURES})
+        replace(track, colors=track.colors[cut], **{name: getattr(track, name)[cut] for name in PER_FRAME})
         for track in seen.tracks
     ]
     inside = tuple(c - frames.start for c in seen.cuts if frames.start < c < frames.stop)

@@ -64,7 +64,7 @@ class Perceiver:
         cuts, camera = find_shots(fields.light, told[:, len(MOTION)], fields.thing), told[:, : len(MOTION)]
         camera[:, :6] *= moves(fields.light, ~fields.thing, cuts)[:, None]
         per_frame = [list(regions(fields, t)) for t in range(len(small))]
-        return Observed(follow(per_frame, cuts, name), len(frames), cuts, camera)
+        return Observed(follow(per_frame, cuts, name, small), len(frames), cuts, camera)
 
 
 def find_shots(light: Array, log_odds: Array, thing: Array) -> tuple[int, ...]:

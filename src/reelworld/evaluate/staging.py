@@ -32,7 +32,7 @@ MARGIN = 0.13  # half pictures around what is filmed from near: four pixels
 TALL = 0.36  # share of the picture's height that a walker has, whose legs are to be told apart
 MOVED = 0.15  # half pictures, of half of what is set in motion: nine or ten pixels across, or as large in all
 COVERED = 0.87  # of half their widths together: who pushes something and is as near covers it by its front
-CHANGED, CHANGED_IN_ORDER = 0.22, 0.15  # of what is bitten, lit or toppled; of four things in one picture
+CHANGED, CHANGED_IN_ORDER = 0.22, 0.175  # of what is bitten, lit or toppled; of four things in one picture
 SHOWN = 0.18  # of whom a shot shows
 ALIKE = 0.35  # mean overlap of the boxes of a cast that two shots frame in the same way
 FALLS = 0.8  # seconds that a domino takes to lie
@@ -47,10 +47,14 @@ def anyhow(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
 
 @dataclass(frozen=True)
 class Staging:
-    """How drawn scenes are changed, and what a film of one must show besides being worth filming."""
+    """How drawn scenes are changed, and what a film of one must show besides being worth filming.
+
+    They are about `themes` (see `grammar.THEMES`), where the world draws those too rarely.
+    """
 
     takes: Callable[[Scene], Sequence[Scene]]
     fits: Callable[[Scene, Trajectory, float, float], bool] = anyhow
+    themes: tuple[str, ...] = ()
 
 
 def as_it_is(scene: Scene) -> Sequence[Scene]:
@@ -81,10 +85,15 @@ def in_shots(scene: Scene) -> Sequence[Scene]:
 
 
 def in_order(scene: Scene) -> Sequence[Scene]:
-    """Film two events from near, in colour: which of four small grey things did what, nobody sees."""
+    """Film two events from near, in colour and of plain things: of four small things all are known by colour.
+
+    Of a striped cube one may see a white side alone.
+    """
     if not any(event.after is not None for event in scene.events):
         return ()
-    return from_near(scene if shows_color(scene) else replace(scene, style="natural"))
+    plain = tuple(replace(t, material="matte") if t.material == "striped" else t for t in scene.cast)
+    style = scene.style if shows_color(scene) else "natural"
+    return from_near(replace(scene, cast=plain, style=style))
 
 
 def in_depth(scene: Scene) -> Sequence[Scene]:
@@ -234,7 +243,7 @@ def walker_is_large(scene: Scene, path: Trajectory, fps: float, aspect: float) -
 
 AS_IT_IS = Staging(as_it_is)
 FROM_NEAR = Staging(from_near, all_seen)
-IN_ORDER = Staging(in_order, partial(all_seen, changed=CHANGED_IN_ORDER))
+IN_ORDER = Staging(in_order, partial(all_seen, changed=CHANGED_IN_ORDER), themes=("in order",))
 IN_DEPTH, IN_SHOTS = Staging(in_depth), Staging(in_shots, all_shown)
 CROSSING, COMING, FALLING = Staging(crossing), Staging(coming), Staging(falling)
 WALKING = Staging(walking, walker_is_large)

@@ -41,6 +41,7 @@ from reelworld.world.stream import Clip, WorldConfig, plan, write_caption
 SUITE_SEED = 2024  # no seed of a training or of what a parser is fitted on
 BLOCK = 128
 MOST = {1: 40 * BLOCK, 2: 80 * BLOCK, 3: 72 * BLOCK}  # clips looked through; rarer checks stay short
+THEMED = ("train", "heldout")  # splits whose scenes can be made to be about a theme
 STAGED = 100_000  # added to a prompt's number for each staging of it
 
 Key = tuple[str, str]  # group, check
@@ -145,11 +146,15 @@ def _cases(
     config = suite_config(split, level)
     for first in range(0, MOST[level], BLOCK):
         indices = range(first, first + BLOCK)
-        drawn = plan(config, indices)
+        drawn: dict[tuple[str, ...], list[Clip]] = {}
         for number, staging in enumerate(dict.fromkeys(group.staging for group in groups.values())):
             if not needed(staging):
                 continue
-            staged = drawn if staging is AS_IT_IS else _staged(drawn, staging, config, indices)
+            themes = staging.themes if split in THEMED else ()
+            if themes not in drawn:
+                drawn[themes] = plan(replace(config, themes=themes), indices)
+            clips = drawn[themes]
+            staged = clips if staging is AS_IT_IS else _staged(clips, staging, config, indices)
             for index, clip in zip(indices, staged, strict=True):
                 if clip is not None:
                     yield from _in_groups(clip, number * STAGED + index, groups, staging)

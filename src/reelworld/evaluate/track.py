@@ -82,7 +82,7 @@ class Parser:
         """Return the things of a video and its cuts; of the camera this parser knows nothing."""
         cuts = find_cuts(frames)
         per_frame = [list(regions(classes)) for classes in self.table.classify(frames)]
-        return Observed(follow(per_frame, cuts, self._name), len(frames), cuts)
+        return Observed(follow(per_frame, cuts, self._name, frames), len(frames), cuts)
 
     def _name(self, chain: Sequence[Region]) -> tuple[str, str]:
         whole = [region.about for region in chain if region.whole] or [region.about for region in chain]

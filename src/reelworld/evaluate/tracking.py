@@ -1,6 +1,6 @@
 """What a parser sees of a video, and how things found in single frames become tracks through it.
 
-    tracks = follow(frame_by_frame, cuts=())       # regions of each frame -> tracks, the longest first
+    tracks = follow(frame_by_frame, cuts=(), name, video)  # regions of each frame -> tracks, the longest first
 
 Regions are linked from frame to frame by the assignment of least cost; no link crosses a cut. Lengths are in
 picture heights, x right and y up from the middle of the picture.
@@ -8,13 +8,14 @@ picture heights, x right and y up from the middle of the picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from reelworld.core.types import Frames
 from reelworld.world.scene import COLORS
 
 Array = np.ndarray
@@ -26,7 +27,11 @@ FORBIDDEN = 1e3  # cost of a link that may not be
 SHORTEST = 4  # frames of a track, or all of its shot; shorter ones are noise
 SMALLEST = 1.2e-3  # share of the picture's pixels; smaller regions are noise
 RIM = 2  # pixels: what comes nearer to the border may lie beyond it
+OTHERWISE = 24  # of 255: a pixel that differs by more from what it was does not look the same
+FIRST = 3  # frames that say how a thing looked at first
+DARK = 3.0  # of 765: added to lights whose ratio is taken
 MEASURES = ("x", "y", "foot", "width", "height", "area", "whole", "tall", "depth", "light", "gait")
+PER_FRAME = (*MEASURES, "marked")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Region:
     color counts from 1 as in COLORS; foot is its lowest point, seen even where the border cuts its top off;
     whole: it does not touch the border; tall: neither its upper nor its lower one. depth in metres, light
     from 0 to 1, gait: how far the left leg is right of the right one; not a number for what a parser does not
-    see. about: what it needs to name a track.
+    see. about: what it needs to name a track. mask bool [H, W]: its pixels.
     """
 
     color: int
@@ -49,6 +54,7 @@ class Region:
     whole: bool
     tall: bool
     about: Array
+    mask: Array
     depth: float = float("nan")
     light: float = float("nan")
     gait: float = float("nan")
@@ -56,7 +62,10 @@ class Region:
 
 @dataclass(frozen=True)
 class Track:
-    """A thing through a clip: float [T] each, NaN in frames where it is not seen; size "" where unknown."""
+    """A thing through a clip: float [T] each, NaN in frames where it is not seen; size "" where unknown.
+
+    marked: the share of its pixels that look other than at first; it says something of what rests.
+    """
 
     color: str
     kind: str
@@ -73,6 +82,7 @@ class Track:
     depth: Array
     light: Array
     gait: Array
+    marked: Array
 
     @property
     def seen(self) -> Array:
@@ -101,25 +111,44 @@ def nobody(num_frames: int) -> Observed:
 Naming = Callable[[Sequence[Region]], tuple[str, str]]  # regions of a track -> kind and size
 
 
-def follow(frames: Sequence[Sequence[Region]], cuts: Sequence[int], naming: Naming) -> tuple[Track, ...]:
-    """Link the regions of each frame to tracks, the one seen longest first."""
+def follow(
+    frames: Sequence[Sequence[Region]], cuts: Sequence[int], naming: Naming, video: Frames
+) -> tuple[Track, ...]:
+    """Link the regions of each frame of a video to tracks, the one seen longest first."""
     chains = sorted(_link(frames, set(cuts)), key=len, reverse=True)
     shots = [range(a, b) for a, b in pairwise([0, *cuts, len(frames)])]
     least = {t: min(SHORTEST, len(shot)) for shot in shots for t in shot}
-    return tuple(_track(c, len(frames), naming) for c in chains if len(c) >= least[min(c)])
+    return tuple(_track(c, naming, video) for c in chains if len(c) >= least[min(c)])
 
 
-def _track(chain: dict[int, Region], num_frames: int, naming: Naming) -> Track:
+def _track(chain: dict[int, Region], naming: Naming, video: Frames) -> Track:
     """Measure a chain; where the border cuts it off and leaves a stripe, its usual colour stands."""
     votes = np.bincount([region.color for region in chain.values()], minlength=len(COLORS) + 1)
     usual = int(votes.argmax())
-    columns = np.full((len(MEASURES), num_frames), np.nan)
-    colors: list[str | None] = [None] * num_frames
+    columns = np.full((len(MEASURES), len(video)), np.nan)
+    colors: list[str | None] = [None] * len(video)
     for t, region in chain.items():
         colors[t] = COLORS[(region.color if region.whole else usual) - 1]
         columns[:, t] = [getattr(region, name) for name in MEASURES]
     kind, size = naming(list(chain.values()))
-    return Track(COLORS[usual - 1], kind, size, tuple(colors), *columns)
+    return Track(COLORS[usual - 1], kind, size, tuple(colors), *columns, marked=marked(chain, video))
+
+
+def marked(chain: Mapping[int, Region], video: Frames) -> Array:
+    """Return which share of a thing's pixels looks other than in its first frames: [T], NaN where unseen.
+
+    Where it is lit otherwise as a whole, by the median of its pixels, it looks the same.
+    """
+    found, first = np.full(len(video), np.nan), sorted(chain)[:FIRST]
+    mask = np.mean([chain[t].mask for t in first], 0) > 0.5
+    if not mask.any():
+        return found
+    looks = video[:, mask].astype(float)
+    base = np.median(looks[first], 0)
+    for t in chain:
+        gain = np.median((looks[t].sum(-1) + DARK) / (base.sum(-1) + DARK))
+        found[t] = (np.abs(looks[t] - gain * base).max(-1) > OTHERWISE).mean()
+    return found
 
 
 def _link(frames: Sequence[Sequence[Region]], cuts: set[int]) -> list[dict[int, Region]]:
@@ -177,5 +206,6 @@ def region_of(mask: Array, color: int, about: Array, **more: float) -> Region:
         whole=min(top, left, height - bottom, width - right) >= RIM,
         tall=min(top, height - bottom) >= RIM,
         about=about,
+        mask=mask,
         **more,
     )
