@@ -15,10 +15,12 @@ from reelworld.evaluate.tracking import Observed, Track
 from reelworld.world.scene import Event, Scene
 
 Array = np.ndarray
-BITTEN = 0.12  # share of a cookie's pixels that look other after a bite, all at once
+BITTEN = 0.18  # share of a cookie's pixels that look other after a bite, all at once
+ALL_BUT = 0.8  # of that share: as much is seen a frame earlier and later too
 LIT = 0.04  # of full light that a lamp gains
-TOPPLED, TOPPLING = 0.2, 0.08  # share of a domino's height that is gone at last, and when it begins to fall
+TOPPLED, TOPPLING = 0.2, 0.35  # share of a domino's height that is gone at last; of how slim it is, at first
 STARTED = 0.03  # picture heights that a thing has gone when it has been set in motion
+RESTS = 0.3  # of its longest way between two frames: what goes less far rests
 TOUCH, TOUCH_SHARE = 0.06, 0.4  # picture heights between two things that meet, at most; or widths of the one
 MET = 0.05  # picture heights between two things of which the one sets the other in motion, at most
 THROUGH = 0.8  # of half their whole widths together: middles nearer than this are inside each other
@@ -94,11 +96,11 @@ def _step(values: Array, change: Callable[[float, float], float], least: float) 
 
 
 def _bitten(track: Track) -> int | None:
-    """Return the frame from which a part of a thing looks other than before; shadows that come near creep."""
-    frame = _step(track.marked, lambda a, b: b - a, BITTEN)
-    if frame is None or not np.nanmax(np.diff(track.marked[max(frame - 2, 0) : frame + 2])) > BITTEN:
+    """Return the frame in the middle of those that part what a thing looked like from what it looks like."""
+    most = np.nanmax(track.marked)
+    if not most >= BITTEN:
         return None
-    return frame
+    return int(np.median(np.flatnonzero(track.marked > ALL_BUT * most)))
 
 
 def _lit(track: Track) -> int | None:
@@ -106,24 +108,33 @@ def _lit(track: Track) -> int | None:
 
 
 def _toppled(track: Track) -> int | None:
-    """Return the frame from which a thing is lower than it stood, if it lies at last."""
+    """Return the frame from which a thing is less slim than it stood, if it lies at last.
+
+    What begins to tilt in the picture grows wide before it is lower.
+    """
     seen = np.flatnonzero(track.seen)
-    lower = 1.0 - track.height[seen] / np.median(track.height[seen[:3]])
-    standing = np.flatnonzero(lower < TOPPLING)
-    if lower[-1] < TOPPLED or not len(standing):
+    height, slim = track.height[seen], (track.height / track.width)[seen]
+    standing = np.flatnonzero(1.0 - slim / np.median(slim[:3]) < TOPPLING)
+    lies = 1.0 - height[-1] / np.median(height[:3]) >= TOPPLED
+    if not lies or not len(standing) or standing[-1] + 1 == len(seen):
         return None
     return int(seen[standing[-1] + 1])
 
 
 def _set_in_motion(track: Track) -> int | None:
-    """Return the last frame in which a thing that rests at first has not yet moved."""
+    """Return the last frame in which a thing rests before it goes the first half of its way.
+
+    A lamp that is lit or a domino that falls before it moves its middle too, once.
+    """
     seen = np.flatnonzero(track.seen)
     x, y = track.x[seen], track.y[seen]
     gone = np.hypot(x - np.median(x[:2]), y - np.median(y[:2]))
     if gone[-1] < STARTED:
         return None
-    moved = int((gone > 0.3 * STARTED).argmax())
-    return int(seen[max(moved - 1, 0)])
+    steps = np.hypot(np.diff(x), np.diff(y))
+    half_way = int((gone >= gone.max() / 2).argmax())
+    rests = np.flatnonzero(steps[:half_way] < RESTS * steps.max())
+    return int(seen[rests[-1] + 1]) if len(rests) else int(seen[0])
 
 
 EFFECTS: dict[str, Callable[[Track], int | None]] = {

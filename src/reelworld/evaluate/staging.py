@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,9 @@ TALL = 0.36  # share of the picture's height that a walker has, whose legs are t
 MOVED = 0.15  # half pictures, of half of what is set in motion: nine or ten pixels across, or as large in all
 COVERED = 0.87  # of half their widths together: who pushes something and is as near covers it by its front
 CHANGED, CHANGED_IN_ORDER = 0.22, 0.175  # of what is bitten, lit or toppled; of four things in one picture
-SHOWN = 0.18  # of whom a shot shows
+SHOWN, FILLS = 0.18, 0.55  # of whom a shot shows, at least and at most
+TWO_TONED = ("ship", "house")
+FREE = 0.65  # share of whom a shot shows that neither the border nor somebody nearer hides
 ALIKE = 0.35  # mean overlap of the boxes of a cast that two shots frame in the same way
 FALLS = 0.8  # seconds that a domino takes to lie
 WHILE = 3  # frames before and after an act
@@ -77,23 +79,39 @@ def from_near(scene: Scene) -> Sequence[Scene]:
 
 
 def in_shots(scene: Scene) -> Sequence[Scene]:
-    """Film each of several shots from near, standing still: a fast turn of the camera looks like a cut."""
-    if len(scene.shots) < 2 or any(shot.camera.move == "aerial" for shot in scene.shots):
+    """Film each of several shots from near, standing still: a fast turn of the camera looks like a cut.
+
+    So does a domino that falls towards it. Ships and houses have one colour: of some the sail is the most.
+    """
+    falls = any(event.kind == "knock_over" for event in scene.events)
+    if falls or len(scene.shots) < 2 or any(shot.camera.move == "aerial" for shot in scene.shots):
         return ()
-    still = [replace(s, camera=replace(s.camera, move="still", amount=0.0)) for s in scene.shots]
-    return [close_up(replace(scene, shots=tuple(still)), share) for share in NEARER]
+    still = tuple(replace(s, camera=replace(s.camera, move="still", amount=0.0)) for s in scene.shots)
+    cast = tuple(replace(t, second_color=t.color) if t.kind in TWO_TONED else t for t in scene.cast)
+    return [close_up(replace(scene, cast=cast, shots=still), share) for share in NEARER]
 
 
 def in_order(scene: Scene) -> Sequence[Scene]:
-    """Film two events from near, in colour and of plain things: of four small things all are known by colour.
+    """Film two events from near, in colour: each of four small things is known by a plain one of its own.
 
     Of a striped cube one may see a white side alone.
     """
     if not any(event.after is not None for event in scene.events):
         return ()
-    plain = tuple(replace(t, material="matte") if t.material == "striped" else t for t in scene.cast)
+    plain = [replace(t, material="matte") if t.material == "striped" else t for t in scene.cast]
     style = scene.style if shows_color(scene) else "natural"
-    return from_near(replace(scene, cast=plain, style=style))
+    return from_near(replace(scene, cast=_in_own_colors(plain), style=style))
+
+
+def _in_own_colors(cast: Sequence[Thing]) -> tuple[Thing, ...]:
+    """Give who wears the colour of somebody before it the next one that nobody wears."""
+    worn: list[Any] = []
+    for n, thing in enumerate(cast):
+        others = {*worn, *(other.color for other in cast[n + 1 :])}
+        start = COLORS.index(thing.color)
+        free = (c for c in COLORS[start:] + COLORS[:start] if c not in others)
+        worn.append(next(free) if thing.color in worn else thing.color)
+    return tuple(replace(thing, color=color) for thing, color in zip(cast, worn, strict=True))
 
 
 def in_depth(scene: Scene) -> Sequence[Scene]:
@@ -215,11 +233,14 @@ def all_shown(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool
 
     A cut between two framings that are nearly the same is seen by nobody.
     """
-    x, y, half, high, _ = _screen(scene, path, fps)
+    x, y, half, high, far = _screen(scene, path, fps)
     shown = filmed(scene, len(half), fps)
-    if np.sqrt(half * high)[shown].min() < SHOWN:
+    large = np.sqrt(half * high)[shown]
+    if large.min() < SHOWN or large.max() > FILLS:
         return False
     boxes = np.stack([x - half, y - high, x + half, y + high], -1)
+    if _free(boxes, far, shown, aspect)[shown].min() < FREE:
+        return False
     cuts = [round(shot.start * fps) for shot in scene.shots[1:]]
     return not any(
         (shown[t] == shown[t - 1]).all() and _overlap(boxes[t], boxes[t - 1])[shown[t]].mean() > ALIKE
@@ -227,13 +248,33 @@ def all_shown(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool
     )
 
 
+def _free(boxes: np.ndarray, far: np.ndarray, shown: np.ndarray, aspect: float) -> np.ndarray:
+    """Return which share of boxes [T, N, 4] is in the picture and behind no one box that is shown: [T, N]."""
+    free: np.ndarray = _area(_common(boxes, np.array([-aspect, -1.0, aspect, 1.0]))) / _area(boxes)
+    covered = np.zeros_like(free)
+    for n, other in permutations(range(boxes.shape[1]), 2):
+        share = _area(_common(boxes[:, n], boxes[:, other])) / _area(boxes[:, n])
+        hides = shown[:, other] & (far[:, other] < far[:, n])
+        covered[:, n] = np.maximum(covered[:, n], np.where(hides, share, 0.0))
+    return free - covered
+
+
+def _common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the boxes [..., 4] that two have in common: left, bottom, right, top."""
+    return np.concatenate(
+        [np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])], -1
+    )
+
+
+def _area(box: np.ndarray) -> np.ndarray:
+    area: np.ndarray = np.maximum(box[..., 2:] - box[..., :2], 0.0).prod(-1)
+    return area
+
+
 def _overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the intersection over the union of boxes [N, 4]: left, bottom, right, top."""
-    sides = np.minimum(one, other)[:, 2:] - np.maximum(one, other)[:, :2]
-    both = np.maximum(sides, 0.0).prod(-1)
-    areas = [(box[:, 2:] - box[:, :2]).prod(-1) for box in (one, other)]
-    overlap: np.ndarray = both / (areas[0] + areas[1] - both)
-    return overlap
+    """Return the intersection over the union of boxes [N, 4]."""
+    both = _area(_common(one, other))
+    return both / (_area(one) + _area(other) - both)
 
 
 def walker_is_large(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:

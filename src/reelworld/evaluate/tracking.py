@@ -1,6 +1,6 @@
 """What a parser sees of a video, and how things found in single frames become tracks through it.
 
-    tracks = follow(frame_by_frame, cuts=(), name, video)  # regions of each frame -> tracks, the longest first
+    tracks = follow(frame_by_frame, (), name, video)    # regions of each frame -> tracks, the longest first
 
 Regions are linked from frame to frame by the assignment of least cost; no link crosses a cut. Lengths are in
 picture heights, x right and y up from the middle of the picture.
@@ -27,9 +27,10 @@ FORBIDDEN = 1e3  # cost of a link that may not be
 SHORTEST = 4  # frames of a track, or all of its shot; shorter ones are noise
 SMALLEST = 1.2e-3  # share of the picture's pixels; smaller regions are noise
 RIM = 2  # pixels: what comes nearer to the border may lie beyond it
-OTHERWISE = 24  # of 255: a pixel that differs by more from what it was does not look the same
-FIRST = 3  # frames that say how a thing looked at first
-DARK = 3.0  # of 765: added to lights whose ratio is taken
+OTHERWISE = 12  # of 255: a pixel that differs by more from what it was does not look the same
+ALIKE, MOST, ROUNDS = 24, 0.4, 3  # of 255; share of a thing; how often: by what pixels the light is judged
+SOME = 3  # frames that say how a thing looks
+DARK = 4.0  # of 255: added to lights whose ratio is taken
 MEASURES = ("x", "y", "foot", "width", "height", "area", "whole", "tall", "depth", "light", "gait")
 PER_FRAME = (*MEASURES, "marked")
 
@@ -64,7 +65,7 @@ class Region:
 class Track:
     """A thing through a clip: float [T] each, NaN in frames where it is not seen; size "" where unknown.
 
-    marked: the share of its pixels that look other than at first; it says something of what rests.
+    marked: the share of its pixels that look other from this frame on; it says something of what rests.
     """
 
     color: str
@@ -135,20 +136,44 @@ def _track(chain: dict[int, Region], naming: Naming, video: Frames) -> Track:
 
 
 def marked(chain: Mapping[int, Region], video: Frames) -> Array:
-    """Return which share of a thing's pixels looks other than in its first frames: [T], NaN where unseen.
+    """Return which share of a thing's pixels looks other from each frame on, for good: [T], NaN where unseen.
 
-    Where it is lit otherwise as a whole, by the median of its pixels, it looks the same.
+    What a pixel shows before and after is the median of some frames.
     """
-    found, first = np.full(len(video), np.nan), sorted(chain)[:FIRST]
-    mask = np.mean([chain[t].mask for t in first], 0) > 0.5
-    if not mask.any():
+    found, seen = np.full(len(video), np.nan), sorted(chain)
+    mask = np.mean([chain[t].mask for t in seen[:SOME]], 0) > 0.5
+    looks, places = video[:, mask].astype(float), np.argwhere(mask) / len(mask)
+    if not looks.size:
         return found
-    looks = video[:, mask].astype(float)
-    base = np.median(looks[first], 0)
-    for t in chain:
-        gain = np.median((looks[t].sum(-1) + DARK) / (base.sum(-1) + DARK))
-        found[t] = (np.abs(looks[t] - gain * base).max(-1) > OTHERWISE).mean()
+    first, last = (np.median(looks[part], 0) for part in (seen[:SOME], seen[-SOME:]))
+    lasts = _differs(first, last, places)
+    found[seen[0]] = 0.0
+    for n, t in enumerate(seen[1:], start=1):
+        before, after = (
+            np.median(looks[part], 0) for part in (seen[max(n - SOME, 0) : n], seen[n : n + SOME])
+        )
+        found[t] = (_differs(before, after, places) & _differs(before, last, places) & lasts).mean()
     return found
+
+
+def _differs(one: Array, other: Array, places: Array) -> Array:
+    """Tell which pixels [N, 3] at places [N, 2] of two pictures of a thing look different: bool [N].
+
+    Lit otherwise, it looks the same: other = (a + b row + c column) one, channel by channel, by least squares
+    over the pixels that look the same.
+    """
+    one, other = one + DARK, other + DARK
+    lit = np.median(other / one, axis=0) * one
+    ramp = np.insert(places - places.mean(0), 0, 1.0, axis=1)
+    for _ in range(ROUNDS):
+        same = np.abs(other - lit).max(-1) <= ALIKE
+        if same.mean() < MOST:
+            break
+        for c in range(3):
+            slopes = np.linalg.lstsq(ramp[same] * one[same, c, None], other[same, c], rcond=None)[0]
+            lit[:, c] = (ramp @ slopes) * one[:, c]
+    differs: Array = np.abs(other - lit).max(-1) > OTHERWISE
+    return differs
 
 
 def _link(frames: Sequence[Sequence[Region]], cuts: set[int]) -> list[dict[int, Region]]:
