@@ -132,7 +132,8 @@ def _track(chain: dict[int, Region], naming: Naming, video: Frames) -> Track:
         colors[t] = COLORS[(region.color if region.whole else usual) - 1]
         columns[:, t] = [getattr(region, name) for name in MEASURES]
     kind, size = naming(list(chain.values()))
-    return Track(COLORS[usual - 1], kind, size, tuple(colors), *columns, marked(chain, video))
+    per_frame = [*columns, marked(chain, video)]
+    return Track(COLORS[usual - 1], kind, size, tuple(colors), *per_frame)
 
 
 def marked(chain: Mapping[int, Region], video: Frames) -> Array:
