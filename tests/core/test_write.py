@@ -1,4 +1,6 @@
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,16 @@ from PIL import Image
 from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ShapeError, StorageError, VideoError
 from reelworld.core.types import Video
-from reelworld.core.video import encode_gif, encode_mp4, poster, probe, read, read_image, write
+from reelworld.core.video import (
+    encode_gif,
+    encode_mp4,
+    poster,
+    probe,
+    read,
+    read_image,
+    write,
+    write_account,
+)
 
 from .test_storage import run_limited
 
@@ -62,6 +73,17 @@ def test_metadata_comes_back(clip: Video, tmp_path: Path, suffix: str) -> None:
     metadata = {"prompt": "réd “ball”\n" * 60, "seed": 7, "nested": {"a": [1, None, 2.5]}}
     path = write(Video(clip.frames, 8.0, metadata), tmp_path / f"a{suffix}")
     assert probe(path).metadata == read(path).metadata == metadata
+
+
+def test_what_a_prompt_made_is_saved_with_how(clip: Video, tmp_path: Path) -> None:
+    made = replace(clip, metadata={"prompt": "a red ball rolls", "seed": 3})
+    made.save(tmp_path / "ball.mp4")
+    account = json.loads((tmp_path / "ball.json").read_text())
+    assert account == {"captions": {"descriptive": "a red ball rolls"}, "made": made.metadata}
+    replace(clip, metadata={}).save(tmp_path / "film.mp4")
+    assert not (tmp_path / "film.json").exists()
+    with pytest.raises(VideoError, match="not made by a prompt"):
+        write_account(replace(clip, metadata={}), tmp_path / "film.mp4")
 
 
 def test_gif_keeps_colours_count_and_times(clip: Video, tmp_path: Path) -> None:

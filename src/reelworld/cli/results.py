@@ -140,8 +140,8 @@ def hint(as_json: bool, facts: dict[str, Any], text: str) -> None:
 
 def save(video: Video, path: Path, as_json: bool, scale: int = 1) -> None:
     """Write a video, its poster, and beside it how it was made, as `reel train --data` also reads it."""
-    from reelworld.core.storage import make_folder, write_bytes
-    from reelworld.core.video import write
+    from reelworld.core.storage import make_folder
+    from reelworld.core.video import write, write_account
 
     make_folder(path.parent)
     if scale != 1:
@@ -149,8 +149,7 @@ def save(video: Video, path: Path, as_json: bool, scale: int = 1) -> None:
     files = [write(video, path, scale=scale, enlarge="lanczos")]
     if has_poster(path):
         files.append(write(video, beside(path, "poster"), scale=scale, enlarge="lanczos"))
-    account = {"captions": {"descriptive": video.metadata["prompt"]}, "made": video.metadata}
-    files.append(write_bytes(path.with_suffix(".json"), json.dumps(account, indent=1).encode()))
+    files.append(write_account(video, path))
     say(
         as_json, str(path), files=[str(f) for f in files], seed=video.metadata["seed"], shape=str(video.shape)
     )

@@ -149,10 +149,16 @@ class Video:
         return read(path, **options)
 
     def save(self, path: str | Path, **options: Any) -> Path:
-        """Write .mp4, .gif, .png or a folder of frames; options of `reelworld.core.video.write`."""
-        from reelworld.core.video import write
+        """Write .mp4, .gif, .png or a folder of frames; options of `reelworld.core.video.write`.
 
-        return write(self, path, **options)
+        Beside what was made by a prompt lies a .json that says how.
+        """
+        from reelworld.core.video import write, write_account
+
+        written = write(self, path, **options)
+        if "prompt" in self.metadata:
+            write_account(self, path)
+        return written
 
     def _repr_html_(self) -> str:
         """Show the video in a notebook, with the file inside the page."""

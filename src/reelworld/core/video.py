@@ -9,6 +9,7 @@ Files are written whole or not at all (storage.py). `probe` and `read` return th
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,6 +43,7 @@ __all__ = [
     "read_image",
     "strip",
     "write",
+    "write_account",
 ]
 
 MAX_SKIPPED = 20_000  # frames decoded on the way from a key frame to the start asked for
@@ -152,6 +154,21 @@ def write(
         for index in range(len(video)):
             (folder / f"frame_{index:05d}.png").write_bytes(encode_png(video, index))
     return Path(path)
+
+
+def write_account(video: Video, path: str | Path) -> Path:
+    """Write beside a video's file how it was made, as JSON that `reel train --data` also reads.
+
+    Raises: StorageError; VideoError where the video was not made by a prompt, or its metadata is not JSON.
+    """
+    if "prompt" not in video.metadata:
+        raise VideoError(f"{path} was not made by a prompt; its account would be empty")
+    account = {"captions": {"descriptive": video.metadata["prompt"]}, "made": video.metadata}
+    try:
+        text = json.dumps(account, indent=1)
+    except TypeError as error:
+        raise VideoError(f"the metadata of {path} is not JSON: {error}") from error
+    return write_bytes(Path(path).with_suffix(".json"), text.encode())
 
 
 def _guarded(source: Source, path: str | Path, start: float, limits: Limits) -> Iterator[TimedFrame]:
