@@ -88,6 +88,28 @@ def test_the_lineage_of_a_blend_of_an_extension_can_be_followed(client, served, 
     assert first["parents"][0]["seed"] == client.get(f"/videos/{one}", cast_to=dict)["reelworld"]["seed"]
 
 
+def test_a_recut_keeps_parts_and_goes_on(client, served, tmp_path):
+    one = client.videos.create(prompt="a red ball", extra_body=FAST).id
+    served.work()
+    body = {"prompt": "it rolls", "video": {"id": one}, "keep": [[0.25, 0.5], [0, 0.25]], "gap": 0, **FAST}
+    cut = client.post("/videos/recuts", body={**body, "seconds": 0.5}, cast_to=dict)
+    served.work()
+    now = client.get(f"/videos/{cut['id']}", cast_to=dict)
+    assert (now["status"], now["reelworld"]["operation"], now["reelworld"]["num_frames"]) == (
+        "completed",
+        "recut",
+        8,
+    )
+    films = {}
+    for name in (one, cut["id"]):
+        client.videos.download_content(name).write_to_file(tmp_path / f"{name}.mp4")
+        films[name] = read(tmp_path / f"{name}.mp4").frames.astype(int)
+    shown = np.abs(films[cut["id"]][:4] - films[one][[2, 3, 0, 1]]).mean()
+    assert shown < 0.5 * np.abs(films[cut["id"]][:4] - films[one][:4]).mean()
+    with pytest.raises(openai.BadRequestError, match="keep"):
+        client.post("/videos/recuts", body={**body, "keep": []}, cast_to=dict)
+
+
 def test_cards_show_pictures_that_are_sent(client, served, tmp_path):
     picture = np.full((1, 32, 32, 3), (200, 30, 30), np.uint8)
     data = base64.b64encode(write(Video(picture), tmp_path / "red.png").read_bytes()).decode()

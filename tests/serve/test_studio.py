@@ -169,6 +169,14 @@ def test_copies_ask_for_what_was_asked(page: Page, worker: None) -> None:
     assert "--before" in command
     assert "/v1/videos/extensions" in curl
     assert '"video":{"id":"video_' in curl
+    page.get_by_role("button", name="Recut").click()
+    dialog.get_by_label("Keep from").fill("0")
+    dialog.get_by_label("to second").fill("0.5")
+    dialog.get_by_label("What the new video shows").fill("it stops")
+    dialog.get_by_role("button", name="Generate", exact=True).click()
+    page.get_by_role("button", name="Open: it stops").click(timeout=60_000)
+    expect(copies).to_have_count(2)
+    assert "--keep 0:0.5" in (copies.first.get_attribute("title") or "")
 
 
 @pytest.fixture

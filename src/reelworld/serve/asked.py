@@ -101,6 +101,17 @@ class Fill(Asked):
     end: Annotated[float, Field(ge=0, le=600)]
 
 
+Part = tuple[Annotated[float, Field(ge=0, le=600)], Annotated[float, Field(gt=0, le=600)]]
+
+
+class Recut(Asked):
+    """POST /v1/videos/recuts: parts that are kept, from second to second, and what is made about them."""
+
+    keep: Annotated[list[Part], BeforeValidator(_parsed), Field(min_length=1, max_length=16)]
+    gap: Annotated[float, Field(ge=0, le=10, description="Seconds made between two parts; 0: a cut.")] = 0.5
+    seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, description="Made after the last part.")] = 0.0
+
+
 class Blend(Asked):
     """POST /v1/videos/blends."""
 

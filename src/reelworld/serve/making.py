@@ -194,5 +194,6 @@ OPERATIONS: dict[str, Operation] = {
     "loop": _editing(edit.loop, "length"),
     "fill": _editing(edit.fill, "start", "end"),
     "blend": _editing(edit.blend, "curve"),
+    "recut": _editing(edit.recut, "keep", "gap", "seconds"),
     "storyboard": _storyboard,
 }

@@ -114,6 +114,12 @@ async def fill(request: Request) -> Response:
     return await _of_another(request, "fill", ask.Fill)
 
 
+@router.post("/recuts", openapi_extra=body_of(ask.Recut, video=True))
+async def recut(request: Request) -> Response:
+    """Queue a video of parts of another one, with what leads from each to the next."""
+    return await _of_another(request, "recut", ask.Recut)
+
+
 async def _of_ours(request: Request, operation: str, asked: ask.Asked, names: Sequence[str]) -> Response:
     """Queue a video of finished ones of the owner's."""
     desk, owner, key = desk_of(request), owner_of(request), key_of(request)

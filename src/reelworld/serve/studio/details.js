@@ -40,17 +40,18 @@ const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 const ASKED = {
   remix: ["remix", (id) => [`/v1/videos/${id}/remix`, {}]], edit: ["remix", (id) => ["/v1/videos/edits", { video: { id } }]],
   extend: ["extend", (id) => ["/v1/videos/extensions", { video: { id } }]], loop: ["loop", (id) => ["/v1/videos/loops", { video: { id } }]],
-  fill: ["fill", (id) => ["/v1/videos/fills", { video: { id } }]],
+  fill: ["fill", (id) => ["/v1/videos/fills", { video: { id } }]], recut: ["recut", (id) => ["/v1/videos/recuts", { video: { id } }]],
 };
 const given = (values) => Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== false);
-const flags = (values) => given(values).map(([name, value]) => `--${name.replaceAll("_", "-")}${value === true ? "" : ` ${typeof value === "number" ? value : quoted(value)}`}`).join(" ");
+const flag = (name, value) => `--${name.replaceAll("_", "-")}${value === true ? "" : ` ${typeof value === "number" ? value : quoted(value)}`}`;
+const flags = (values) => given(values).map(([name, value]) => Array.isArray(value) ? value.map((part) => `--${name} ${part.join(":")}`).join(" ") : flag(name, value)).join(" ");
 const python = (values) => given(values).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ");
 
 // The same request as a command line, as Python, and as curl; none that would ask for something else.
 export function copies(video) {
   const ours = video.reelworld, r = ours.request, parent = video.remixed_from_video_id;
   const sampling = { num_inference_steps: r.num_inference_steps, guidance_scale: r.guidance_scale, seed: ours.seed };
-  const own = { strength: r.strength, seconds: r.seconds, before: r.before, length: r.length, start: r.start, end: r.end };
+  const own = { strength: r.strength, seconds: r.seconds, before: r.before, length: r.length, start: r.start, end: r.end, keep: r.keep, gap: r.gap };
   const curl = (path, body) => ["curl", `curl ${location.origin}${path} -H 'content-type: application/json' -d ${quoted(JSON.stringify(Object.fromEntries(given({ prompt: video.prompt, model: video.model, size: video.size, negative_prompt: r.negative_prompt, ...body }))))}`];
   if (ours.characters.length) return [];
   if (ours.operation === "generate" && !ours.given) {
@@ -99,12 +100,12 @@ function Lineage({ video }) {
     ${after.length > 0 && html`<li><ul>${after.map(link)}</ul></li>`}</ol></nav>`;
 }
 
-const ACTIONS = [["remix", "Remix"], ["extend", "Extend"], ["loop", "Loop"], ["recut", "Recut"], ["character", "Character"]];
+const ACTIONS = [["remix", "Remix"], ["extend", "Extend"], ["loop", "Loop"], ["recut", "Recut"], ["fill", "Fill"], ["character", "Character"]];
 
 function Act({ video }) {
   const [what, setWhat] = useState(null), [text, setText] = useState(video.prompt), [strength, setStrength] = useState("mild");
   const [seconds, setSeconds] = useState(2), [before, setBefore] = useState(false), [length, setLength] = useState("normal");
-  const [start, setStart] = useState(0.5), [end, setEnd] = useState(1.5), [name, setName] = useState("");
+  const [start, setStart] = useState(0.5), [end, setEnd] = useState(1.5), [more, setMore] = useState(1), [name, setName] = useState("");
   useEffect(() => { setText(video.prompt); setWhat(null); }, [video.id]);
   const id = video.id, size = video.size;
   const go = async (e) => {
@@ -112,7 +113,8 @@ function Act({ video }) {
     if (what === "character") { await addCharacter(name, { id }); return setWhat(null); }
     const asked = {
       remix: [`/v1/videos/${id}/remix`, { prompt: text, strength, size }], extend: ["/v1/videos/extensions", { prompt: text, seconds, before, video: { id }, size }],
-      loop: ["/v1/videos/loops", { prompt: text, length, video: { id }, size }], recut: ["/v1/videos/fills", { prompt: text, start: +start, end: +end, video: { id }, size }],
+      loop: ["/v1/videos/loops", { prompt: text, length, video: { id }, size }], fill: ["/v1/videos/fills", { prompt: text, start: +start, end: +end, video: { id }, size }],
+      recut: ["/v1/videos/recuts", { prompt: text, keep: [[+start, +end]], seconds: +more, video: { id }, size }],
     }[what];
     if (await simple(...asked)) { store.toast("Queued."); store.open.value = null; }
   };
@@ -126,7 +128,8 @@ function Act({ video }) {
       ${what === "remix" && html`<${Chips} name="act-strength" label="How much anew" value=${strength} set=${setStrength} options=${[["subtle", "subtle"], ["mild", "mild"], ["strong", "strong"]]} />`}
       ${what === "extend" && html`<${Chips} name="act-seconds" label="By" value=${seconds} set=${setSeconds} options=${[[2, "2 s"], [4, "4 s"], [8, "8 s"]]} /><label class="check"><input type="checkbox" checked=${before} onChange=${(e) => setBefore(e.target.checked)} />what came before it</label>`}
       ${what === "loop" && html`<${Chips} name="act-length" label="Way back" value=${length} set=${setLength} options=${[["short", "short"], ["normal", "normal"], ["long", "long"]]} />`}
-      ${what === "recut" && html`<div class="row"><label>Make anew from<input type="number" min="0.125" step="0.125" max=${video.seconds} value=${start} onInput=${(e) => setStart(e.target.value)} /></label><label>to second<input type="number" min="0.25" step="0.125" max=${video.seconds} value=${end} onInput=${(e) => setEnd(e.target.value)} /></label></div>`}
+      ${(what === "recut" || what === "fill") && html`<div class="row"><label>${what === "recut" ? "Keep from" : "Make anew from"}<input type="number" min="0" step="0.125" max=${video.seconds} value=${start} onInput=${(e) => setStart(e.target.value)} /></label><label>to second<input type="number" min="0.125" step="0.125" max=${video.seconds} value=${end} onInput=${(e) => setEnd(e.target.value)} /></label>
+        ${what === "recut" && html`<label>then go on for<input type="number" min="0" step="0.5" max="60" value=${more} onInput=${(e) => setMore(e.target.value)} /></label>`}</div>`}
       <button class="primary">${what === "character" ? "Store" : "Generate"}</button></form>`}</div>`;
 }
 
