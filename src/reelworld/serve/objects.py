@@ -12,8 +12,8 @@ from reelworld.serve.tables import Character, Job
 POLL_MS = 1000
 EVENTS = {COMPLETED: "video.completed", FAILED: "video.failed"}  # by the status of a job
 SHOWN = (
-    "num_inference_steps", "guidance_scale", "negative_prompt", "strength", "length", "start", "end", "keep", "gap",
-    "before", "curve", "num_frames", "seconds", "board", "upsample", "expand",
+    "num_inference_steps", "guidance_scale", "negative_prompt", "strength", "length", "start", "end",
+    "keep", "gap", "before", "curve", "num_frames", "seconds", "board", "upsample", "expand",
 )  # fmt: skip
 
 
