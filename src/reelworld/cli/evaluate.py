@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reelworld.cli.app import Json, app, kind, need, say, told
 from reelworld.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from reelworld.evaluate.gate import Gate
 
 
 @app.command()
@@ -16,8 +20,12 @@ from reelworld.core.errors import ConfigError
 def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("report"),
     model: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
-    split: Annotated[str, typer.Option(help="train, heldout or extrapolate.")] = "heldout",
-    level: Annotated[int, typer.Option(help="Prompts of this level of the world.")] = 1,
+    split: Annotated[
+        str | None, typer.Option(help="train, heldout or extrapolate; default: heldout, to validate: train.")
+    ] = None,
+    level: Annotated[
+        int | None, typer.Option(help="Prompts of this level of the world; default: 1, to validate: all.")
+    ] = None,
     prompts: Annotated[
         str, typer.Option(help="Prompts of each check and group; with --videos, a JSON file of prompts.")
     ] = "25",
@@ -36,17 +44,18 @@ def evaluate(
     from reelworld.core import runtime
 
     runtime.set_threads()
+    asked, of = split or "heldout", 1 if level is None else level
     if validate:
-        _validate(split, level, output, as_json)
+        _validate(split or "train", (1, 2, 3) if level is None else (level,), output, as_json)
     elif plausibility:
-        _plausibility(output, model, split, level, _number(prompts), as_json)
+        _plausibility(output, model, asked, of, _number(prompts), as_json)
     elif videos is not None:
         from reelworld.evaluate.folder import score_folder
 
         page, figures = score_folder(videos, prompts, output, kind(as_json))
         say(as_json, str(page), report=str(page), figures=str(figures))
     else:
-        _score(output, model, split, level, _number(prompts), seeds, as_json)
+        _score(output, model, asked, of, _number(prompts), seeds, as_json)
 
 
 def _number(text: str) -> int:
@@ -83,16 +92,28 @@ def _plausibility(
     say(as_json, str(path), figures=str(path))
 
 
-def _validate(split: str, level: int, output: Path, as_json: bool) -> None:
-    """Test the checks; exit code 1 where a gate fails."""
+def _validate(split: str, levels: Sequence[int], output: Path, as_json: bool) -> None:
+    """Test the checks, of several levels in a folder each; exit code 1 where a gate fails."""
     from reelworld.evaluate.run import Settings
     from reelworld.evaluate.validate import validate
 
-    path, failed = validate(
-        output, split, Settings().truth, level, lambda g: say(as_json, g.line(), **g.facts()), kind(as_json)
-    )
-    say(as_json, f"{failed} gates fail; {path}", failed=failed, gates=str(path))
-    if failed:
+    def tell(gate: Gate) -> None:
+        say(as_json, gate.line(), **gate.facts())
+
+    failing = 0
+    for level in levels:
+        folder = output / f"level{level}" if len(levels) > 1 else output
+        path, failed = validate(
+            folder,
+            split,
+            Settings().truth,
+            level,
+            lambda g: say(as_json, g.line(), **g.facts()),
+            kind(as_json),
+        )
+        say(as_json, f"{failed} gates of level {level} fail; {path}", failed=failed, gates=str(path))
+        failing += failed
+    if failing:
         raise typer.Exit(1)
 
 
