@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +45,7 @@ def evaluate(
     runtime.set_threads()
     asked, of = split or "heldout", 1 if level is None else level
     if validate:
-        _validate(split or "train", (1, 2, 3) if level is None else (level,), output, as_json)
+        _validate(split or "train", level, output, as_json)
     elif plausibility:
         _plausibility(output, model, asked, of, _number(prompts), as_json)
     elif videos is not None:
@@ -92,26 +91,20 @@ def _plausibility(
     say(as_json, str(path), figures=str(path))
 
 
-def _validate(split: str, levels: Sequence[int], output: Path, as_json: bool) -> None:
-    """Test the checks, of several levels in a folder each; exit code 1 where a gate fails."""
+def _validate(split: str, level: int | None, output: Path, as_json: bool) -> None:
+    """Test the checks, of all levels in a folder each or of one; exit code 1 where a gate fails."""
     from reelworld.evaluate.run import Settings
     from reelworld.evaluate.validate import validate
+    from reelworld.world.grammar import LEVELS
 
     def tell(gate: Gate) -> None:
         say(as_json, gate.line(), **gate.facts())
 
     failing = 0
-    for level in levels:
-        folder = output / f"level{level}" if len(levels) > 1 else output
-        path, failed = validate(
-            folder,
-            split,
-            Settings().truth,
-            level,
-            lambda g: say(as_json, g.line(), **g.facts()),
-            kind(as_json),
-        )
-        say(as_json, f"{failed} gates of level {level} fail; {path}", failed=failed, gates=str(path))
+    for one in LEVELS if level is None else (level,):
+        folder = output / f"level{one}" if level is None else output
+        path, failed = validate(folder, split, Settings().truth, one, tell, kind(as_json))
+        say(as_json, f"{failed} gates of level {one} fail; {path}", failed=failed, gates=str(path))
         failing += failed
     if failing:
         raise typer.Exit(1)

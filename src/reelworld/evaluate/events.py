@@ -1,7 +1,7 @@
 """Checks of cause and effect: what meets, pushes, bites, lights up or topples, and what comes first.
 
 An effect is seen in the patient's track: a part of a bitten cookie looks other than before, a lit lamp has
-more light, a toppled domino less height, what was hit a speed. Answers are as in `looks`.
+more light, a toppled domino is less slim and then lower, what was hit moves. Answers are as in `looks`.
 """
 
 from __future__ import annotations
