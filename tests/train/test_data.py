@@ -11,6 +11,8 @@ from reelworld.core.errors import ConfigError, DataError
 from reelworld.recipes import DataConfig
 from reelworld.train.data import Echo, WorldData, bucket_at, open_feed, servings
 from reelworld.train.footage import Footage
+from reelworld.world.splits import is_heldout
+from reelworld.world.stream import plan
 
 
 def test_servings_continue_from_any_step(tiny, squares):
@@ -54,6 +56,26 @@ def test_the_second_process_renders_the_same_clips(tiny):
     for left, right in zip(ahead, here, strict=True):
         assert left.batch.captions == right.batch.captions
         assert torch.equal(left.batch.pixels, right.batch.pixels)
+
+
+def test_a_parser_sees_combinations_that_are_held_out_of_a_generator_s_training(tiny):
+    class Opened(WorldData):
+        def stream(self, *args, **kwargs):
+            stream = super().stream(*args, **kwargs)
+            configs.append(stream.config)
+            return stream
+
+    configs = []
+
+    def shows_heldout(split: str) -> bool:
+        recipe = tiny(4, data=DataConfig(workers=0, split=split))
+        next(servings(Opened(), recipe, 0))
+        return any(is_heldout(clip.scene) for clip in plan(configs[-1], range(16)))
+
+    assert not shows_heldout("train")
+    assert shows_heldout("all")
+    assert recipes.get("perception").data.split == "all"
+    assert {recipes.get(name).data.split for name in ("nano", "small")} == {"train"}
 
 
 def test_characters_reach_the_step_with_their_clips(tiny):

@@ -23,6 +23,7 @@ from reelworld.recipes import Recipe
         ("stages.0.captions.descriptive=-1", "descriptive is -1"),
         ("data.reuse=0", "reuse is 0"),
         ("data.workers=2", "workers is 2"),
+        ("data.split=heldout", "split is 'heldout'"),
         ("data.heldout_clips=0", "heldout_clips is 0"),
         ("data.prefetch=0", "prefetch is 0"),
         ("optim.ema_decay=1.5", "ema_decay is 1.5"),

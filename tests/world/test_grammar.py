@@ -18,7 +18,7 @@ from reelworld.world.framing import MOVES_1
 from reelworld.world.grammar import sample
 from reelworld.world.scene import COLORS, PRIMITIVES, Scene, Style, Thing
 from reelworld.world.simulate import JUMP, TURN, Trajectory, nudged, outcome, simulate, speed_of
-from reelworld.world.splits import HELDOUT, combinations_of, in_split, is_heldout
+from reelworld.world.splits import HELDOUT, HELDOUT_ORDER, combinations_of, in_split, is_heldout
 from reelworld.world.things import extent
 
 
@@ -47,6 +47,17 @@ def test_heldout_scenes_have_a_heldout_combination() -> None:
         assert is_heldout(scene)
         assert in_split(scene, "heldout")
         assert not in_split(scene, "train")
+
+
+def test_all_is_held_out_and_not() -> None:
+    """A parser learns from it: it must read what a generator is asked for, and never saw."""
+    for level in grammar.LEVELS:
+        shares = [is_heldout(grammar.draw(3, level, "all", index)) for index in range(300)]
+        assert 0.2 < np.mean(shares) < 0.6
+    ordered = [grammar.draw(3, 3, "all", i, themes=("in order",)) for i in range(60)]
+    assert {combination for scene in ordered for combination in combinations_of(scene)} >= {
+        ("order", *pair) for pair in HELDOUT_ORDER
+    }
 
 
 def test_extrapolation_leaves_the_training_range() -> None:

@@ -78,33 +78,29 @@ def effect_frame(event: Event, scene: Scene, seen: Observed) -> int | None:
     return frame if _near(agent, patient, frame, np.fmax(TOUCH, TOUCH_SHARE * patient.width)) else None
 
 
-def _step(values: Array, change: Callable[[float, float], float], least: float) -> int | None:
-    """Return the frame that best splits values [T] in two levels, if they differ and the second one lasts.
-
-    The split of least squares; the levels are medians, of the second part also that of its last frames.
-    """
-    seen = np.flatnonzero(~np.isnan(values))
-    v = values[seen]
-    splits = range(2, len(v) - 1)
-    if not splits:
-        return None
-    cost = [v[:k].var() * k + v[k:].var() * (len(v) - k) for k in splits]
-    k = splits[int(np.argmin(cost))]
-    before, after, last = float(np.median(v[:k])), float(np.median(v[k:])), float(np.median(v[-2:]))
-    lasts = change(before, after) >= least and change(before, last) >= least
-    return int(seen[k]) if lasts else None
-
-
 def _bitten(track: Track) -> int | None:
     """Return the frame in the middle of those that part what a thing looked like from what it looks like."""
-    most = np.nanmax(track.marked)
-    if not most >= BITTEN:
+    marked = np.nan_to_num(track.marked)
+    if marked.max() < BITTEN:
         return None
-    return int(np.median(np.flatnonzero(track.marked > ALL_BUT * most)))
+    return int(np.median(np.flatnonzero(marked > ALL_BUT * marked.max())))
 
 
 def _lit(track: Track) -> int | None:
-    return _step(track.light, lambda a, b: b - a, LIT)
+    """Return the frame that best splits a thing's light in two levels, if the second is brighter and lasts.
+
+    The split of least squares; the levels are medians, of the second part also that of its last frames.
+    """
+    known = np.flatnonzero(~np.isnan(track.light))
+    light = track.light[known]
+    splits = range(2, len(light) - 1)
+    if not splits:
+        return None
+    cost = [light[:k].var() * k + light[k:].var() * (len(light) - k) for k in splits]
+    k = splits[int(np.argmin(cost))]
+    least = np.median(light[:k]) + LIT
+    lasts = min(np.median(light[k:]), np.median(light[-2:])) >= least
+    return int(known[k]) if lasts else None
 
 
 def _toppled(track: Track) -> int | None:

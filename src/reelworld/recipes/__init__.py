@@ -207,8 +207,8 @@ class DataConfig:
 
     `reuse`: how many steps see each rendered clip, some steps apart, with fresh noise and masks (data
     echoing, Source: arXiv:1907.05550). `workers` 1 renders in a second process, 0 between the steps; on a GPU
-    clips are always rendered in place. A share of the world's clips are `close_ups`, for parsers: no caption
-    tells what their border cuts off.
+    clips are always rendered in place. For parsers: a share of the world's clips are `close_ups`, of which no
+    caption tells what their border cuts off, and `split` "all" holds no combination out.
     """
 
     reuse: int = 1
@@ -219,12 +219,15 @@ class DataConfig:
     heldout_clips: int = 32
     sample_prompts: int = 8
     close_ups: float = 0.0
+    split: str = "train"
 
     def __post_init__(self) -> None:
         _at_least(
             self, 1, "reuse", "reuse_spacing", "worker_threads", "prefetch", "heldout_clips", "sample_prompts"
         )
         _shares(self, "close_ups")
+        if self.split not in ("train", "all"):
+            raise ConfigError(f'split is {self.split!r}; give "train", or "all" for a parser')
         if self.workers not in (0, 1):
             raise ConfigError(f"workers is {self.workers}; give 1 for a second process, 0 for none")
 

@@ -14,7 +14,7 @@ CLIP = VideoShape(width=64, height=64, num_frames=16, fps=8.0)
 
 
 def perception() -> Recipe:
-    """Return the recipe: clips of all levels, half of them from near and of any moment.
+    """Return the recipe: clips of all levels and splits, half of them from near and of any moment.
 
     A glance lies inside a shot; only whole clips show cuts.
     """
@@ -31,6 +31,6 @@ def perception() -> Recipe:
         model=PerceptionConfig(),
         stages=(Stage(name="glances", steps=4000, batch=16, buckets=buckets),),
         optim=OptimConfig(muon_lr=4e-3, adamw_lr=2e-3, warmup_steps=30, decay_share=0.5, ema_decay=0.995),
-        data=DataConfig(reuse=2, heldout_clips=48, close_ups=0.5),
+        data=DataConfig(reuse=2, heldout_clips=48, close_ups=0.5, split="all"),
         seed=SEED,
     )

@@ -135,7 +135,8 @@ def _open_echo(
     earlier = sum(bucket_at(stage, recipe.seed, before) == bucket for before in range(first, step))
     group = stage.clips(bucket) // recipe.data.reuse
     seed = recipe.seed * 1000 + stage_index * 100 + bucket
-    stream = data.stream(stage, stage.buckets[bucket].shape, group, split="train", seed=seed, device=device)
+    shape, split = stage.buckets[bucket].shape, recipe.data.split
+    stream = data.stream(stage, shape, group, split=split, seed=seed, device=device)
     return Echo(stream, group, recipe.data.reuse, recipe.data.reuse_spacing, earlier)
 
 
@@ -266,7 +267,7 @@ class WorldData:
             close_ups=self.close_ups,
             themes=stage.themes,
         )
-        ahead = device != "cpu" and split == "train"  # a CPU's worker plans itself, held-out clips are few
+        ahead = device != "cpu" and split != "heldout"  # a CPU's worker plans itself, held-out clips are few
         planners = min(MOST_PLANNERS, max(1, runtime.num_cores() - 2)) if ahead else 0
         return WorldStream(config, batch, device, planners, self.labelled)
 

@@ -82,7 +82,7 @@ def _theme(level: int, split: str, rng: np.random.Generator) -> str | int:
 
 def _in_order(split: str, rng: np.random.Generator) -> str:
     """Draw two interactions and their order."""
-    orders = [o for o in permutations(ORDERED, 2) if split == "heldout" or o not in HELDOUT_ORDER]
+    orders = [o for o in permutations(ORDERED, 2) if split in ("heldout", "all") or o not in HELDOUT_ORDER]
     return ", ".join(orders[int(rng.integers(len(orders)))])
 
 
@@ -194,7 +194,7 @@ def check(level: int, split: str, themes: Sequence[str] = ()) -> None:
     if unknown := [theme for theme in themes if theme not in THEMES]:
         raise ConfigError(f"no scenes are about {', '.join(unknown)}; themes are {', '.join(THEMES)}")
     if themes and (level == 1 or split == "extrapolate"):
-        raise ConfigError("themes are of levels 2 and 3, and of the splits train and heldout")
+        raise ConfigError("themes are of levels 2 and 3, and of the splits train, heldout and all")
     if level not in LEVELS or split not in SPLITS:
         raise ConfigError(
             f"no scenes of level {level}, split {split!r}; levels are 1, 2 and 3, splits {', '.join(SPLITS)}"

@@ -135,7 +135,7 @@ class Scene:
     """A whole scene program."""
 
     level: int
-    split: Literal["train", "heldout", "extrapolate"]
+    split: Literal["train", "heldout", "extrapolate", "all"]
     setting: Setting
     cast: tuple[Thing, ...]
     shots: tuple[Shot, ...]

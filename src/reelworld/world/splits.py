@@ -1,15 +1,15 @@
 """Which combinations training never sees.
 
 `train` contains none of them, `heldout` at least one, `extrapolate` none but speeds or sizes beyond the
-training range. Every atom of a held-out combination is common in train (asserted by tests and
-`benchmarks/world.py`).
+training range. `all` leaves nothing out: it is for parsers, which must read what a generator is asked for.
+Every atom of a held-out combination is common in train (asserted by tests and `benchmarks/world.py`).
 """
 
 from __future__ import annotations
 
 from reelworld.world.scene import Scene
 
-SPLITS = ("train", "heldout", "extrapolate")
+SPLITS = ("train", "heldout", "extrapolate", "all")
 
 # Held-out combinations. One colour for each kind, one motion for each primitive, and so on.
 HELDOUT_COLORS = {
@@ -62,4 +62,4 @@ def is_heldout(scene: Scene) -> bool:
 
 def in_split(scene: Scene, split: str) -> bool:
     """Tell whether a scene belongs to a split."""
-    return is_heldout(scene) == (split == "heldout") if split != "extrapolate" else not is_heldout(scene)
+    return split == "all" or is_heldout(scene) == (split == "heldout")
