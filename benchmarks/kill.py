@@ -86,6 +86,46 @@ def work(server: Server, rounds: int, rng: random.Random) -> dict[str, int]:
     return asked
 
 
+def end(server: Server, asked: dict[str, int], seconds: float) -> dict[str, dict[str, Any]]:
+    """Wait until everything is made, at most so long; return what became of the videos."""
+    ends = time.monotonic() + seconds
+    while True:
+        found = {video: told(server, video) for video in asked}
+        if time.monotonic() > ends or all(v["status"] in ("completed", "failed") for v in found.values()):
+            return found
+        time.sleep(0.5)
+
+
+def census(files: Path, asked: dict[str, int], found: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """Count what became of the videos."""
+    completed = [video for video, of in found.items() if of["status"] == "completed"]
+    died = [v for v, of in found.items() if (of.get("error") or {}).get("code") == "worker_died"]
+    films = {video: sorted((files / video).glob("*/video.mp4")) for video in completed}
+    broken = [v for v in completed if len(films[v]) != 1 or len(read(films[v][0])) != asked[v]]
+    return {
+        "videos asked for": len(asked),
+        "completed": len(completed),
+        "failed because their workers were killed three times": len(died),
+        "lost or unfinished": len(asked) - len(completed) - len(died),
+        "with two outputs": sum(len(film) > 1 for film in films.values()),
+        "completed without a playable file": len(broken),
+        "made in more than one attempt": sum(of["reelworld"]["attempts"] > 1 for of in found.values()),
+    }
+
+
+def survive(
+    folder: Path, url: str, *, rounds: int, seed: int, weights: Path | None, seconds: float = 600.0
+) -> dict[str, int]:
+    """Work and kill in a folder and a database for some rounds, then let it end; count."""
+    named = [f"tiny={weights}"] if weights else []
+    server = Server(folder, database=url, workers=WORKERS, weights=named, lease_seconds=LEASE)
+    try:
+        asked = work(server, rounds, random.Random(seed))
+        return census(folder / "files", asked, end(server, asked, seconds))
+    finally:
+        server.stop()
+
+
 def main() -> None:
     """Work, kill, wait for the end, and count."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -99,44 +139,13 @@ def main() -> None:
         if given.database == "postgresql":
             import pgserver
 
-            url = (
-                pgserver.get_server(folder / "postgres")
-                .get_uri()
-                .replace("postgresql:", "postgresql+psycopg:", 1)
-            )
-        named = [f"tiny={given.weights}"] if given.weights else []
-        server = Server(folder, database=url, workers=WORKERS, weights=named, lease_seconds=LEASE)
-        asked = work(server, given.rounds, random.Random(given.seed))
-        ends = time.monotonic() + 600
-        found = {video: told(server, video) for video in asked}
-        while time.monotonic() < ends and any(
-            v["status"] in ("queued", "in_progress") for v in found.values()
-        ):
-            time.sleep(0.5)
-            found = {video: told(server, video) for video in asked}
-        count(folder / "files", asked, found, given)
-        server.kill()
-        time.sleep(3 * LEASE)
-
-
-def count(
-    files: Path, asked: dict[str, int], found: dict[str, dict[str, Any]], given: argparse.Namespace
-) -> None:
-    """Write what became of the videos."""
-    completed = [video for video, of in found.items() if of["status"] == "completed"]
-    died = [v for v, of in found.items() if (of.get("error") or {}).get("code") == "worker_died"]
-    films = {video: sorted((files / video).glob("*/video.mp4")) for video in completed}
-    broken = [v for v in completed if len(films[v]) != 1 or len(read(films[v][0])) != asked[v]]
+            plain = pgserver.get_server(folder / "postgres").get_uri()
+            url = plain.replace("postgresql:", "postgresql+psycopg:", 1)
+        found = survive(folder, url, rounds=given.rounds, seed=given.seed, weights=given.weights)
     with record(f"kill-{given.database}") as say:
         say("rounds", str(given.rounds))
-        say("videos asked for", str(len(asked)))
-        say("completed", str(len(completed)))
-        say("failed because their workers were killed three times", str(len(died)))
-        say("lost or unfinished", str(len(asked) - len(completed) - len(died)))
-        say("with two outputs", str(sum(len(film) > 1 for film in films.values())))
-        say("completed without a playable file", str(len(broken)))
-        attempts = [of["reelworld"]["attempts"] for of in found.values()]
-        say("made in more than one attempt", str(sum(a > 1 for a in attempts)))
+        for what, count in found.items():
+            say(what, str(count))
 
 
 if __name__ == "__main__":

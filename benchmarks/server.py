@@ -67,6 +67,7 @@ class Server:
 
     def stop(self) -> None:
         """Let it end what it does, and go."""
+        self.http.close()
         self.process.terminate()
         self.process.wait()
 
