@@ -9,6 +9,7 @@ Differences are mean absolute ones, in grey levels of 255; PSNR in dB; who is wh
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from reelworld.evaluate.checks import judge
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.tracking import Track
 from reelworld.generate import edit
+from reelworld.generate.enlarge import Enlarger
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.storyboard import Card, Role, Storyboard, render
 from reelworld.world.scene import COLORS, Scene, Thing
@@ -78,6 +80,12 @@ class Bench:
         return [(name, video) for name, video in self.real() if len(video) == self.pipeline.shape.num_frames]
 
 
+def round_trip(video: Video) -> Video:
+    """Return a video after the round trip through an mp4."""
+    with tempfile.TemporaryDirectory() as folder:
+        return read(write(video, Path(folder) / "a.mp4"))
+
+
 def difference(one: Frames, other: Frames) -> float:
     """Return the mean absolute difference."""
     return float(np.abs(one.astype(float) - other.astype(float)).mean())
@@ -107,18 +115,20 @@ def share(passed: Sequence[bool | None]) -> str:
 
 def animate(bench: Bench, say: Say) -> None:
     """First frame after the round trip through a file; the cast; whether motion follows the text."""
-    psnr, cast, moves = [], [], []
+    psnr, large, cast, moves = [], [], [], []
+    enlarge = Enlarger.load()
     for clip, true in bench.renders(bench.clips):
         video = edit.animate(bench.pipeline, true, clip.caption, seed=1)
-        with tempfile.TemporaryDirectory() as folder:
-            back = read(write(video, Path(folder) / "a.mp4"))
-        psnr.append(peak_signal_noise_ratio(true.frames[0], back.frames[0]))
+        psnr.append(peak_signal_noise_ratio(true.frames[0], round_trip(video).frames[0]))
+        whole = enlarge(video)
+        large.append(peak_signal_noise_ratio(enlarge(true).frames[0], round_trip(whole).frames[0]))
         verdict = judge(clip.told, bench.parser.look(video.frames))
         cast.append(verdict["binding"])
         moves += [verdict[check] for check in MOVES]
         bench.keep("animate", video, clip.caption)
-    say("animate, renders", f"first frame {min(psnr):.1f} dB at least, mean {np.mean(psnr):.1f}; cast kept "
-        f"{share(cast)}; motions and camera as told {share(moves)}")  # fmt: skip
+    say("animate, renders", f"first frame {min(psnr):.1f} dB at least, mean {np.mean(psnr):.1f}, enlarged "
+        f"{min(large):.1f} and {np.mean(large):.1f}; cast kept {share(cast)}; motions and camera as told "
+        f"{share(moves)}")  # fmt: skip
     for name, given in bench.real():
         video = edit.animate(bench.pipeline, given, "The camera pans left.", seed=1)
         say(f"animate, {name}", f"first frame equal {np.array_equal(video.frames[0], given.frames[0])}; "
@@ -149,10 +159,17 @@ def extend(bench: Bench, say: Say) -> None:
                     f"jump at the seam {np.median(jumps):.2f} of the clip's own change a frame "
                     f"(most {max(jumps):.2f}); {np.mean(ratios):.1f} dB; flow {np.mean(flows):+.2f} px",
                 )
+    before = memory()
     for clip, true in bench.renders(2, still=True):
         video = edit.extend(bench.pipeline, true, clip.caption, seconds=30.0, seed=1)
         bench.keep("extend", video, f"30 s: {clip.caption}")
         say("extend to 32 s", f"{drift(bench, video)}: {clip.caption}")
+    say("memory at most", f"{before:.0f} MiB for clips to 4 s, {memory():.0f} MiB after those of 32 s")
+
+
+def memory() -> float:
+    """Return the largest resident memory so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def drift(bench: Bench, video: Video) -> str:
@@ -274,8 +291,6 @@ def variations(bench: Bench, say: Say) -> None:
 
 def chain(bench: Bench, say: Say) -> None:
     """Three extensions in a row, each from the enlarged file that the last one wrote, and from its frames."""
-    from reelworld.generate.enlarge import Enlarger
-
     enlarge, shape = Enlarger.load(), bench.pipeline.shape
     lost, native = [], []
     for n, (clip, true) in enumerate(bench.renders(min(bench.clips, 6))):
