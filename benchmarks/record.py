@@ -24,7 +24,8 @@ RESULTS = Path(__file__).parent / "results"
 @contextmanager
 def record(name: str) -> Iterator[Callable[[str, str], None]]:
     """Yield a function that prints a figure and keeps it; write them at the end, also when cut short."""
-    lines = [f"command: python {' '.join(Path(a).name if i == 0 else a for i, a in enumerate(sys.argv))}"]
+    words = [Path(a).name if i == 0 or Path(a).is_absolute() else a for i, a in enumerate(sys.argv)]
+    lines = [f"command: python {' '.join(words)}"]
     lines += [f"reelworld: {__version__}", *(f"{key}: {value}" for key, value in hardware().items())]
 
     def say(what: str, figure: str) -> None:

@@ -32,7 +32,8 @@ LEG_WEIGHT = 8.0  # of a pixel of a leg beside others of people and dogs
 OFFSET_UNIT, DEPTH_UNIT = 0.05, 0.1
 CAMERA_UNITS = (0.02, 0.02, 0.05, 0.05, 0.05, 0.03, 0.05)
 MOVES, STILL_WEIGHT = 0.05, 0.2  # in these units, what is a motion; what a camera counts that has none
-WALKERS = (5, 6)  # person and dog, among kinds counted from 1
+PERSON, DOG = 5, 6  # among kinds counted from 1
+WALKERS = (PERSON, DOG)
 MIRRORED = 0.5  # share of clips that are turned about: the world is not quite alike on both sides
 MIRRORED_MOTION = (-1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0)  # of the camera's yaw, pitch, steps, zoom, horizon
 EMPTY = 1 / 32  # share of clips that show nothing: a plain picture, in which else a large thing may be seen
@@ -91,9 +92,10 @@ class Perceiving(PlainWeights):
 
 
 def mirrored(video: Tensor, labels: dict[str, Tensor], which: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Turn some clips [B, T, H, W, 3] about, `which` bool [B], and what is said of them: left is right.
+    """Turn some clips [B, T, H, W, 3] about, `which` bool [B], and what is said of their pixels and cameras.
 
-    labels: of pixels [B, T, H, W], the camera's `motion` [B, T, 7], and what has no sides.
+    labels: of pixels [B, T, H, W], the camera's `motion` [B, T, 7], and what has no sides. A dog's left leg
+    becomes a right one; a person's left leg is the one whose trousers have another tone there, and stays it.
     """
 
     def turned(x: Tensor) -> Tensor:
@@ -103,7 +105,8 @@ def mirrored(video: Tensor, labels: dict[str, Tensor], which: Tensor) -> tuple[T
     signs = labels["motion"].new_tensor(MIRRORED_MOTION)
     told["motion"] = torch.where(which.view(-1, 1, 1), signs * labels["motion"], labels["motion"])
     other = torch.where(told["side"] == NO_LEG, NO_LEG, LEFT + RIGHT - told["side"])
-    told["side"] = torch.where(which.view(-1, 1, 1, 1), other, told["side"])
+    dogs = which.view(-1, 1, 1, 1) & (told["kind"] == DOG)
+    told["side"] = torch.where(dogs, other, told["side"])
     return turned(video), told
 
 
