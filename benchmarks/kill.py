@@ -118,7 +118,7 @@ def survive(
 ) -> dict[str, int]:
     """Work and kill in a folder and a database for some rounds, then let it end; count."""
     named = [f"tiny={weights}"] if weights else []
-    server = Server(folder, database=url, workers=WORKERS, weights=named, lease_seconds=LEASE)
+    server = Server(folder, database=url, workers=WORKERS, weights=named, lease_seconds=LEASE, rate=10**6)
     try:
         asked = work(server, rounds, random.Random(seed))
         return census(folder / "files", asked, end(server, asked, seconds))
