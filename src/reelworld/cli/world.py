@@ -24,7 +24,7 @@ def world_sample(
         int, typer.Option(help="1: primitives; 2: all things; 3: also styles, event order, several shots.")
     ] = 2,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
-    split: Annotated[str, typer.Option(help="train, heldout or extrapolate.")] = "train",
+    split: Annotated[str, typer.Option(help="train, heldout, extrapolate or all.")] = "train",
     width: Annotated[int, typer.Option(help="Pixels.")] = 64,
     height: Annotated[int, typer.Option(help="Pixels.")] = 64,
     num_frames: Annotated[int, typer.Option(help="Frames.")] = 16,
