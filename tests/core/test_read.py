@@ -199,6 +199,41 @@ def test_names_that_look_like_addresses_are_just_names(clip: Video, tmp_path: Pa
         assert len(read(write(clip, tmp_path / name))) == 24
 
 
+@pytest.mark.parametrize("name", ["held.mp4", "held.mkv"])
+def test_a_last_frame_that_is_held_is_shown_as_long(clip: Video, tmp_path: Path, name: str) -> None:
+    """As in recordings of screens: 20 frames at 10 a second, the last one for four seconds."""
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"bf": "0"})
+        stream.height, stream.width, stream.pix_fmt = *clip.frames.shape[1:3], "yuv420p"
+        packets = []
+        for array in clip.frames[:20]:
+            packets += stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24"))
+        packets += stream.encode(None)
+        packets[-1].duration = round(4 / packets[-1].time_base)
+        container.mux(packets)
+    frames = read(tmp_path / name, fps=10.0).frames
+    assert len(frames) == pytest.approx(59, abs=1)
+    assert (frames[25:] == frames[-1]).all()
+
+
+@pytest.mark.parametrize("shown", list(Image.Transpose))
+def test_films_are_shown_as_their_display_matrix_says(
+    clip: Video, film: Film, shown: Image.Transpose
+) -> None:
+    """ISO/IEC 14496-12, 6.2.2: x' = ax + cy, y' = bx + dy, in 1/65536 and 1/2**30, in the track's header."""
+    corner = np.array(Image.fromarray(np.uint8([[1, 2], [3, 4]])).transpose(shown))
+    (x0, y0), (x1, y1), (x2, y2) = (np.argwhere(corner == n)[0][::-1] for n in (1, 2, 3))
+    matrix = [x1 - x0, y1 - y0, 0, x2 - x0, y2 - y0, 0, 0, 0, 1]
+    scales = [1 << 16, 1 << 16, 1 << 30] * 3
+    path = film(clip.frames[:2], "turned.mp4", turn=90)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 4 + 40  # behind version, flags, times and so on
+    content[place : place + 36] = (np.array(matrix) * scales).astype(">i4").tobytes()
+    path.write_bytes(content)
+    wanted = np.asarray(Image.fromarray(clip.frames[0]).transpose(shown))
+    assert np.abs(read(path).frames[0].astype(int) - wanted).mean() < 6
+
+
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav.mkv"
     with av.open(str(path), "w") as container:
@@ -213,8 +248,8 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        (Limits(max_width=63), "64x48, over the limit of 63x4096"),
-        (Limits(max_height=47), "over the limit of 4096x47"),
+        (Limits(max_side=63), "64x48, over the limit of 63 a side"),
+        (Limits(max_pixels=64 * 48 - 1), "64x48, over the limit of 16384 a side and 0.00307 million pixels"),
         (Limits(max_frames=23), "24 frames are over the limit of 23"),
         (Limits(max_seconds=2.9), "3 seconds are over the limit of 2.9"),
         (Limits(max_bytes=100), "MiB are over the limit"),
@@ -265,17 +300,35 @@ def test_a_header_that_lies_about_the_size_is_found(clip: Video, film: Film) -> 
     joined = small.parent / "joined.ts"
     joined.write_bytes(small.read_bytes() * 40 + large.read_bytes())
     assert (probe(joined).width, probe(joined).height) == (64, 48)
-    assert "256x192, over the limit of 128x4096" in refusal(joined, Limits(max_width=128))
-    assert "damaged" in refusal(
-        joined, Limits(max_width=128, max_height=128)
-    )  # by the decoder, before it allocates
+    assert "256x192, over the limit of 128 a side" in refusal(joined, Limits(max_side=128))
+    small_ones = Limits(max_pixels=128 * 128)
+    assert "damaged" in refusal(joined, small_ones)  # by the decoder, before it allocates
 
 
 def test_an_image_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    Image.new("1", (13_000, 13_000)).save(tmp_path / "bomb.png")
-    assert "far too many pixels" in refusal(tmp_path / "bomb.png", Limits(max_width=10**6, max_height=10**6))
-    Image.new("1", (5000, 10)).save(tmp_path / "wide.png")
-    assert "5000x10, over the limit" in refusal(tmp_path / "wide.png")
+    Image.new("1", (14_000, 14_000)).save(tmp_path / "bomb.png")
+    assert "far too many pixels" in refusal(tmp_path / "bomb.png", Limits(max_pixels=10**12))
+    Image.new("1", (17_000, 10)).save(tmp_path / "wide.png")
+    assert "17000x10, over the limit" in refusal(tmp_path / "wide.png")
+
+
+def test_the_photographs_of_phones_and_cameras_are_read(tmp_path: Path) -> None:
+    Image.new("RGB", (12_000, 9000), "red").save(tmp_path / "photo.jpg")  # 108 million pixels
+    assert read(tmp_path / "photo.jpg", width=64, height=64).frames[0, 32, 32, 0] > 250
+
+
+@pytest.mark.parametrize("kind", ["tif", "jp2", "ppm", "avif"])
+def test_pictures_of_other_formats_are_read(clip: Video, tmp_path: Path, kind: str) -> None:
+    Image.fromarray(clip.frames[0]).save(tmp_path / f"a.{kind}")
+    off = np.abs(read(tmp_path / f"a.{kind}").frames[0].astype(int) - clip.frames[0])
+    assert off.mean() < (4 if kind == "avif" else 0.5)
+
+
+def test_an_animation_of_huge_pages_is_refused_before_it_is_drawn(tmp_path: Path) -> None:
+    pages = [Image.new("L", (4000, 4000), n) for n in range(3)]
+    pages[0].save(tmp_path / "a.gif", save_all=True, append_images=pages[1:])
+    assert "3 pages of 4000x4000 are too much" in refusal(tmp_path / "a.gif", Limits(max_work=2 * 4000**2))
+    assert len(read(tmp_path / "a.gif", width=8, height=8)) == 3
 
 
 def test_a_damaged_animation_is_not_taken_for_a_still(clip: Video, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reelworld.core.errors import ReelWorldError, ShapeError
+from reelworld.core.storage import file_hash
 from reelworld.core.types import Video, VideoShape
 
 
@@ -48,7 +49,7 @@ def test_video_knows_its_shape_saves_and_loads(clip: Video, tmp_path: Path) -> N
     assert len(clip) == 24
     loaded = Video.load(clip.save(tmp_path / "clip.mp4", crf=10), num_frames=5)
     assert loaded.shape == clip.shape.replace(num_frames=5)
-    assert loaded.metadata == clip.metadata
+    assert loaded.metadata == {**clip.metadata, "file": "clip.mp4", "hash": file_hash(tmp_path / "clip.mp4")}
 
 
 def test_notebook_shows_the_video_inside_the_page(clip: Video) -> None:

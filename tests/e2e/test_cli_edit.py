@@ -217,6 +217,112 @@ def test_a_result_never_takes_the_place_of_what_it_is_made_of(film, weights, tmp
         code, _, told = reel("loop", own, "-o", output, "--weights", weights, *FAST)
         assert (code, "would take the place" in told) == (2, True)
     assert own.read_bytes() == before
+    picture = tmp_path / "ball.png"
+    assert (
+        reel("generate", "a red ball", "--num-frames", 1, "-o", picture, "--weights", weights, *FAST)[0] == 0
+    )
+    told = picture.with_suffix(".json").read_bytes()
+    code, _, said = reel(
+        "animate", picture, "a red ball", "-o", tmp_path / "ball.mp4", "--weights", weights, *FAST
+    )
+    assert (code, "what tells how that was made" in said) == (2, True)
+    assert picture.with_suffix(".json").read_bytes() == told
+    board = tmp_path / "board.toml"
+    board.write_text("[[cards]]\ntime = 0.0\nvideo = 'own.mp4'\n")
+    code, _, said = reel("storyboard", board, "-o", own, "--weights", weights, *FAST)
+    assert (code, "would take the place" in said) == (2, True)
+    assert own.read_bytes() == before
+
+
+def test_a_chain_of_edits_is_told_and_made_again(film, weights, tmp_path):
+    """A remix of an extension of an image, each in a folder of its own."""
+    files = [tmp_path / name / f"{name}.mp4" for name in ("animate", "extend", "remix")]
+    options = ["--weights", weights, *FAST]
+    image = (
+        write(read(film, num_frames=1), tmp_path / "photos" / "cat.png")
+        if ((tmp_path / "photos").mkdir() is None)
+        else film
+    )
+    assert reel("animate", image, "a red ball", "-o", files[0], "--seed", 7, *options)[0] == 0
+    assert reel("extend", files[0], "a red ball", "--seconds", "0.5", "-o", files[1], *options)[0] == 0
+    assert reel("remix", files[1], "a blue box", "-o", files[2], *options)[0] == 0
+    lines = [line.strip() for line in reel("show", files[2])[1].splitlines()]
+    assert [line for line in lines if line in ("remix", "extend", "animate", "of cat.png")] == [
+        "remix", "extend", "animate", "of cat.png"
+    ]  # fmt: skip
+    for file, made_of in zip(files, (image, files[0].parent, files[1]), strict=True):
+        twin = tmp_path / f"twin_{file.stem}.mp4"
+        code, _, told = reel("again", file, "-o", twin, "--weights", weights)
+        assert (code, "--made-of" in told) == (2, True)
+        code, _, told = reel("again", file, "--made-of", made_of, "-o", twin, "--weights", weights)
+        assert code == 0, told
+        np.testing.assert_array_equal(read(twin).frames, read(file).frames)
+    code, _, told = reel("again", files[0], "--made-of", image, "-o", files[0], "--weights", weights)
+    assert (code, "would take the place" in told) == (2, True)
+
+
+def test_two_parents_of_one_name_are_told_apart(film, weights, tmp_path):
+    one, other, out = tmp_path / "a" / "x.mp4", tmp_path / "b" / "x.mp4", tmp_path / "out" / "both.mp4"
+    for path, part in ((one, slice(0, 16)), (other, slice(8, 24))):
+        path.parent.mkdir()
+        write(Video(read(film).frames[part], 16.0), path)
+    options = ["--weights", weights]
+    assert reel("blend", one, other, "a red ball", "-o", out, *options, *FAST)[0] == 0
+    given = ["--made-of", one, "--made-of", other.parent]
+    code, _, told = reel("again", out, *given, "-o", tmp_path / "twin.mp4", *options)
+    assert code == 0, told
+    np.testing.assert_array_equal(read(tmp_path / "twin.mp4").frames, read(out).frames)
+
+
+def test_a_part_of_what_is_given_can_be_taken(film, weights, tmp_path):
+    out, options = tmp_path / "out.mp4", ["--weights", weights]
+    code, _, told = reel(
+        "extend", film, "a red ball", "--take", "0.5:1.25", "--seconds", "0.5", "-o", out, *options, *FAST
+    )
+    assert code == 0, told
+    assert probe(out).num_frames == 6 + 4
+    assert probe(out).metadata["parents"][0]["take"] == [0.5, 1.25]
+    assert reel("again", out, "--made-of", film, "-o", tmp_path / "twin.mp4", *options)[0] == 0
+    np.testing.assert_array_equal(read(tmp_path / "twin.mp4").frames, read(out).frames)
+    for odd in ("1:0.5", "-1:1", "0:nan", "soon"):
+        code, _, told = reel("loop", film, "a red ball", f"--take={odd}", "-o", tmp_path / "x.mp4", *options)
+        assert (code, "--take is" in told) == (2, True)
+
+
+def test_a_file_that_lost_its_account_is_known_by_the_one_beside_it(film, weights, tmp_path):
+    frames, bare = tmp_path / "frames", tmp_path / "bare.mp4"
+    image = write(read(film, num_frames=1), tmp_path / "cat.png")
+    for out in (frames, bare):
+        assert reel("animate", image, "a red ball", "-o", out, "--weights", weights, *FAST)[0] == 0
+    write(Video(read(bare).frames, 8.0), bare)
+    for file in (frames, bare, tmp_path / "bare.json"):
+        assert reel("show", file)[1].splitlines()[0] == "animate"
+        assert reel("again", file, "-o", tmp_path / "twin.mp4", "--weights", weights)[0] == 0
+    (tmp_path / "bare.json").write_text("[1]")
+    assert "nor is there a bare.json" in reel("show", bare)[2]
+
+
+def test_a_storyboard_is_made_again_only_with_the_same_characters(film, weights, tmp_path):
+    options = ["--weights", weights, *FAST]
+    for name, seed in (("bo", 1), ("other", 2)):
+        picture = ["-o", tmp_path / f"{name}.png", "--num-frames", 1, "--seed", seed]
+        assert reel("generate", "a red ball", *picture, *options)[0] == 0
+    board, out = tmp_path / "board.toml", tmp_path / "out" / "film.mp4"
+    board.write_text(
+        '[[characters]]\nname = "Bo"\nimage = "bo.png"\n[[cards]]\ntime = 0.0\ntext = "Bo rolls"\n'
+    )
+    assert reel("storyboard", board, "-o", out, *options)[0] == 0
+    again = ["again", out, "-o", tmp_path / "twin.mp4", "--weights", weights, "--made-of"]
+    assert reel(*again, tmp_path)[0] == 0
+    (tmp_path / "other.png").replace(tmp_path / "bo.png")
+    code, _, told = reel(*again, tmp_path)
+    assert (code, "is not the file" in told) == (2, True)
+
+
+def test_a_picture_too_large_to_be_read_again_is_not_begun(weights, tmp_path):
+    code, _, told = reel("generate", "a red ball", "--scale", 32, "--width", 1024, "-o", tmp_path / "x.mp4",
+                         "--weights", weights, *FAST)  # fmt: skip
+    assert (code, "over the limit" in told) == (2, True)
 
 
 def test_a_video_speaks_for_itself(film, weights, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reelworld.core.checkpoint import load, read_card
+from reelworld.core.checkpoint import load, read_card, save
 from reelworld.core.config import to_json
 from reelworld.core.types import VideoShape
 from reelworld.core.video import read
@@ -63,6 +63,23 @@ def test_release(run_folder: Path) -> None:
     assert "ball" in tokenizer.learnt
     assert "dog" not in tokenizer.learnt
     assert read_card(out)["trained"] == {"steps": 3}
+
+
+def test_average(run_folder: Path) -> None:
+    one, other, out = (run_folder / f"{n}.safetensors" for n in ("weights", "other", "mean"))
+    tensors, card = load(one)
+    changed = {name: t + 1 if t.is_floating_point() else t for name, t in tensors.items()}
+    save(other, changed, card)
+    assert "0.750 weights" in example(
+        "average.py", f"{one}=3", f"{other}=1", "--of-first", "final.", "-o", out
+    )
+    averaged, noted = load(out)
+    for name, value in tensors.items():
+        moved = 0.25 * (value.is_floating_point() and not name.startswith("final."))
+        assert torch.allclose(averaged[name].float(), value.float() + moved, atol=1e-5), name
+    assert any(name.startswith("final.") for name in tensors)
+    assert noted["mean_of"] == [["weights.safetensors", 0.75], ["other.safetensors", 0.25]]
+    assert checkpoint_to_denoiser(out)[2]["shape"] == card["shape"]
 
 
 def test_gallery(tmp_path: Path) -> None:

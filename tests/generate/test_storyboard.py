@@ -209,3 +209,22 @@ def test_every_card_is_read_before_the_first_is_made(pipeline):
     with pytest.raises(PromptError, match="shorten it"):
         render(pipeline, board, callback=lambda *step: steps.append(step), **FAST)
     assert steps == []
+
+
+def test_a_card_may_be_a_picture_or_a_film_alone(pipeline, tmp_path):
+    write(noise(1, 1), tmp_path / "a.png")
+    write(noise(8, 2), tmp_path / "b.mp4")
+    text = Card(time=1.0, text="a red ball")
+    cards = (Card(time=0.0, image="a.png"), text, Card(time=2.0, video="b.mp4", cut=True))
+    video, windows = counted(pipeline, Storyboard(cards=cards, duration=3.0, folder=str(tmp_path)))
+    np.testing.assert_array_equal(video.frames[16:], Video.load(tmp_path / "b.mp4").frames)
+    assert (len(video), windows) == (24, 3)
+    assert video.metadata["prompt"] == "a red ball"
+    with pytest.raises(PromptError, match="empty"):
+        render(pipeline, Storyboard(cards=(Card(time=0.0),)), **FAST)
+
+
+def test_characters_are_the_boards_own(pipeline):
+    board = Storyboard(cards=(Card(time=0.0, text="a red ball"),))
+    with pytest.raises(ConfigError, match="as `cast`"):
+        render(pipeline, board, characters={"Bo": noise(1)}, **FAST)

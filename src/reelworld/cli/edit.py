@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reelworld.generate.enlarge import Enlarger
 
 VideoFile = Annotated[Path, typer.Argument(help="A video file.")]
+TELLING = {"prompt", "character"}  # one of which every account says
 SAMPLING = ("num_inference_steps", "guidance_scale")
 
 
@@ -46,6 +47,7 @@ class Asked:
 
     prompt: Prompt
     output: Output  # by default named after the command
+    take: Taken = None
     seed: Seed = 0
     num_inference_steps: Steps = 20
     guidance_scale: Guidance = 3.0
@@ -63,8 +65,8 @@ class Asked:
         text, pipeline, enlarge = ready(self.prompt, self.weights, self.upsample, self.as_json, names)
         if cast:
             arguments["characters"] = cast
-        only_first = 1 if operation == "animate" else None
-        videos = [_read(path, pipeline.shape, only_first) for path in parents]
+        part = None if self.take is None else _pair(self.take, "--take")
+        videos = [_read(path, pipeline.shape, operation, part) for path in parents]
         video = getattr(edit, operation)(
             pipeline, *videos, text, **arguments, seed=self.seed, progress=kind(self.as_json),
             **{name: getattr(self, name) for name in SAMPLING},
@@ -72,6 +74,9 @@ class Asked:
         save(enlarge(video) if enlarge else video, self.output, self.as_json)
 
 
+Taken = Annotated[
+    str | None, typer.Option(help="START:END in seconds: of what is given this part alone is used.")
+]
 OwnPrompt = Annotated[
     str | None, typer.Argument(help="What the result shows; left out: what the video says of itself.")
 ]
@@ -196,7 +201,7 @@ def recut(
 def show(
     file: Annotated[Path, typer.Argument(help="A video or image that ReelWorld made.")], as_json: Json = False
 ) -> None:
-    """Tell how a file was made, and what it was made of."""
+    """Tell how a file was made, and what it was made of; also by the .json beside it."""
     made = _account(file)
     say(as_json, "\n".join(_lines(made)), made=made)
 
@@ -208,28 +213,43 @@ def again(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE instead of what it was, as seed=3; often.")
     ] = None,
+    made_of: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A file that it was made of, or a folder that holds it; often. Beside it is looked too."
+        ),
+    ] = None,
     output: Output = Path("out/again.mp4"),
     weights: Weights = None,
     as_json: Json = False,
 ) -> None:
-    """Make a video again, with changes; the files that it was made of must lie beside it."""
+    """Make a video again, with changes, of the files that it was made of."""
     from reelworld.core import runtime
     from reelworld.generate.again import again as make_again
-    from reelworld.generate.again import check_account, storyboard_again
+    from reelworld.generate.again import board_files, check_account, storyboard_again
+    from reelworld.generate.lineage import find
     from reelworld.generate.pipeline import Pipeline
 
     made = _account(file)
     check_account(made)
     changed = {"progress": kind(as_json), **dict(_change(text) for text in changes or [])}
-    folder, parents = file.parent, made.get("parents") or []
-    check_outputs(output, made_of=[folder / str(parent.get("file")) for parent in parents])
+    places, parents, operation = (
+        [file.parent, *(made_of or [])],
+        made.get("parents", []),
+        made.get("operation"),
+    )
+    board = board_files(made, places) if operation == "storyboard" else {}
+    paths = [] if board else [find(parent, places) for parent in parents]
+    check_outputs(output, made_of=[file, *paths, *board.values()])
     runtime.set_threads()
     pipeline, enlarge = Pipeline.load(weights), _same_enlarger(made)
-    if made.get("operation") == "storyboard":
-        video = storyboard_again(pipeline, made, folder, **changed)
+    if operation == "storyboard":
+        video = storyboard_again(pipeline, made, board, **changed)
     else:
-        only_first = 1 if made.get("operation") == "animate" else None
-        given = [_parent(file, parent, pipeline.shape, only_first) for parent in parents]
+        parts = [_part(parent) for parent in parents]
+        given = [
+            _read(path, pipeline.shape, str(operation), part) for path, part in zip(paths, parts, strict=True)
+        ]
         cast = _same_cast(made.get("characters") or {})
         video = make_again(pipeline, made, given, cast, **changed)
     save(enlarge(video) if enlarge else video, output, as_json, made.get("scale", 1))
@@ -258,13 +278,15 @@ def _same_cast(told: dict[str, Any]) -> dict[str, Video]:
     return cast
 
 
-def _parent(child: Path, account: dict[str, Any], shape: VideoShape, num_frames: int | None) -> Video:
-    """Read a file that a video was made of. Raises: ConfigError where it is not as it was."""
-    path = child.parent / str(account.get("file"))
-    video = _read(path, shape, num_frames)
-    if video.metadata["hash"] != account.get("hash"):
-        raise ConfigError(f"{path} is not the file that {child.name} was made of; put that one there")
-    return video
+def _part(told: dict[str, Any]) -> tuple[float, float] | None:
+    """Return which part of a file was used, in seconds. Raises: ConfigError where the account is odd."""
+    match told.get("take"):
+        case None:
+            return None
+        case [int() | float() as start, int() | float() as end]:
+            return start, end
+        case other:
+            raise ConfigError(f"the account's 'take' is {other!r}; ReelWorld does not write that")
 
 
 def _change(text: str) -> tuple[str, Any]:
@@ -279,13 +301,28 @@ def _change(text: str) -> tuple[str, Any]:
 
 
 def _account(file: Path) -> dict[str, Any]:
-    """Return how a file says that it was made. Raises: ConfigError where it does not."""
+    """Return how a file, or else the .json beside it, says that it was made. Raises: ConfigError."""
     from reelworld.core.video import probe
 
-    made = probe(file).metadata
-    if "prompt" not in made and "character" not in made:
-        raise ConfigError(f"{file} does not say how it was made; ReelWorld's own mp4, gif and png files do")
+    beside = file.with_suffix(".json")
+    made = probe(file).metadata if file.is_file() and file != beside else {}
+    if not made.keys() & TELLING and (file.exists() or beside.is_file()):
+        made = _sidecar(beside)
+    if not made.keys() & TELLING:
+        raise ConfigError(f"{file} does not say how it was made, nor is there a {beside.name} that does")
     return made
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    """Return the account in a .json; empty where there is none."""
+    from reelworld.core.media import stored_metadata
+    from reelworld.core.storage import storage_errors
+
+    if not path.is_file():
+        return {}
+    with storage_errors(path):
+        made = stored_metadata(path.read_bytes()).get("made")
+    return made if isinstance(made, dict) else {}
 
 
 def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:
@@ -304,14 +341,21 @@ def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:
     return lines
 
 
-def _read(path: Path, shape: VideoShape, num_frames: int | None = None) -> Video:
-    """Read a video in the size and rate of a shape, with its name and hash for what is made of it."""
-    from reelworld.core.storage import file_hash
-    from reelworld.core.types import Video
-    from reelworld.core.video import read
+def _read(path: Path, shape: VideoShape, operation: str, part: tuple[float, float] | None) -> Video:
+    """Read what an operation needs of a video, in the size and rate of a shape. Raises: ConfigError."""
+    from reelworld.core.video import read_named
 
-    video = read(path, width=shape.width, height=shape.height, fps=shape.fps, num_frames=num_frames)
-    return Video(video.frames, video.fps, {**video.metadata, "file": path.name, "hash": file_hash(path)})
+    start, end = part or (0.0, None)
+    if end is not None and not 0 <= start < end < float("inf"):
+        raise ConfigError(f"--take is {start:g}:{end:g}; give two times that follow each other, as 0.5:1.5")
+    video = read_named(
+        path, width=shape.width, height=shape.height, fps=shape.fps, start=start,
+        duration=None if end is None else end - start, num_frames=1 if operation == "animate" else None,
+    )  # fmt: skip
+    if part is not None:
+        video.metadata["take"] = list(part)
+        video.metadata.pop("cuts", None)  # of the whole
+    return video
 
 
 def _number_or_name(text: str) -> str | float:

@@ -61,12 +61,17 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Make a video from a sentence or a paragraph."""
+    from reelworld.core.media import Limits
     from reelworld.generate.pipeline import Previews
     from reelworld.generate.simple import of_text
 
     check_outputs(output, num_videos, preview)
     cast = stored(character)
     asked, pipeline, enlarge = ready(prompt, weights, upsample, as_json, character or ())
+    larger = scale * (enlarge.network.config.scale if enlarge else 1)
+    Limits().check_size(
+        output, larger * (width or pipeline.shape.width), larger * (height or pipeline.shape.height)
+    )
     for number in range(num_videos):
         text = told_in_full(pipeline, asked, seed + number, as_json) if expand and not cast else asked
         previews = Previews() if preview and number == 0 else None
@@ -99,7 +104,7 @@ def _save_preview(previews: Previews, output: Path, as_json: bool) -> None:
 @told
 def variations(
     prompt: Prompt,
-    count: Annotated[int, typer.Option(min=2, max=1000, help="How many, of seeds SEED, SEED + 1, ...")] = 8,
+    count: Annotated[int, typer.Option(min=2, max=200, help="How many, of seeds SEED, SEED + 1, ...")] = 8,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder.")] = Path("out/variations"),
     seed: Seed = 0,
     num_inference_steps: Steps = 20,
@@ -113,7 +118,7 @@ def variations(
     """Make many videos of one prompt, and a sheet to choose from; those that are there already stay."""
     from reelworld.core.sheet import contact_sheet
     from reelworld.core.storage import atomic, make_folder
-    from reelworld.core.types import Video
+    from reelworld.core.video import read
 
     make_folder(output)
     cast = stored(character)
@@ -131,7 +136,9 @@ def variations(
         video = enlarge(video) if enlarge else video
         video.metadata["asked"] = asked
         save(video, file, as_json)
-    sheet = contact_sheet([Video.load(file) for file in files], [f"seed {seed + n}" for n in range(count)])
+    shape = pipeline.shape
+    made = [read(file, width=2 * shape.width, height=2 * shape.height) for file in files]
+    sheet = contact_sheet(made, [f"seed {seed + n}" for n in range(count)])
     with atomic(output / "sheet.png") as temporary:
         sheet.save(temporary, "PNG")
     say(as_json, str(output / "sheet.png"), sheet=str(output / "sheet.png"), files=[str(f) for f in files])

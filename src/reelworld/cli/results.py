@@ -83,10 +83,14 @@ def check_outputs(
     targets = [numbered(output, number, num_videos) for number in range(num_videos)]
     filmed = [target for target in targets if has_poster(target)]
     targets += [*(target.with_suffix(".json") for target in targets), *(beside(t, "poster") for t in filmed)]
+    sources = {path.resolve() for source in made_of for path in (source, source.with_suffix(".json"))}
     for target in [*targets, *([beside(output, "preview")] if preview else [])]:
         check_target(target)
-        if any(target.resolve() == source.resolve() for source in made_of):
-            raise StorageError(f"{target} would take the place of what it is made of; name another with -o")
+        if target.resolve() in sources and target.resolve().exists():
+            raise StorageError(
+                f"{target} would take the place of what it is made of, or of what tells how that was made; "
+                "name another with -o"
+            )
 
 
 def has_poster(target: Path) -> bool:

@@ -39,7 +39,7 @@ def storyboard(
     from reelworld.generate.storyboard import Storyboard, render
 
     board = Storyboard.load(file)
-    check_outputs(output)
+    check_outputs(output, made_of=[file, *(file.parent / name for name in board.files)])
     runtime.set_threads()
     pipeline = Pipeline.load(weights)
     for card in board.cards:

@@ -9,14 +9,14 @@ import base64
 import io
 import json
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image, PngImagePlugin
 
-from reelworld.core.errors import VideoError
+from reelworld.core.errors import ShapeError, VideoError
 from reelworld.core.sheet import strip
 from reelworld.core.types import Frames, Video
 
@@ -24,12 +24,26 @@ MIN_FPS, MAX_GIF_FPS, MAX_MP4_FPS = 0.01, 100.0, 1000.0
 _BT709 = 1  # ITU-T H.273: colour primaries, transfer and matrix of high-definition video
 
 
-def poster(video: Video, index: int = 0) -> Image.Image:
-    """Return one frame as an image."""
-    return Image.fromarray(video.frames[index])
+Resize = Literal["nearest", "lanczos"]
+_FILTERS = {"nearest": Image.Resampling.NEAREST, "lanczos": Image.Resampling.LANCZOS}
 
 
-def encode_mp4(video: Video, crf: int = 16) -> bytes:
+def poster(video: Video, index: int = 0, *, scale: int = 1, enlarge: Resize = "nearest") -> Image.Image:
+    """Return one frame as an image, enlarged so many times.
+
+    Raises: ShapeError for a scale that is no whole number of 1 or more, or an unknown way to enlarge.
+    """
+    if scale < 1 or enlarge not in _FILTERS:
+        raise ShapeError(
+            f"cannot enlarge {scale} times by {enlarge!r}; use a whole scale, nearest or lanczos"
+        )
+    image = Image.fromarray(video.frames[index])
+    if scale == 1:
+        return image
+    return image.resize((scale * image.width, scale * image.height), _FILTERS[enlarge])
+
+
+def encode_mp4(video: Video, crf: int = 16, *, scale: int = 1, enlarge: Resize = "nearest") -> bytes:
     """Return the video as an mp4 file: H.264, yuv420p, BT.709, index first, metadata in the comment.
 
     Raises: VideoError where crf, fps, size or metadata do not fit.
@@ -37,7 +51,6 @@ def encode_mp4(video: Video, crf: int = 16) -> bytes:
     if not 0 <= crf <= 51:
         raise VideoError(f"crf is {crf}; give a quality from 0 (best) to 51 (worst)")
     _check_fps(video, MAX_MP4_FPS)
-    frames = _even(video.frames)
     rate = Fraction(video.fps).limit_denominator(100_000)
     buffer = io.BytesIO()
 
@@ -49,9 +62,11 @@ def encode_mp4(video: Video, crf: int = 16) -> bytes:
         with av.open(buffer, "w", format="mp4", options=options, io_open=reopen) as container:
             container.metadata["comment"] = _metadata_text(video)
             stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
-            stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
-            _tag_colours(stream.codec_context)
-            for index, array in enumerate(frames):
+            images = (poster(video, n, scale=scale, enlarge=enlarge) for n in range(len(video)))
+            for index, array in enumerate(_even(np.asarray(image)) for image in images):
+                if index == 0:
+                    stream.height, stream.width, stream.pix_fmt = *array.shape[:2], "yuv420p"
+                    _tag_colours(stream.codec_context)
                 container.mux(stream.encode(_yuv(array, index)))
             container.mux(stream.encode(None))
     except av.FFmpegError as error:
@@ -61,13 +76,13 @@ def encode_mp4(video: Video, crf: int = 16) -> bytes:
     return buffer.getvalue()
 
 
-def encode_gif(video: Video) -> bytes:
+def encode_gif(video: Video, *, scale: int = 1, enlarge: Resize = "nearest") -> bytes:
     """Return the video as an endless GIF with one palette of 256 colours and times in whole 1/100 s.
 
     Raises: VideoError where fps or metadata do not fit.
     """
     _check_fps(video, MAX_GIF_FPS)
-    images = [Image.fromarray(frame) for frame in video.frames]
+    images = (poster(video, n, scale=scale, enlarge=enlarge) for n in range(len(video)))
     palette = strip(video, min(16, len(video)), gap=0).quantize(256, method=Image.Quantize.MEDIANCUT)
     pages = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in images]
     ends = [round(100 * (index + 1) / video.fps) for index in range(len(video))]
@@ -85,12 +100,12 @@ def encode_gif(video: Video) -> bytes:
     return buffer.getvalue()
 
 
-def encode_png(video: Video, index: int = 0) -> bytes:
+def encode_png(video: Video, index: int = 0, *, scale: int = 1, enlarge: Resize = "nearest") -> bytes:
     """Return one frame as a PNG file, with the metadata as JSON in its comment."""
     notes = PngImagePlugin.PngInfo()
     notes.add_text("comment", _metadata_text(video))
     buffer = io.BytesIO()
-    poster(video, index).save(buffer, "PNG", pnginfo=notes)
+    poster(video, index, scale=scale, enlarge=enlarge).save(buffer, "PNG", pnginfo=notes)
     return buffer.getvalue()
 
 
@@ -131,12 +146,12 @@ def _check_fps(video: Video, highest: float) -> None:
         )
 
 
-def _even(frames: Frames) -> Frames:
+def _even(frame: np.ndarray) -> np.ndarray:
     """Repeat the last row and column where height or width is odd."""
-    _, height, width, _ = frames.shape
+    height, width, _ = frame.shape
     if height % 2 == 0 and width % 2 == 0:
-        return frames
-    return np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        return frame
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _yuv(array: np.ndarray, index: int) -> av.VideoFrame:

@@ -19,10 +19,14 @@ from reelworld.core.errors import VideoError
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a file may ask of us. `max_bytes` bounds the file, and the frames that are kept in memory."""
+    """What a file may ask of us. `max_bytes` bounds the file, and the frames that are kept in memory.
 
-    max_width: int = 4096
-    max_height: int = 4096
+    `max_work` bounds the pixels of all pages of an animation, which are drawn whole however little changes.
+    """
+
+    max_side: int = 16_384
+    max_pixels: int = 2**27  # of one frame: the largest sensors of phones and cameras
+    max_work: int = 2**33
     max_frames: int = 20_000
     max_seconds: float = 600.0
     max_bytes: int = 2 * 2**30
@@ -31,15 +35,22 @@ class Limits:
         """Raise VideoError where one frame is too large."""
         if width < 1 or height < 1:
             raise VideoError(f"{path} has no picture size ({width}x{height}); it is broken")
-        if width > self.max_width or height > self.max_height:
-            limit = f"{self.max_width}x{self.max_height}"
+        if max(width, height) > self.max_side or width * height > self.max_pixels:
             raise VideoError(
-                f"{path} is {width}x{height}, over the limit of {limit}; shrink it or raise the limit"
+                f"{path} is {width}x{height}, over the limit of {self.max_side} a side and "
+                f"{self.max_pixels / 1e6:.3g} million pixels; shrink it"
+            )
+
+    def check_work(self, path: str | Path, width: int, height: int, pages: int) -> None:
+        """Raise VideoError where drawing all pages of an animation would take minutes."""
+        if width * height * pages > self.max_work:
+            raise VideoError(
+                f"{path}: {pages} pages of {width}x{height} are too much to draw; make it an mp4"
             )
 
     def check_amount(self, path: str | Path, seconds: float, num_frames: int, num_bytes: int = 0) -> None:
         """Raise VideoError where there is too much of it."""
-        mend = "read a part (start, duration), fewer or smaller frames, or raise the limit"
+        mend = "take a part of it, or fewer or smaller frames"
         if seconds > self.max_seconds:
             raise VideoError(
                 f"{path}: {seconds:.3g} seconds are over the limit of {self.max_seconds:g}; {mend}"

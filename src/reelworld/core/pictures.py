@@ -1,4 +1,4 @@
-"""Still images and animations as timed frames, by Pillow: PNG, JPEG, GIF, WebP, BMP.
+"""Still images and animations as timed frames, by Pillow: PNG, JPEG, GIF, WebP, AVIF, TIFF and others.
 
 Used through `reelworld.core.video`.
 """
@@ -15,18 +15,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from reelworld.core.media import Limits, TimedFrame, VideoInfo, stored_metadata
 
 STILL_FPS = 8.0  # a still image has no frame rate; this one is reported for it
-_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
-_ANIMATIONS = ("PNG", "GIF", "WEBP")
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF", "JPEG2000", "PPM", "BMP")
+_ANIMATIONS = ("PNG", "GIF", "WEBP", "AVIF")
 
 
 def as_picture(path: str | Path) -> Image.Image | None:
     """Open the file with Pillow (its header only), or return None where Pillow does not know it."""
     Image.init()
     with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limits look at the size
         warnings.filterwarnings("error", message="Invalid APNG", category=UserWarning)
         try:
-            return Image.open(path, formats=_FORMATS)
+            return Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
         except UnidentifiedImageError:
             return None
 
@@ -39,6 +39,7 @@ class Pictures:
         self.pages = pages
         self.num_frames = getattr(pages, "n_frames", 1) if pages.format in _ANIMATIONS else 1
         limits.check_amount(path, 0.0, self.num_frames)
+        limits.check_work(path, *pages.size, self.num_frames)
         self.delays = self._delays()
         limits.check_amount(path, sum(self.delays), self.num_frames)
         self.info = VideoInfo(

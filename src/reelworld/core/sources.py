@@ -28,7 +28,13 @@ _FILMS = (
 )
 _FILM_OPTIONS = {"format_whitelist": _FILMS, "protocol_whitelist": "file"}
 _SEEK_EARLIER = (0.0, 1.0, 10.0)  # seconds; some containers land on a key frame after the one asked for
-_TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
+# How a film's display matrix ((a, b), (c, d)), (x, y) -> (ax + cy, bx + dy), says that pictures are shown.
+_SHOWN = {
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT, (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE, (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90, (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+}  # fmt: skip
 _PICTURE_ERRORS = (
     OSError,
     SyntaxError,
@@ -37,7 +43,6 @@ _PICTURE_ERRORS = (
     IndexError,
     struct.error,
     Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
     UserWarning,  # Pillow's "Invalid APNG"
 )
 
@@ -82,8 +87,9 @@ class Film:
         for number, frame in enumerate(self._frames(start, period)):
             self.limits.check_size(self.path, frame.width, frame.height)
             begin = number * period if frame.time is None else frame.time - self.origin
-            end = max(end, begin + period)
-            yield TimedFrame(begin, begin + period, frame)
+            lasts = max(period, float((frame.duration or 0) * (frame.time_base or 0)))
+            end = max(end, begin + lasts)
+            yield TimedFrame(begin, begin + lasts, frame)
         if self.duration_is_sure and start < (self.info.duration or 0.0):
             self._check_whole(end)
 
@@ -94,7 +100,7 @@ class Film:
         shown = (round(image.width * self.aspect), image.height)
         self.limits.check_size(self.path, *shown)
         image = image if image.size == shown else image.resize(shown, Image.Resampling.LANCZOS)
-        turn = _TURNS.get(picture.rotation % 360)
+        turn = _turn(picture)
         return image if turn is None else image.transpose(turn)
 
     def _open(self) -> tuple[Any, Any]:
@@ -108,7 +114,7 @@ class Film:
         if context is None:
             raise VideoError(f"{self.path} uses an unknown codec; convert it to mp4 (H.264)")
         self.limits.check_size(self.path, context.width, context.height)
-        context.options = {"max_pixels": str(self.limits.max_width * self.limits.max_height)}
+        context.options = {"max_pixels": str(self.limits.max_pixels)}
         if context.width * context.height > 512 * 512:
             stream.thread_type = "AUTO"
         return container, stream
@@ -168,6 +174,18 @@ class Film:
         )
 
 
+def _turn(picture: av.VideoFrame) -> Image.Transpose | None:
+    """Return how a frame must be turned or mirrored to stand as it was filmed; None as it is.
+
+    The display matrix is nine whole numbers, the first two columns in 1/65536 (ISO/IEC 14496-12, 6.2.2).
+    """
+    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return None
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])
+    return _SHOWN.get(tuple((n > 0) - (n < 0) for n in (a, b, c, d)))
+
+
 def _check_file(path: str | Path, limits: Limits) -> int:
     """Return the size of the file in bytes, or say why it cannot be a video."""
     file = Path(path)
@@ -186,6 +204,6 @@ def _reason(error: BaseException) -> str:
     """Say in a few words, on one line, what a library made of a file."""
     if isinstance(error, (av.InvalidDataError, av.ArgumentError)):
         return "damaged, or of an unknown format"
-    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+    if isinstance(error, Image.DecompressionBombError):
         return "far too many pixels for one image"
     return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())

@@ -143,10 +143,13 @@ class Video:
 
     @classmethod
     def load(cls, path: str | Path, **options: Any) -> Video:
-        """Read a video or image file; options are those of `reelworld.core.video.read`."""
-        from reelworld.core.video import read
+        """Read a video or image file; options are those of `reelworld.core.video.read`.
 
-        return read(path, **options)
+        The metadata say how it was made, where it tells that, and its name and hash.
+        """
+        from reelworld.core.video import read_named
+
+        return read_named(path, **options)
 
     def save(self, path: str | Path, **options: Any) -> Path:
         """Write .mp4, .gif, .png or a folder of frames; options of `reelworld.core.video.write`.

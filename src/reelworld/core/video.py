@@ -15,17 +15,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from reelworld.core.encode import encode_gif, encode_mp4, encode_png, html, poster
+from reelworld.core.encode import Resize, encode_gif, encode_mp4, encode_png, html, poster
 from reelworld.core.errors import ShapeError, VideoError
 from reelworld.core.media import Limits, Source, TimedFrame, VideoInfo
 from reelworld.core.sheet import contact_sheet, strip
 from reelworld.core.sources import opened
-from reelworld.core.storage import atomic, write_bytes
+from reelworld.core.storage import atomic, file_hash, write_bytes
 from reelworld.core.types import Video
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "probe",
     "read",
     "read_image",
+    "read_named",
     "strip",
     "write",
     "write_account",
@@ -108,6 +109,17 @@ def read_image(path: str | Path, *, width: int | None = None, height: int | None
     return read(path, width=width, height=height, num_frames=1)
 
 
+def read_named(path: str | Path, **options: Any) -> Video:
+    """Read a video or image; its metadata say which file it was, for the account of what is made of it.
+
+    Raises: as `read`, whose options these are.
+    """
+    video = read(path, **options)
+    return Video(
+        video.frames, video.fps, {**video.metadata, "file": Path(path).name, "hash": file_hash(path)}
+    )
+
+
 def fit(video: Video, *, width: int, height: int, fps: float | None = None) -> Video:
     """Resize and centre-crop a video, never stretching it; at another fps, show what is shown then.
 
@@ -128,7 +140,7 @@ def write(
     *,
     crf: int = 16,
     scale: int = 1,
-    enlarge: Literal["nearest", "lanczos"] = "nearest",
+    enlarge: Resize = "nearest",
 ) -> Path:
     """Write a video as .mp4, .gif, .png (its first frame) or, without a suffix, a folder of numbered .png.
 
@@ -137,14 +149,14 @@ def write(
 
     Raises: StorageError where the disk refuses; VideoError where the suffix or the metadata does not fit.
     """
-    video = _enlarged(video, scale, enlarge)
     suffix = Path(path).suffix.lower()
+    larger: dict[str, Any] = {"scale": scale, "enlarge": enlarge}
     if suffix == ".mp4":
-        return write_bytes(path, encode_mp4(video, crf))
+        return write_bytes(path, encode_mp4(video, crf, **larger))
     if suffix == ".gif":
-        return write_bytes(path, encode_gif(video))
+        return write_bytes(path, encode_gif(video, **larger))
     if suffix == ".png":
-        return write_bytes(path, encode_png(video))
+        return write_bytes(path, encode_png(video, **larger))
     if suffix:
         raise VideoError(
             f"cannot write {path}: {suffix} is unknown; use .mp4, .gif, .png or a folder (no suffix)"
@@ -152,7 +164,7 @@ def write(
     with atomic(path) as folder:
         folder.mkdir()
         for index in range(len(video)):
-            (folder / f"frame_{index:05d}.png").write_bytes(encode_png(video, index))
+            (folder / f"frame_{index:05d}.png").write_bytes(encode_png(video, index, **larger))
     return Path(path)
 
 
@@ -281,17 +293,3 @@ def _check_options(
             raise ShapeError(f"{name} is {seconds}; give a positive number")
     if not 0 <= start < float("inf"):
         raise ShapeError(f"start is {start}; give 0 seconds or more")
-
-
-def _enlarged(video: Video, scale: int, enlarge: str) -> Video:
-    if scale < 1 or enlarge not in ("nearest", "lanczos"):
-        raise ShapeError(
-            f"cannot enlarge {scale} times by {enlarge!r}; use a whole scale, nearest or lanczos"
-        )
-    if scale == 1:
-        return video
-    shape = video.shape.scaled(space=scale)
-    filters = {"nearest": Image.Resampling.NEAREST, "lanczos": Image.Resampling.LANCZOS}
-    size = (shape.width, shape.height)
-    images = [Image.fromarray(frame).resize(size, filters[enlarge]) for frame in video.frames]
-    return Video(np.stack([np.asarray(image) for image in images]), video.fps, video.metadata)

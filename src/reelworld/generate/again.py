@@ -17,10 +17,12 @@ from typing import Any
 
 from reelworld.core.config import from_json
 from reelworld.core.errors import ConfigError
-from reelworld.core.storage import file_hash
 from reelworld.core.types import Video
+from reelworld.core.video import read_named
 from reelworld.generate import edit
+from reelworld.generate.lineage import find
 from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.shelf import Shelf
 from reelworld.generate.storyboard import Storyboard, render
 from reelworld.generate.windows import OPTIONS
 
@@ -32,7 +34,7 @@ MOST_SCALE = 32  # by which a small picture is enlarged for viewing
 # What an account says beside the arguments.
 ABOUT = (
     "operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "given", "asked",
-    "scale",
+    "scale", "cuts",
 )  # fmt: skip
 
 
@@ -59,33 +61,56 @@ def again(
         raise ConfigError(f"it was made with the character {min(missing)}; give their picture")
     if arguments.get("characters"):
         arguments["characters"] = characters
-    _check_changes(changes, {*arguments, *made.get("shape", {})} - {"characters"})
+    _check_changes(changes, {*arguments, *(made.get("shape") or {})} - {"characters"})
     video = _made_again(pipeline, made, parents, arguments, changes)
     if "asked" in made and "prompt" not in changes:
         video.metadata["asked"] = made["asked"]
     return video
 
 
-def storyboard_again(pipeline: Pipeline, made: Mapping[str, Any], folder: Path, **changes: Any) -> Video:
-    """Make a storyboard again; the files of its cards lie in the folder, its characters on the shelf.
+def board_files(made: Mapping[str, Any], places: Sequence[Path]) -> dict[str, Path]:
+    """Return where the files of a storyboard's cards and characters are, each by the name in its board.
 
-    Raises: ConfigError as `again` does, and for files and characters that are not as they were.
+    Raises: ConfigError where the account is no storyboard's, or a file is in none of the places.
+    """
+    board = _board(made)
+    shown = [name for card in board.cards if (name := card.image or card.video) is not None]
+    told = dict(zip(shown, made.get("parents") or [], strict=False))
+    told |= {role.image: _played(made, role.name) for role in board.characters if role.image is not None}
+    return {name: find({**account, "file": name}, places) for name, account in told.items()}
+
+
+def storyboard_again(
+    pipeline: Pipeline, made: Mapping[str, Any], files: Mapping[str, Path], **changes: Any
+) -> Video:
+    """Make a storyboard again of its files (`board_files`), its stored characters from the shelf.
+
+    Raises: ConfigError as `again` does, and for characters that are not as they were.
     """
     _check_weights(pipeline, made)
-    board = replace(from_json(Storyboard, made.get("board")), folder=str(folder))
+    board = _board(made)
     sampling = {name: made[name] for name in OPTIONS - {"characters"} if name in made}
     _check_changes(changes, {*sampling, "seed"})
-    shown = [name for card in board.cards if (name := card.image or card.video) is not None]
-    for name, parent in zip(shown, made.get("parents") or [], strict=False):
-        if not (folder / name).is_file() or file_hash(folder / name) != parent.get("hash"):
-            raise ConfigError(f"{name} is not the file that it was made of; put that one there")
-    board = replace(board, seed=changes.pop("seed", board.seed))
-    video = _repeated(partial(render, pipeline, board), {**sampling, **changes})
-    for name, picture in video.metadata["characters"].items():
-        told = (made.get("characters") or {}).get(name)
-        if "seed" not in picture and picture != told:
+    stored = [role.name for role in board.characters if role.image is None and role.text is None]
+    for name, picture in Shelf().take(stored).items():
+        if picture.metadata["hash"] != _played(made, name).get("hash"):
             raise ConfigError(f"the character {name} is another one now; store the picture that was used")
-    return video
+
+    def reader(name: str, **options: Any) -> Video:
+        return read_named(files[name], **options)
+
+    board = replace(board, seed=changes.pop("seed", board.seed))
+    return _repeated(partial(render, pipeline, board, reader=reader), {**sampling, **changes})
+
+
+def _board(made: Mapping[str, Any]) -> Storyboard:
+    return from_json(Storyboard, made.get("board"))
+
+
+def _played(made: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the account of a character's picture; empty where there is none."""
+    told = (made.get("characters") or {}).get(name)
+    return told if isinstance(told, Mapping) else {}
 
 
 def _check_weights(pipeline: Pipeline, made: Mapping[str, Any]) -> None:
@@ -105,10 +130,15 @@ def check_account(made: Mapping[str, Any]) -> None:
     """Raise ConfigError for what does not say how a video was made, or was written by somebody else."""
     if "prompt" not in made:
         raise ConfigError("this account does not say how a video was made")
-    kinds = {"parents": list, "shape": Mapping, "characters": Mapping, "given": list, "operation": str}
+    kinds: dict[str, Any] = {
+        "parents": list, "shape": Mapping, "given": list, "operation": str,
+        "characters": (Mapping, type(None)),
+    }  # fmt: skip
     for name, wanted in kinds.items():
-        if not isinstance(made.get(name), (wanted, type(None))):
+        if name in made and not isinstance(made[name], wanted):
             raise ConfigError(f"the account's '{name}' is {made[name]!r}; ReelWorld does not write that")
+    if not all(isinstance(name, str) for name in made.get("given", [])):
+        raise ConfigError(f"the account's 'given' is {made['given']!r}; ReelWorld does not write that")
     if made.get("scale", 1) not in range(1, MOST_SCALE + 1):
         raise ConfigError(f"the account's 'scale' is {made['scale']!r}; ReelWorld writes 1 to {MOST_SCALE}")
     if not all(isinstance(parent, Mapping) for parent in made.get("parents") or []):

@@ -44,9 +44,10 @@ def told_in_full(prompt: str, seed: int, card: Mapping[str, Any]) -> Expanded:
 
     Captions of footage are of another kind: for weights that learnt from it a prompt stays as it is.
 
-    Raises: PromptError.
+    Raises: PromptError; ConfigError for a seed that cannot be.
     """
     request.check_prompt(prompt)
+    request.seeds(seed, 1)
     level, shape = learnt_level(card), native_shape(card)
     if level is None:
         return Expanded(prompt, "the model did not learn from the world")

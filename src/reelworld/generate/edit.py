@@ -8,12 +8,13 @@
 Inputs of any size are resized and centre-cropped to what the weights make. Long results are made window by
 window; each window sees the frames before it, or on both sides. Every result says in its metadata which
 operation made it, of what, and with which seed. Where a prompt may be left out, it is that of the (first)
-video, if that tells one; else the frames alone say what is shown.
+video, if that tells one that can be read alone (not all cards of a storyboard, nor names of characters who
+are not given); else the frames alone say what is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.core.types import Frames, Video
 from reelworld.core.video import fit
+from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import check_count
 from reelworld.generate.windows import WATCHING, opened, padded, to_bridge, to_grow, to_make_anew, window_size
@@ -43,7 +45,7 @@ def film(
         frames = windows.fresh(seed)[:count]
         frames = windows.grown(frames, count - len(frames), seed + 1)
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
-    return _made(pipeline, frames, "film", [], **about, **options)
+    return _made(pipeline, frames, "film", [], [], **about, **options)
 
 
 def animate(
@@ -71,7 +73,7 @@ def animate(
         frames = windows.complete(known, [0], seed)[:count]
         frames = windows.grown(frames, count - len(frames), seed + 1)
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
-    return _made(pipeline, frames, "animate", [image], **about, **options)
+    return _made(pipeline, frames, "animate", [image], [], **about, **options)
 
 
 def _length(pipeline: Pipeline, num_frames: int | None) -> int:
@@ -100,7 +102,8 @@ def extend(
     with opened(pipeline, prompt, options, to_grow(pipeline, len(own), count)) as windows:
         grown = windows.grown(own, count, seed, before)
     about = {"prompt": prompt, "seconds": seconds, "before": before, "seed": seed}
-    return _made(pipeline, grown, "extend", [video], **about, **options)
+    cuts = [cut + count * before for cut in _cuts(pipeline, video)]
+    return _made(pipeline, grown, "extend", [video], cuts, **about, **options)
 
 
 def fill(
@@ -127,7 +130,9 @@ def fill(
     with opened(pipeline, prompt, options, to_bridge(pipeline, first, last - first)) as windows:
         gap = windows.bridge(own[:first], own[last:], last - first, seed)
     frames = np.concatenate([own[:first], gap, own[last:]])
-    return _made(pipeline, frames, "fill", [video], prompt=prompt, start=start, end=end, seed=seed, **options)
+    about = {"prompt": prompt, "start": start, "end": end, "seed": seed}
+    cuts = [cut for cut in _cuts(pipeline, video) if not first <= cut <= last]
+    return _made(pipeline, frames, "fill", [video], cuts, **about, **options)
 
 
 def loop(
@@ -145,10 +150,11 @@ def loop(
     """
     own = _fitted(pipeline, video).frames
     gap = _frames(pipeline, _named(length, GAPS, "length"), "length")
-    prompt = _told(prompt, video)
+    prompt = _told(prompt, video, options)
     with opened(pipeline, prompt, options, to_bridge(pipeline, len(own), gap)) as windows:
         frames = np.concatenate([own, windows.bridge(own, own, gap, seed)])
-    return _made(pipeline, frames, "loop", [video], prompt=prompt, length=length, seed=seed, **options)
+    about, cuts = {"prompt": prompt, "length": length, "seed": seed}, _cuts(pipeline, video)
+    return _made(pipeline, frames, "loop", [video], cuts, **about, **options)
 
 
 def recut(
@@ -168,17 +174,18 @@ def recut(
     Raises: ConfigError for parts that are empty or not within the video; as `Pipeline` does.
     """
     own, fps = _fitted(pipeline, video).frames, pipeline.shape.fps
-    parts = []
+    parts, inside = [], []
     for start, end in keep:
         first, last = _frame(pipeline, start, "keep"), _frame(pipeline, end, "keep")
         part = own[first:last]
         if not len(part) or first < 0 or last > len(own):
             raise ConfigError(f"keep {start:g}:{end:g} is no part of a video of {len(own) / fps:g} seconds")
         parts.append(part)
+        inside.append([cut - first for cut in _cuts(pipeline, video) if first < cut < last])
     if not parts:
         raise ConfigError("recut keeps nothing; give at least one part, as keep=[(0.0, 1.5)]")
     count, more = (_frames(pipeline, t, name) if t else 0 for t, name in ((gap, "gap"), (seconds, "seconds")))
-    frames, prompt = parts[0], _told(prompt, video)
+    frames, prompt = parts[0], _told(prompt, video, options)
     ends = np.cumsum([len(part) + count for part in parts]) - count  # where the gaps begin
     needed = sum(to_bridge(pipeline, int(length), count) for length in ends[:-1]) if count else 0
     with opened(pipeline, prompt, options, needed + to_grow(pipeline, int(ends[-1]), more)) as windows:
@@ -188,7 +195,10 @@ def recut(
         frames = windows.grown(frames, more, seed + len(parts))
     about = {"prompt": prompt, "keep": [list(part) for part in keep], "gap": gap, "seconds": seconds}
     about |= {"seed": seed}
-    return _made(pipeline, frames, "recut", [video], **about, **options)
+    begins = [0, *(int(end) + count for end in ends[:-1])]
+    cuts = [begin + cut for begin, own_cuts in zip(begins, inside, strict=True) for cut in own_cuts]
+    cuts += [] if count else begins[1:]
+    return _made(pipeline, frames, "recut", [video], sorted(cuts), **about, **options)
 
 
 def remix(
@@ -202,15 +212,16 @@ def remix(
 ) -> Video:
     """Make a video anew from its own noised frames: subtle, mild, strong, or a share from 0 to 1.
 
-    The more noise, the more the text decides and the less the video. Source: arXiv:2108.01073 (SDEdit).
+    0 leaves it as it is. The more noise, the more the text decides and the less the video.
+    Source: arXiv:2108.01073 (SDEdit).
     Raises: ConfigError for another strength; as `Pipeline` does.
     """
     own, share = _fitted(pipeline, video).frames, _named(strength, STRENGTHS, "strength")
-    begun = {**options, "strength": share}
-    with opened(pipeline, prompt, begun, to_make_anew(pipeline, len(own))) as windows:
-        made = windows.anew(own, [], seed)
+    begun, count = {**options, "strength": share or 1.0}, to_make_anew(pipeline, len(own))
+    with opened(pipeline, prompt, begun, count if share else 0) as windows:
+        made = windows.anew(own, [], seed) if share else own
     about = {"prompt": prompt, "strength": strength, "seed": seed}
-    return _made(pipeline, made, "remix", [video], **about, **options)
+    return _made(pipeline, made, "remix", [video], _cuts(pipeline, video), **about, **options)
 
 
 def blend(
@@ -231,17 +242,16 @@ def blend(
     Raises: ConfigError for a curve that is not from 0 to 1; as `Pipeline` does.
     """
     a, b = (_fitted(pipeline, video).frames for video in (one, other))
-    tubelet = pipeline.denoiser.config.patch.frames
-    count = min(len(a), len(b)) // tubelet * tubelet
-    if count < 2 * tubelet:
-        raise ShapeError(f"blend needs two videos of {2 * tubelet} frames or more")
+    count = min(len(a), len(b))
+    if count < (least := 2 * pipeline.denoiser.config.patch.frames):
+        raise ShapeError(f"blend needs two videos of {least} frames or more")
     times = np.linspace(0.0, 1.0, count)
     follow = curve if callable(curve) else half_cosine if curve is None else through(curve)
     share = np.asarray(follow(times), float)
     if share.shape != times.shape or share.min() < 0 or share.max() > 1:
         raise ConfigError("a curve of influence must give a share from 0 to 1 for each time")
     told = [[float(time), float(part)] for time, part in zip(times, share, strict=True)]
-    a, b, share, prompt = a[:count], b[-count:], share[:, None, None, None], _told(prompt, one)
+    a, b, share, prompt = a[:count], b[-count:], share[:, None, None, None], _told(prompt, one, options)
     mixed = np.rint((1 - share) * a + share * b).astype(np.uint8)
     mixed[0], mixed[-1] = a[0], b[-1]
     begun = {**options, "strength": strength}
@@ -249,13 +259,25 @@ def blend(
         frames = windows.anew(mixed, [0, count - 1], seed)
     points = None if curve is None else told if callable(curve) else [list(point) for point in curve]
     about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
-    return _made(pipeline, frames, "blend", [one, other], **about, **options)
+    return _made(pipeline, frames, "blend", [one, other], [], **about, **options)
 
 
-def _told(prompt: str | None, video: Video) -> str:
-    """Return a prompt; where it is left out, the video's own, or nothing."""
-    own = video.metadata.get("prompt")
-    return prompt if prompt is not None else own if isinstance(own, str) else ""
+def _told(prompt: str | None, video: Video, options: Mapping[str, Any]) -> str:
+    """Return a prompt; where it is left out, the video's own, or nothing where that cannot be read alone."""
+    if prompt is not None:
+        return prompt
+    made = video.metadata
+    own, played = made.get("prompt"), made.get("characters") or ()
+    alone = made.get("operation") != "storyboard" and set(played) <= set(options.get("characters") or ())
+    return own if alone and isinstance(own, str) else ""
+
+
+def _cuts(pipeline: Pipeline, video: Video) -> list[int]:
+    """Return the frames, at the rate of the weights, with which later shots of a video begin."""
+    told = video.metadata.get("cuts")
+    rate = pipeline.shape.fps / video.fps
+    cuts = {round(n * rate) for n in told if isinstance(n, int)} if isinstance(told, list) else set()
+    return sorted(cut for cut in cuts if 0 < cut < len(video) * rate)
 
 
 def half_cosine(time: np.ndarray) -> np.ndarray:
@@ -305,7 +327,12 @@ def _named(value: str | float, names: dict[str, float], what: str) -> float:
 
 
 def _made(
-    pipeline: Pipeline, frames: Frames, operation: str, parents: Sequence[Video], **about: Any
+    pipeline: Pipeline,
+    frames: Frames,
+    operation: str,
+    parents: Sequence[Video],
+    cuts: Sequence[int],
+    **about: Any,
 ) -> Video:
     """Return the result with the account of how it was made; how it was watched does not belong there."""
     told = {name: value for name, value in about.items() if name not in WATCHING}
@@ -315,6 +342,8 @@ def _made(
         "operation": operation,
         **told,
         "weights": pipeline.weights_hash,
-        "parents": [parent.metadata for parent in parents],
+        "parents": ancestry([parent.metadata for parent in parents]),
     }
+    if cuts:
+        origin["cuts"] = list(cuts)
     return Video(np.ascontiguousarray(frames), pipeline.shape.fps, origin)

@@ -20,6 +20,7 @@ from reelworld.core.storage import file_hash, make_folder, storage_errors
 from reelworld.core.types import Video
 from reelworld.core.video import read_image, write
 from reelworld.generate.casting import check_name
+from reelworld.generate.lineage import ancestry
 
 
 class Shelf:
@@ -39,7 +40,7 @@ class Shelf:
         """
         check_name(name)
         make_folder(self.folder)
-        about = {"character": name, "parents": [picture.metadata] if picture.metadata else []}
+        about = {"character": name, "parents": ancestry([picture.metadata]) if picture.metadata else []}
         return write(Video(picture.frames[:1], picture.fps, about), self._path(name))
 
     def take(self, names: Iterable[str]) -> dict[str, Video]:

@@ -15,9 +15,10 @@
     text = "Bo bounces on a wooden floor"
     cut = true
 
-A card closer to the one before than a window of the weights begins with a cut, one further away goes on from
-it; `cut` decides otherwise. A card's image or video is shown from its time on, and what comes before leads to
-it. Cards that did not change are not made again where `kept` holds them.
+A card has a text, or an image or a video (`image = "bo.png"`, `video = "film.mp4"`), or both. One closer to
+the card before than a window of the weights begins with a cut, one further away goes on from it; `cut`
+decides otherwise. A card's image or video is shown from its time on, and what comes before leads to it. Cards
+that did not change are not made again where `kept` holds them.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ import numpy as np
 from reelworld.core.config import from_json, to_json
 from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ConfigError, VideoError
-from reelworld.core.storage import file_hash, make_folder, write_bytes
+from reelworld.core.storage import make_folder, write_bytes
 from reelworld.core.types import Frames, Video, VideoShape
 from reelworld.core.version import __version__
-from reelworld.core.video import fit, read
+from reelworld.core.video import fit, read_named
 from reelworld.generate.casting import check_name, mentioned
+from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.shelf import Shelf
 from reelworld.generate.windows import WATCHING, Windows, opened, to_bridge, to_grow, window_size
@@ -50,10 +52,13 @@ MOST_SECONDS, MOST_CARDS = 600.0, 200
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is to be seen from a time on, in seconds; files are beside the storyboard's."""
+    """What is to be seen from a time on, in seconds; files are beside the storyboard's.
+
+    A card that shows something itself, or goes on from one that does, may have no text.
+    """
 
     time: float
-    text: str
+    text: str = ""
     image: str | None = None
     video: str | None = None
     cut: bool | None = None
@@ -103,6 +108,12 @@ class Storyboard:
         if len(set(names)) < len(names):
             raise ConfigError("two characters have the same name; give each its own")
 
+    @property
+    def files(self) -> list[str]:
+        """Return the names of the files that cards and characters show."""
+        shown = [name for card in self.cards for name in (card.image, card.video)]
+        return [name for name in (*shown, *(role.image for role in self.characters)) if name is not None]
+
     @classmethod
     def load(cls, path: str | Path) -> Storyboard:
         """Read a TOML file. Raises: ConfigError for what is not one, or says what cannot be."""
@@ -151,11 +162,12 @@ def render(
     `cast` adds characters by their pictures; `reader` opens the cards' files, if not from the board's folder.
     Raises: ConfigError, VideoError for files of cards; as `Pipeline` does.
     """
+    if "characters" in options:
+        raise ConfigError("a storyboard's characters are its own; give more of them as `cast`")
     reader = reader or partial(_file, board)
     roles = _roles(pipeline, board, shelf or Shelf(), reader, options) | dict(cast or {})
     parts = list(_parts(pipeline, board, roles, reader))
-    for part in parts:
-        pipeline.check(part.card.text, part.characters)
+    _check_texts(pipeline, parts)
     film, begin, cuts = np.empty((0, *pipeline.shape.size[1:], 3), np.uint8), 0, []
     with opened(pipeline, "", options, _count_windows(pipeline, parts)) as windows:
         for part in parts:
@@ -165,17 +177,24 @@ def render(
             film = np.concatenate([film, _card(windows, part, film[begin:], kept)])
     about = {
         "operation": "storyboard",
-        "prompt": " ".join(card.text for card in board.cards),
+        "prompt": " ".join(card.text for card in board.cards if card.text),
         "board": {name: value for name, value in to_json(board).items() if name != "folder"},
         "cuts": cuts[1:],
         "characters": {name: picture.metadata for name, picture in roles.items()},
         "weights": pipeline.weights_hash,
         "reelworld": __version__,
-        "parents": [part.shown.metadata for part in parts if part.shown is not None],
+        "parents": ancestry([part.shown.metadata for part in parts if part.shown is not None]),
         "seed": board.seed,
         **{name: value for name, value in options.items() if name not in WATCHING},
     }
     return Video(film, pipeline.shape.fps, about)
+
+
+def _check_texts(pipeline: Pipeline, parts: Sequence[_Part]) -> None:
+    """Find out before the work whether each card's text can be made. Raises: as `Pipeline.check`."""
+    for part in parts:
+        if part.card.text or (part.cut and not len(part.given)):
+            pipeline.check(part.card.text, part.characters)
 
 
 def _roles(
@@ -246,10 +265,8 @@ def _shown(card: Card, reader: Reader, shape: VideoShape, count: int) -> Video |
 
 
 def _file(board: Storyboard, name: str, **options: Any) -> Video:
-    """Read a file beside the storyboard; its metadata say which it was."""
-    path = Path(board.folder) / name
-    video = read(path, **options)
-    return Video(video.frames, video.fps, {**video.metadata, "file": path.name, "hash": file_hash(path)})
+    """Read a file beside the storyboard."""
+    return read_named(Path(board.folder) / name, **options)
 
 
 def _count_windows(pipeline: Pipeline, parts: list[_Part]) -> int:

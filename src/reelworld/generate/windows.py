@@ -16,12 +16,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from reelworld.core.errors import ConfigError
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.types import Frames
+from reelworld.diffusion.masks import known_frames
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import Sampling
 
@@ -92,8 +92,7 @@ class Windows:
 
     def complete(self, frames: Frames, known: Sequence[int], seed: int) -> Frames:
         """Make the frames of a window that are not known."""
-        mask = torch.zeros(1, len(frames), 1, 1, 1)
-        mask[:, list(known)] = 1.0
+        mask = known_frames(len(frames), known)
         frames, fps = np.ascontiguousarray(frames), self.pipeline.shape.fps
         (video,) = self.pipeline(self.prompt, known=frames, mask=mask, seed=seed, fps=fps, **self.options)
         return video.frames

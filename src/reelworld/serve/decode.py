@@ -49,7 +49,10 @@ def main() -> int:
     from reelworld.core.media import Limits
     from reelworld.core.video import read
 
-    limits = Limits(max_width=4096, max_height=4096, max_frames=3000, max_seconds=120.0, max_bytes=1 << 29)
+    limits = Limits(
+        max_side=8192, max_pixels=1 << 26, max_work=1 << 31, max_frames=3000, max_seconds=120.0,
+        max_bytes=1 << 29,
+    )  # fmt: skip
     try:
         video = read(
             given.file,
