@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
@@ -161,3 +162,121 @@ def test_what_a_model_cannot_is_said_and_not_asked_again(uncast: Served) -> None
     assert answer.status_code == 501
     assert answer.json()["error"]["code"] == "not_supported"
     assert answer.headers["x-should-retry"] == "false"
+
+
+def test_what_is_made_of_a_video_is_like_it(http: httpx.Client, served: Served) -> None:
+    """The hosted client's remix, edit and extend name neither size nor rate."""
+    first = made(http, served, size="96x48", fps=12)
+    remix = http.post(f"/v1/videos/{first}/remix", json={"prompt": "a blue ball"}).json()
+    assert (remix["size"], remix["seconds"]) == ("96x48", "1")
+    longer = {"prompt": "a blue ball", "video": {"id": first}, "seconds": "1.5"}
+    extended = http.post("/v1/videos/extensions", json=longer).json()
+    assert (extended["size"], extended["seconds"]) == ("96x48", "2.5")
+    other = http.post("/v1/videos/extensions", json={**longer, "size": "32x32"}).json()
+    assert other["size"] == "32x32"
+    served.work()
+    for video, length in ((remix, "1"), (extended, "2.5"), (other, "2.5")):
+        done = http.get(f"/v1/videos/{video['id']}").json()
+        assert (done["status"], done["size"], done["seconds"]) == ("completed", video["size"], length)
+        assert done["reelworld"]["fps"] == 12
+
+
+@pytest.mark.parametrize(
+    ("call", "more", "seconds"),
+    [
+        ("loops", {"length": "short"}, "1.5"),
+        ("fills", {"start": 0.25, "end": 0.75}, "1"),
+        ("recuts", {"keep": [[0, 0.5], [0.5, 1]], "gap": 0.25}, "1.25"),
+        ("edits", {}, "1"),
+    ],
+)
+def test_how_long_it_will_be_is_told_before_it_is_made(
+    http: httpx.Client, served: Served, call: str, more: dict[str, object], seconds: str
+) -> None:
+    body = {"prompt": "a red ball", "video": {"id": made(http, served)}, "num_inference_steps": 2, **more}
+    queued = http.post(f"/v1/videos/{call}", json=body).json()
+    assert queued["seconds"] == seconds
+    served.work()
+    assert http.get(f"/v1/videos/{queued['id']}").json()["seconds"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("call", "more", "param"),
+    [
+        ("fills", {"start": 5, "end": 1}, "start"),
+        ("fills", {"start": 0.5, "end": 9}, "start"),
+        ("recuts", {"keep": [[0, 5]]}, "keep"),
+        ("edits", {"prompt": "a red ball " * 200}, "prompt"),
+    ],
+)
+def test_what_cannot_be_made_is_not_queued(
+    http: httpx.Client, served: Served, call: str, more: dict[str, object], param: str
+) -> None:
+    answer = http.post(f"/v1/videos/{call}", json={"prompt": "a ball", "video": made(http, served), **more})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_a_request_is_known_again_after_its_source_is_gone(http: httpx.Client, served: Served) -> None:
+    first, headers = made(http, served), {"idempotency-key": "k"}
+    asks = (
+        (f"/v1/videos/{first}/remix", {"prompt": "a blue ball"}),
+        ("/v1/videos/edits", {"prompt": "a blue ball", "video": {"id": first}}),
+        ("/v1/videos/blends", {"prompt": "a ball", "first": first, "second": first}),
+        ("/v1/videos/storyboards", {"cards": [{"time": 0, "text": "a ball", "video": first}]}),
+        ("/v1/videos/variations", {"prompt": "a ball", "count": 2, "input_reference": {"file_id": first}}),
+    )
+
+    def all_of(answer: httpx.Response) -> list[str]:
+        body = answer.json()
+        return [video["id"] for video in body.get("data", [body])]
+
+    before = [
+        all_of(http.post(url, json=body, headers={"idempotency-key": f"k{n}"}))
+        for n, (url, body) in enumerate(asks)
+    ]
+    http.delete(f"/v1/videos/{first}")
+    for n, (url, body) in enumerate(asks):
+        assert all_of(http.post(url, json=body, headers={"idempotency-key": f"k{n}"})) == before[n]
+        assert http.post(url, json=body, headers=headers).status_code == 404
+    other = http.post("/v1/videos", json={"prompt": "a ball"}, headers={"idempotency-key": "k4"})
+    assert other.json()["error"]["code"] == "idempotency_key_reused"
+
+
+def test_a_video_may_be_named_in_a_form_as_json(http: httpx.Client, served: Served) -> None:
+    form = {"prompt": "a blue ball", "video": json.dumps({"id": made(http, served)})}
+    assert http.post("/v1/videos/edits", data=form).json()["status"] == "queued"
+
+
+def test_parents_are_told_of_without_end_of_room(http: httpx.Client, served: Served) -> None:
+    video = made(http, served)
+    sizes = []
+    for _ in range(6):
+        body = {"prompt": "a ball", "first": video, "second": video, "num_inference_steps": 1}
+        blend = http.post("/v1/videos/blends", json=body).json()["id"]
+        assert [child["id"] for child in http.get(f"/v1/videos/{video}/children").json()["data"]] == [blend]
+        served.work()
+        video = blend
+        job = served.jobs.get(video)
+        assert job is not None
+        sizes.append(len(json.dumps([job.request, job.result])))
+    assert sizes[-1] - sizes[-2] < 2 * sizes[0]
+
+
+def test_a_characters_name_is_taken_once(http: httpx.Client, served: Served) -> None:
+    video = made(http, served)
+    assert http.post("/v1/videos/characters", json={"name": "Bo", "video": {"id": video}}).status_code == 200
+    again = http.post("/v1/videos/characters", json={"name": "bo", "video": {"id": video}})
+    assert (again.status_code, again.json()["error"]["param"]) == (400, "name")
+
+
+@pytest.mark.parametrize("name", ["sora-2-2025-10-06", "sora-2-pro-2025-10-06", "sora-2", "sora-2-pro"])
+def test_every_name_of_the_hosted_models_is_served(http: httpx.Client, name: str) -> None:
+    video = http.post("/v1/videos", json={"prompt": "a red ball", "model": name}).json()
+    assert (video["model"], video["reelworld"]["model"]) == (name, "tiny")
+    assert video["reelworld"]["notes"]
+
+
+def test_a_prompt_of_thousands_of_words_is_told_as_it_is(http: httpx.Client) -> None:
+    long = ("a red ball and " * 500)[:7900]
+    answer = http.get("/v1/models/tiny/expansion", params={"text": long})
+    assert (answer.status_code, answer.json()["text"]) == (200, long)

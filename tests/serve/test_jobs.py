@@ -130,13 +130,86 @@ def test_the_jobs_of_a_key_have_its_priority(engine: Engine) -> None:
 
 
 def test_a_database_of_the_first_version_is_upgraded(engine: Engine) -> None:
+    jobs = Jobs(engine)
+    first = add(jobs, "old")
+    child = add(jobs, "old", parents=[first.id])
+    assert jobs.lease("w") is not None
     with engine.begin() as connection:
+        for table in ("turns", "parents"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("ALTER TABLE keys DROP COLUMN priority")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
         connection.exec_driver_sql("INSERT INTO keys (hash, owner, created_at) VALUES ('h', 'old', 1.0)")
     upgrade(engine)
-    assert add(Jobs(engine), "old").priority == 0
+    assert add(jobs, "old").priority == 0
+    assert [job.id for job in jobs.children(first.id, "old")[0]] == [child.id]
+    other = add(jobs, "new")
+    turn = jobs.lease("w")
+    assert turn is not None
+    assert turn.id == other.id  # the old one had a turn before the upgrade
     assert Keys(engine).owners() == ["old"]
+
+
+def test_turns_go_round_also_among_owners_who_delete_what_they_have(jobs: Jobs) -> None:
+    for owner in ("a", "b"):
+        for _ in range(3):
+            add(jobs, owner)
+    order = []
+    for _ in range(6):
+        turn = jobs.lease("w")
+        assert turn is not None
+        order.append(turn.owner)
+        jobs.complete(turn, {})
+        if turn.owner == "a":
+            assert jobs.delete(turn.id, "a")
+    assert sorted(order[:2]) == sorted(order[2:4]) == sorted(order[4:]) == ["a", "b"]
+
+
+def test_a_worker_takes_only_jobs_of_models_that_it_has(jobs: Jobs) -> None:
+    big = jobs.add(owner="me", operation="generate", request={"model": "big"})
+    small = jobs.add(owner="me", operation="generate", request={"model": "nano"})
+    turn = jobs.lease("w", ["nano"])
+    assert turn is not None
+    assert turn.id == small.id
+    assert jobs.lease("w", ["nano"]) is None
+    turn = jobs.lease("w", ["nano", "big"])
+    assert turn is not None
+    assert turn.id == big.id
+
+
+def test_a_job_is_the_child_of_all_that_it_was_made_of(jobs: Jobs) -> None:
+    one, other = add(jobs), add(jobs)
+    blends = [add(jobs, parents=[one.id, other.id, one.id]) for _ in range(3)]
+    for parent in (one, other):
+        assert [child.id for child in jobs.children(parent.id, "me")[0]] == [blend.id for blend in blends]
+    assert jobs.children(one.id, "me", limit=2)[1]
+    assert jobs.children(one.id, "somebody else") == ([], False)
+    jobs.delete(one.id, "me")
+    assert jobs.children(one.id, "me") == ([], False)
+    assert blends[0].parent == one.id
+
+
+def test_leases_go_by_the_clock_of_the_database(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two machines whose clocks differ by a minute, where the database has a clock of its own."""
+    if jobs.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite serves one machine")
+    slow = Jobs(jobs.engine, lease_seconds=30.0)
+    real = time.time
+    monkeypatch.setattr("reelworld.serve.jobs.time.time", lambda: real() - 60.0)
+    add(slow)
+    assert slow.lease("slow clock") is not None
+    monkeypatch.undo()
+    assert Jobs(jobs.engine, lease_seconds=30.0).reclaim() == 0
+
+
+def test_files_that_cannot_be_removed_hold_up_no_others(jobs: Jobs) -> None:
+    jobs.kept = -1.0
+    for _ in range(3):
+        jobs.cancel(add(jobs).id, "me")
+    first, second, _ = jobs.expired()
+    assert jobs.expired(limit=1)[0].id == first.id
+    jobs.postpone(first.id)
+    assert jobs.expired(limit=1)[0].id == second.id
 
 
 def test_cancelling(jobs: Jobs) -> None:

@@ -6,6 +6,7 @@ told_in_full("a red ball rolls", seed=3, card=card).text
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from reelworld.core.errors import CheckpointError, ConfigError, ShapeError
 from reelworld.core.types import VideoShape
 from reelworld.generate import request
 from reelworld.world.expand import Expanded, expand
+
+MOST_WORDS = 300  # of a prompt that is told in full, where the captions' length is not known
 
 
 def native_shape(card: Mapping[str, Any]) -> VideoShape:
@@ -52,4 +55,6 @@ def told_in_full(prompt: str, seed: int, card: Mapping[str, Any]) -> Expanded:
     if level is None:
         return Expanded(prompt, "the model did not learn from the world")
     aspect, longest = shape.width / shape.height, longest_caption(card)
+    if len(re.findall(r"\w+|[^\w\s]", prompt)) > (longest or MOST_WORDS):
+        return Expanded(prompt, "it is longer than any caption")
     return expand(prompt, seed=seed, level=level, aspect=aspect, longest=longest)

@@ -14,7 +14,7 @@ from typing import Any
 from reelworld.core.errors import ConfigError
 from reelworld.core.storage import file_hash
 
-MOST_BYTES = 200_000  # that an account tells of ancestors
+MOST_BYTES = 64_000  # that an account tells of ancestors
 NAMES = ("operation", "file", "hash", "id", "take")  # which one it was, and no more
 
 

@@ -30,7 +30,7 @@ def _parsed(value: Any) -> Any:
     return value
 
 
-def _id_of(value: Any) -> Any:
+def id_of(value: Any) -> Any:
     """Read {"id": ...} or the id alone."""
     value = _parsed(value)
     return value.get("id") if isinstance(value, dict) else value
@@ -40,9 +40,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Prompt = Annotated[str, Field(min_length=1, max_length=MOST_PROMPT, description="What the video shows.")]
 Seconds = Annotated[float, Field(gt=0, le=MOST_SECONDS, description="How long, in seconds.")]
 Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$", description="Width x height, in pixels.")]
-VideoId = Annotated[str, BeforeValidator(_id_of), Field(pattern=r"^video_[0-9a-f]{32}$")]
+VideoId = Annotated[str, BeforeValidator(id_of), Field(pattern=r"^video_[0-9a-f]{32}$")]
 CharacterIds = Annotated[
-    list[Annotated[str, BeforeValidator(_id_of), Field(pattern=r"^char_[0-9a-f]{32}$")]],
+    list[Annotated[str, BeforeValidator(id_of), Field(pattern=r"^char_[0-9a-f]{32}$")]],
     BeforeValidator(_parsed),
     Field(max_length=3),
 ]
@@ -128,7 +128,7 @@ class Variations(Create):
 
 Shown = Annotated[
     str,
-    BeforeValidator(_id_of),
+    BeforeValidator(id_of),
     Field(pattern=r"^(video_[0-9a-f]{32}$|data:)", description="The id of a video of yours, or a data URL."),
 ]
 
@@ -137,7 +137,9 @@ class BoardCard(BaseModel):
     """A card: a text, and an image or a video that is shown from its time on."""
 
     time: Annotated[float, Field(ge=0, le=MOST_SECONDS)]
-    text: Prompt
+    text: Annotated[
+        str, Field(max_length=MOST_PROMPT, description="May be empty where it shows something.")
+    ] = ""
     image: Shown | None = None
     video: Shown | None = None
     cut: bool | None = None

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,21 +22,23 @@ from sqlalchemy.orm import Session
 from reelworld.core.checkpoint import read_card
 from reelworld.core.config import from_json
 from reelworld.core.encode import decode_frames, encode_frames
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, PromptError
 from reelworld.core.types import Frames, VideoShape
 from reelworld.generate.cards import native_shape
 from reelworld.generate.casting import check_name, mentioned, places
+from reelworld.generate.edit import GAPS
+from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import default_weights
 from reelworld.generate.storyboard import Storyboard
 from reelworld.models.text import Tokenizer
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
 from reelworld.serve.errors import ApiError, not_found, not_ready
-from reelworld.serve.jobs import COMPLETED, Jobs, QueueFull, fingerprint, new_id
+from reelworld.serve.jobs import COMPLETED, Jobs, QueueFull, new_id
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Character, Job
 from reelworld.serve.uploads import Decoder
 
-ALIASES = ("sora-2", "sora-2-pro")  # of the hosted API; served by the first model, with a note
+ALIAS = re.compile(r"sora-2(-pro)?(-\d{4}-\d\d-\d\d)?")  # of the hosted API; served by the first model
 MOST_OPEN = 100  # unfinished jobs of one owner
 MOST_CHARACTERS = 200  # of one owner
 SHOWN = ("image", "video")  # what a card of a board may show
@@ -43,12 +46,21 @@ SHOWN = ("image", "video")  # what a card of a board may show
 
 @dataclass(frozen=True)
 class Source:
-    """A video or image that a job begins from: its frames, whose they were, and how they were made."""
+    """A video or image that a job begins from: its frames and their rate, and how they were made.
+
+    What is made of one of ours has its model, size and rate (`like`), unless others are asked for.
+    """
 
     frames: Frames
-    parent: str | None
-    mark: str  # that tells it from others, for idempotency
+    fps: float
     told: Mapping[str, Any]
+    parent: str | None = None
+    like: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it lasts."""
+        return len(self.frames) / self.fps
 
 
 class Desk:
@@ -60,16 +72,17 @@ class Desk:
         self.cards = cards
         self.shapes = {name: native_shape(card) for name, card in cards.items()}
         self.tokenizers = {name: Tokenizer.from_json(card["tokenizer"]) for name, card in cards.items()}
+        self.longest = {name: int(card["model"]["text"]["max_length"]) for name, card in cards.items()}
 
     def model(self, asked: str | None) -> tuple[str, list[str]]:
         """Return the model that serves a name, and notes on it. Raises: ApiError."""
         default = next(iter(self.shapes))
         if asked is None:
             return default, []
-        if asked in ALIASES:
+        if ALIAS.fullmatch(asked):
             return default, [f"{asked} is not served by anybody any more; {default} made this video"]
         if asked not in self.shapes:
-            known = ", ".join((*self.shapes, *ALIASES))
+            known = ", ".join((*self.shapes, "sora-2", "sora-2-pro"))
             raise ApiError(400, f"there is no model {asked[:64]}; there is {known}", param="model",
                            code="model_not_found")  # fmt: skip
         return asked, []
@@ -92,25 +105,28 @@ class Desk:
         image: Source | None = None,
         board: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
+        mark: str | None = None,
     ) -> Job:
         """Queue a job with copies of all that it begins from, so that it depends on no other.
 
-        A card of a board shows the source whose number is its "image" or "video". Raises: ApiError.
+        A card of a board shows the source whose number is its "image" or "video". `mark` tells the request
+        from others that come with the same idempotency key. Raises: ApiError.
         """
+        asked = _like(asked, sources[0].like, self.shapes) if sources else asked
         cast = self._cast(owner, asked)
         given = [*sources, *([image] if image is not None else []), *cast.values()]
         folder = new_id("input")
         names = [f"{folder}/{n}.npy" for n in range(len(given))]
-        request = self._request(asked, sum(len(source.frames) for source in sources))
-        told = {name: value for name, value in request.items() if name != "seed" or asked.seed is not None}
-        mark = fingerprint(operation, {**told, "board": board, "given": [source.mark for source in given]})
+        request = self._request(asked, operation, sources, board)
+        self._check_texts(request["model"], asked, list(cast))
         request["sources"] = names[: len(sources)]
         request["image"] = names[len(sources)] if image is not None else None
         request["characters"] = dict(zip(cast, names[len(given) - len(cast) :], strict=True))
-        request["told"] = {name: dict(source.told) for name, source in zip(names, given, strict=True)}
+        request["told"] = dict(zip(names, ancestry([source.told for source in given]), strict=True))
+        request["rates"] = {name: source.fps for name, source in zip(names, given, strict=True)}
         if board is not None:
             request["board"] = _with_files(board, names, request["seed"])
-        parent = next((source.parent for source in given if source.parent is not None), None)
+        parents = [source.parent for source in given if source.parent is not None]
         if idempotency_key is None:
             self._room(owner, 1)
         with ExitStack() as stack:
@@ -118,7 +134,7 @@ class Desk:
             for name, source in zip(names, given, strict=True):
                 self.storage.put(name, encode_frames(source.frames))
             job = self.jobs.add(
-                owner=owner, operation=operation, request=request, parent=parent, most_open=MOST_OPEN,
+                owner=owner, operation=operation, request=request, parents=parents, most_open=MOST_OPEN,
                 idempotency_key=idempotency_key, print_of=mark,
             )  # fmt: skip
             if job.request is request:  # and not one that was asked for before
@@ -130,34 +146,50 @@ class Desk:
         if self.jobs.unfinished(owner) + count > MOST_OPEN:
             raise QueueFull(f"{MOST_OPEN} jobs are unfinished at most; wait for one, or delete it")
 
-    def queue_many(self, owner: str, asked: Variations, image: Source | None, key: str | None) -> list[Job]:
+    def queue_many(
+        self, owner: str, asked: Variations, image: Source | None, key: str | None, mark: str
+    ) -> list[Job]:
         """Queue jobs that differ by their seeds, all or none. Raises: ApiError."""
-        keys = [
-            hashlib.sha256(f"{key} {n}".encode()).hexdigest() if key else None for n in range(asked.count)
-        ]
-        if keys[0] is None or not self.jobs.has(owner, keys[0]):
-            self._room(owner, asked.count)
-        drawn = random.SystemRandom() if keys[0] is None else random.Random(f"{owner} {keys[0]}")
+        self._room(owner, asked.count)
+        drawn = random.SystemRandom() if key is None else random.Random(f"{owner} {key}")
         first = asked.seed if asked.seed is not None else drawn.randrange(2**31)
         return [
             self.queue(
                 owner, "generate", asked.model_copy(update={"seed": first + n}), image=image,
-                idempotency_key=own,
+                idempotency_key=own, mark=mark,
             )
-            for n, own in enumerate(keys)
+            for n, own in enumerate(_keys(key, asked.count))
         ]  # fmt: skip
 
-    def _request(self, asked: Asked, before: int) -> dict[str, Any]:
-        """Return what a worker needs to know; `before` frames are there already. Raises: ApiError."""
+    def queued_before(self, owner: str, count: int, key: str | None, mark: str) -> list[Job]:
+        """Return the jobs that were queued together with an idempotency key. Raises: KeyReused."""
+        found = [self.jobs.asked_before(owner, own, mark) for own in _keys(key, count)]
+        return [job for job in found if job is not None]
+
+    def _request(
+        self, asked: Asked, operation: str, sources: Sequence[Source], board: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """Return what a worker needs to know. Raises: ApiError."""
         name, notes = self.model(asked.model)
-        size, fps = size_of(asked), self.shapes[name].fps
+        size, shape = size_of(asked), self.shapes[name]
         values = asked.model_dump(exclude={"model", "size", "width", "height", "characters", "cards"})
-        seconds = values["num_frames"] / fps if values.get("num_frames") else values.get("seconds")
-        check_amount(size, (seconds or values.get("duration") or 0.0) + before / fps, asked.fps)
+        length = _seconds(operation, values, [source.seconds for source in sources], board, shape)
+        check_amount(size, length, asked.fps)
+        values["expected_seconds"] = length
         request = {name: value for name, value in values.items() if value is not None}
         request |= {"model": name, "model_asked": asked.model or name, "notes": notes, "size": size}
         request["seed"] = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**31)
         return request
+
+    def _check_texts(self, model: str, asked: Asked, names: Sequence[str]) -> None:
+        """Find out before the queue whether a prompt, or each card's, is too long. Raises: ApiError."""
+        cards = getattr(asked, "cards", None)
+        for text in [asked.prompt] if cards is None else [card.text for card in cards]:
+            try:
+                self.tokenizers[model].encode([text], self.longest[model], truncate=False)
+            except PromptError as error:
+                raise ApiError(400, str(error), param="prompt" if cards is None else "cards",
+                               code="invalid_value") from error  # fmt: skip
 
     def _cast(self, owner: str, asked: Asked) -> dict[str, Source]:
         """Return the pictures of the characters that are asked for. Raises: ApiError."""
@@ -168,8 +200,12 @@ class Desk:
                            code="not_supported", headers={"x-should-retry": "false"})  # fmt: skip
         found = [self.character(character, owner) for character in asked.characters]
         text = " ".join([asked.prompt, *(card.text for card in getattr(asked, "cards", ()))])
+        if len({one.name.lower() for one in found}) < len(found):
+            raise ApiError(400, "two characters have the same name in small letters", param="characters",
+                           code="invalid_value")  # fmt: skip
+        fps = self.shapes[self.model(asked.model)[0]].fps
         cast = {
-            one.name: Source(decode_frames(self.storage.get(one.file)), None, one.id, {"character": one.name})
+            one.name: Source(decode_frames(self.storage.get(one.file)), fps, {"character": one.name})
             for one in found
         }
         if missing := [name for name in cast if name not in mentioned(text, cast)]:
@@ -209,19 +245,24 @@ class Desk:
         job = self.finished(job_id, owner)
         assert job.result is not None
         frames = decode_frames(self.storage.get(f"{job.result['folder']}/base.npy"))
-        return Source(frames, job.id, job.id, {**job.result["made"], "id": job.id})
+        made, asked = job.result, job.request
+        native = self.shapes[self.model(None)[0]]
+        like = {"model": asked.get("model_asked"), "size": "{}x{}".format(*made["size"]), "fps": made["fps"]}
+        return Source(frames, made.get("base_fps", native.fps), {**made["made"], "id": job.id}, job.id, like)
 
     async def upload(self, data: bytes, shape: VideoShape, most_seconds: float = MOST_SECONDS) -> Source:
         """Decode a file that was sent. Raises: ApiError."""
         frames = await self.decoder.decode(data, shape, max(1, round(most_seconds * shape.fps)))
-        mark = hashlib.sha256(data).hexdigest()
-        return Source(frames, None, mark, {"file": "upload", "hash": mark[:16]})
+        return Source(frames, shape.fps, {"file": "upload", "hash": hashlib.sha256(data).hexdigest()[:16]})
 
     def delete(self, job: Job) -> None:
-        """Delete a job and its files, and the copies of what it began from."""
-        self.jobs.delete(job.id, job.owner)
+        """Delete a job and its files, and the copies of what it began from.
+
+        The files go first: where that fails, the job is still there to be deleted again.
+        """
         for folder in folders_of(job):
             self.storage.remove(folder)
+        self.jobs.delete(job.id, job.owner)
 
     # ---- characters
 
@@ -231,7 +272,11 @@ class Desk:
             check_name(name)
         except ConfigError as error:
             raise ApiError(400, str(error), param="name", code="invalid_value") from error
-        if len(self.characters(owner)) >= MOST_CHARACTERS:
+        there = self.characters(owner)
+        if name.lower() in (other.name.lower() for other in there):
+            raise ApiError(400, f"there is a character {name} already; delete it, or take another name",
+                           param="name", code="invalid_value")  # fmt: skip
+        if len(there) >= MOST_CHARACTERS:
             raise ApiError(400, f"{MOST_CHARACTERS} characters are stored; delete some", code="too_many")
         identity = new_id("char")
         file = f"{identity}/frames.npy"
@@ -269,6 +314,64 @@ def folders_of(job: Job) -> list[str]:
     request = job.request
     given = [*request.get("sources", ()), request.get("image"), *(request.get("characters") or {}).values()]
     return [job.id, *{str(name).split("/")[0] for name in given if name}]
+
+
+def _keys(key: str | None, count: int) -> list[str | None]:
+    """Return an idempotency key for each of several jobs: for the first one the key itself."""
+    more = [f"{key} {n}".encode() for n in range(1, count)]
+    return [key, *(None if key is None else hashlib.sha256(one).hexdigest() for one in more)]
+
+
+def _like(asked: Asked, like: Mapping[str, Any], served: Mapping[str, object]) -> Asked:
+    """Return a request that asks for what its source had, where it says nothing else."""
+    own: dict[str, Any] = {}
+    if asked.model is None and like.get("model") in served:
+        own["model"] = like["model"]
+    if asked.size is None and asked.width is None and asked.height is None:
+        own["size"] = like.get("size")
+    if asked.fps is None:
+        own["fps"] = like.get("fps")
+    return asked.model_copy(update=own)
+
+
+def _seconds(
+    operation: str,
+    values: Mapping[str, Any],
+    sources: Sequence[float],
+    board: Mapping[str, Any] | None,
+    shape: VideoShape,
+) -> float:
+    """Return how long a video will be. Raises: ApiError for times that lie outside the source."""
+    window = shape.num_frames / shape.fps
+    match operation:
+        case "generate":
+            count = values.get("num_frames")
+            return count / shape.fps if count else float(values["seconds"])
+        case "extend":
+            return sources[0] + float(values["seconds"])
+        case "loop":
+            length = values["length"] or "normal"
+            return sources[0] + float(GAPS.get(length, 0.0) if isinstance(length, str) else length)
+        case "blend":
+            return min(sources)
+        case "fill":
+            if not 0 < values["start"] < values["end"] < sources[0]:
+                raise _outside("start", sources[0], "start and end must follow each other within it")
+            return sources[0]
+        case "recut":
+            if any(not start < end <= sources[0] + 0.5 / shape.fps for start, end in values["keep"]):
+                raise _outside("keep", sources[0], "each part must begin before it ends, within it")
+            kept = sum(end - start for start, end in values["keep"])
+            return float(kept + (len(values["keep"]) - 1) * values["gap"] + values["seconds"])
+        case "storyboard":
+            assert board is not None
+            return float(board.get("duration") or board["cards"][-1]["time"] + window)
+        case _:
+            return sources[0]
+
+
+def _outside(name: str, seconds: float, text: str) -> ApiError:
+    return ApiError(400, f"the video has {seconds:g} seconds; {text}", param=name, code="invalid_value")
 
 
 def _with_files(board: Mapping[str, Any], names: Sequence[str], seed: int) -> dict[str, Any]:

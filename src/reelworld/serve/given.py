@@ -5,6 +5,7 @@ source = await given_video(request, fields, asked)
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from reelworld.serve.asked import MOST_SECONDS, Asked, BoardCard
-from reelworld.serve.bodies import take_file
+from reelworld.serve.asked import MOST_SECONDS, Asked, BoardCard, id_of
+from reelworld.serve.bodies import Sent, take_file
 from reelworld.serve.desk import Desk, Source
 from reelworld.serve.errors import ApiError, not_found
 from reelworld.serve.tables import Job
@@ -50,6 +51,16 @@ def job_of(request: Request, video_id: str) -> Job:
     return job
 
 
+def mark_of(operation: str, fields: dict[str, Any]) -> str:
+    """Return what tells a request from others: what is made, and all that the body said."""
+
+    def plain(value: Any) -> str:
+        return hashlib.sha256(value.data).hexdigest() if isinstance(value, Sent) else str(value)
+
+    text = json.dumps([operation, fields], sort_keys=True, default=plain)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
 def key_of(request: Request) -> str | None:
     """Return the idempotency key of a request. Raises: ApiError."""
     key = request.headers.get(IDEMPOTENCY)
@@ -67,8 +78,7 @@ async def given_video(request: Request, fields: dict[str, Any], asked: Asked) ->
     file = take_file(fields, "video", "file")
     if file is not None:
         return await desk.upload(file, shape)
-    given = fields.get("video")
-    given = given.get("id") if isinstance(given, dict) else given
+    given = id_of(fields.get("video"))
     if isinstance(given, str) and given.startswith("data:"):
         return await desk.upload(from_data_url(given), shape)
     if not isinstance(given, str):

@@ -21,18 +21,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reelworld.core.errors import ReelWorldError
-from reelworld.serve.tables import Job, Key
+from reelworld.serve.tables import Job, Key, OwnerTurn, Parent
 
 QUEUED, RUNNING, COMPLETED, FAILED = "queued", "in_progress", "completed", "failed"
 CANCELLED, DIED, LATE = "cancelled", "worker_died", "deadline_exceeded"  # codes of errors
 MOST_ATTEMPTS = 3
 LEASE_SECONDS = 30.0
 KEPT_SECONDS = 7 * 86_400.0  # that a finished job and its files stay
+POSTPONED_SECONDS = 600.0  # before files that could not be removed are tried again
+CLOCK_SECONDS = 60.0  # for which the clock of the database is known
 
 
 class Lost(ReelWorldError):
@@ -79,6 +81,17 @@ class Jobs:
     def __init__(self, engine: Engine, *, lease_seconds: float = LEASE_SECONDS, kept: float = KEPT_SECONDS):
         self.engine, self.lease_seconds, self.kept = engine, lease_seconds, kept
         self.reading = engine.execution_options(reading=True)
+        self.ahead, self.known_until = 0.0, 0.0  # of the database's clock, seconds before ours
+
+    def now(self) -> float:
+        """Return the time by the clock that all machines share: the database's, where it has its own."""
+        if self.engine.dialect.name == "sqlite":
+            return time.time()
+        if time.monotonic() > self.known_until:
+            with self.reading.connect() as connection:
+                there = connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())"))
+            self.ahead, self.known_until = float(there) - time.time(), time.monotonic() + CLOCK_SECONDS
+        return time.time() + self.ahead
 
     # ---- asking
 
@@ -88,7 +101,7 @@ class Jobs:
         owner: str,
         operation: str,
         request: dict[str, Any],
-        parent: str | None = None,
+        parents: Sequence[str] = (),
         priority: int | None = None,
         idempotency_key: str | None = None,
         print_of: str | None = None,
@@ -100,7 +113,7 @@ class Jobs:
         `print_of` is the fingerprint of what was asked, where the request differs by names of stored files.
         Raises: KeyReused for the same key and another request; QueueFull.
         """
-        mark = print_of or fingerprint(operation, request)
+        mark, made_of = print_of or fingerprint(operation, request), list(dict.fromkeys(parents))
         for _ in range(3):
             try:
                 with Session(self.engine, expire_on_commit=False) as session, session.begin():
@@ -113,10 +126,11 @@ class Jobs:
                     job = Job(
                         id=new_id("video"), number=time.time_ns(), owner=owner, operation=operation,
                         request=request, status=QUEUED, priority=priority, progress=0, preview=0,
-                        cancelled=False, announced=False, created_at=time.time(), attempts=0, parent=parent,
+                        cancelled=False, announced=False, created_at=self.now(), attempts=0,
+                        parent=made_of[0] if made_of else None,
                         idempotency_key=idempotency_key, fingerprint=mark,
                     )  # fmt: skip
-                    session.add(job)
+                    session.add_all([job, *(Parent(job=job.id, parent=parent) for parent in made_of)])
                 return job
             except IntegrityError:  # the same key, or the same nanosecond, elsewhere at the same time
                 continue
@@ -128,10 +142,13 @@ class Jobs:
             job = session.get(Job, job_id)
             return job if job is not None and owner in (None, job.owner) else None
 
-    def has(self, owner: str, idempotency_key: str) -> bool:
-        """Tell whether an owner used an idempotency key for a job that is still there."""
-        with Session(self.reading) as session:
-            return self._keyed(session, owner, idempotency_key) is not None
+    def asked_before(self, owner: str, idempotency_key: str | None, mark: str) -> Job | None:
+        """Return the job, still there, that an owner asked for with an idempotency key. Raises: KeyReused."""
+        if idempotency_key is None:
+            return None
+        with Session(self.reading, expire_on_commit=False) as session:
+            old = self._keyed(session, owner, idempotency_key)
+        return None if old is None else _same(old, mark)
 
     def page(
         self, owner: str, *, after: Job | None = None, limit: int = 20, newest_first: bool = True
@@ -145,11 +162,13 @@ class Jobs:
             found = list(session.scalars(asked))
         return found[:limit], len(found) > limit
 
-    def children(self, job_id: str, owner: str) -> list[Job]:
-        """Return the jobs that were made of a job's video."""
-        asked = select(Job).where(Job.owner == owner, Job.parent == job_id).order_by(Job.number)
+    def children(self, job_id: str, owner: str, limit: int = 100) -> tuple[list[Job], bool]:
+        """Return the jobs that were made of a job's video, the oldest first, and whether there are more."""
+        made_of = select(Parent.job).where(Parent.parent == job_id)
+        asked = select(Job).where(Job.owner == owner, Job.id.in_(made_of)).order_by(Job.number)
         with Session(self.reading, expire_on_commit=False) as session:
-            return list(session.scalars(asked))
+            found = list(session.scalars(asked.limit(limit + 1)))
+        return found[:limit], len(found) > limit
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs have each status."""
@@ -160,7 +179,7 @@ class Jobs:
     def cancel(self, job_id: str, owner: str) -> bool:
         """End a job that is queued, ask for the end of one in progress; False where it is over already."""
         mine = and_(Job.id == job_id, Job.owner == owner)
-        now = time.time()
+        now = self.now()
         ended = {
             "status": FAILED, "error_code": CANCELLED, "error_message": "cancelled before it began",
             "completed_at": now, "expires_at": now + self.kept, "cancelled": True,
@@ -176,29 +195,44 @@ class Jobs:
         """Delete a job in any state; a worker that has it loses it."""
         which = Job.id == job_id if owner is None else and_(Job.id == job_id, Job.owner == owner)
         with Session(self.engine) as session, session.begin():
-            return _count(session.execute(delete(Job).where(which))) == 1
+            gone = _count(session.execute(delete(Job).where(which))) == 1
+            if gone:
+                session.execute(delete(Parent).where(or_(Parent.job == job_id, Parent.parent == job_id)))
+            return gone
 
     # ---- working
 
-    def lease(self, worker: str) -> Turn | None:
-        """Take the job whose turn it is, or None; jobs whose workers died come back first."""
+    def lease(self, worker: str, models: Sequence[str] | None = None) -> Turn | None:
+        """Take the job whose turn it is, or None; jobs whose workers died come back first.
+
+        With `models`, only jobs that ask for one of them, or for none.
+        """
         self.reclaim()
-        for job_id in self._next():
-            now = time.time()
+        for job_id in self._next(models):
+            now = self.now()
             taken = self._change(
                 and_(Job.id == job_id, Job.status == QUEUED), status=RUNNING, worker=worker, started_at=now,
                 lease_until=now + self.lease_seconds, attempts=Job.attempts + 1, progress=0,
             )  # fmt: skip
             if taken and (job := self.get(job_id)) is not None:
+                self._note_turn(job.owner, now)
                 return Turn(job.id, worker, job.attempts, job.owner, job.operation, job.request)
         return None
+
+    def _note_turn(self, owner: str, now: float) -> None:
+        """Remember when an owner had a turn."""
+        try:
+            with Session(self.engine) as session, session.begin():
+                session.merge(OwnerTurn(owner=owner, at=now))
+        except IntegrityError:  # another worker noted the owner's first turn just now
+            return
 
     def heartbeat(self, turn: Turn, *, progress: int | None = None, preview: int | None = None) -> None:
         """Keep a job for another lease, with news of it. Raises: Lost; Cancelled."""
         news = {
             name: value for name, value in (("progress", progress), ("preview", preview)) if value is not None
         }
-        if not self._change(_held(turn), lease_until=time.time() + self.lease_seconds, **news):
+        if not self._change(_held(turn), lease_until=self.now() + self.lease_seconds, **news):
             raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
         self.check(turn)
 
@@ -213,14 +247,14 @@ class Jobs:
 
     def complete(self, turn: Turn, result: dict[str, Any]) -> None:
         """Finish a job: its files must be stored. Raises: Lost."""
-        now = time.time()
+        now = self.now()
         done = {"status": COMPLETED, "progress": 100, "result": result, "completed_at": now}
         if not self._change(_held(turn), **done, expires_at=now + self.kept, lease_until=None):
             raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
 
     def fail(self, turn: Turn, code: str, message: str) -> None:
         """End a job that cannot be made. Raises: Lost."""
-        now = time.time()
+        now = self.now()
         told = {"status": FAILED, "error_code": code, "error_message": message, "completed_at": now}
         if not self._change(_held(turn), **told, expires_at=now + self.kept, lease_until=None):
             raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
@@ -231,7 +265,7 @@ class Jobs:
 
     def reclaim(self) -> int:
         """Give back jobs whose leases ran out; fail those that had all their attempts. Return how many."""
-        now = time.time()
+        now = self.now()
         over = and_(Job.status == RUNNING, Job.lease_until < now)
         told = {"status": FAILED, "completed_at": now, "expires_at": now + self.kept, "lease_until": None}
         stopped = self._change(
@@ -245,9 +279,13 @@ class Jobs:
 
     def expired(self, limit: int = 100) -> list[Job]:
         """Return finished jobs whose time is over."""
-        asked = select(Job).where(Job.expires_at < time.time()).order_by(Job.number).limit(limit)
+        asked = select(Job).where(Job.expires_at < self.now()).order_by(Job.expires_at).limit(limit)
         with Session(self.reading, expire_on_commit=False) as session:
             return list(session.scalars(asked))
+
+    def postpone(self, job_id: str) -> None:
+        """Let a finished job that cannot be removed wait, so that it holds up no others."""
+        self._change(Job.id == job_id, expires_at=self.now() + POSTPONED_SECONDS)
 
     def unfinished(self, owner: str) -> int:
         """Return how many jobs of an owner are queued or in progress."""
@@ -265,20 +303,27 @@ class Jobs:
         """Note that webhooks were told of a job."""
         self._change(Job.id == job_id, announced=True)
 
-    def _next(self) -> Sequence[str]:
+    def oldest_queued(self) -> float:
+        """Return for how many seconds the oldest job has waited; 0 where none does."""
+        with self.reading.connect() as connection:
+            first = connection.scalar(select(func.min(Job.created_at)).where(Job.status == QUEUED))
+        return 0.0 if first is None else max(0.0, self.now() - first)
+
+    def _next(self, models: Sequence[str] | None) -> Sequence[str]:
         """Return the first queued job of each owner, those first whose owners waited longest for a turn."""
         rank = func.row_number().over(
             partition_by=Job.owner, order_by=(Job.priority.desc(), Job.number)
         ).label("rank")  # fmt: skip
-        first = (
-            select(Job.id, Job.owner, Job.priority, Job.number, rank).where(Job.status == QUEUED).subquery()
-        )
-        served = select(Job.owner, func.max(Job.started_at).label("at")).group_by(Job.owner).subquery()
+        waiting = select(Job.id, Job.owner, Job.priority, Job.number, rank).where(Job.status == QUEUED)
+        if models is not None:
+            model = Job.request["model"].as_string()
+            waiting = waiting.where(or_(model.is_(None), model.in_(models)))
+        first = waiting.subquery()
         asked = (
             select(first.c.id)
-            .join(served, served.c.owner == first.c.owner)
+            .outerjoin(OwnerTurn, OwnerTurn.owner == first.c.owner)
             .where(first.c.rank == 1)
-            .order_by(first.c.priority.desc(), func.coalesce(served.c.at, 0.0), first.c.number)
+            .order_by(first.c.priority.desc(), func.coalesce(OwnerTurn.at, 0.0), first.c.number)
             .limit(16)
         )
         with self.reading.connect() as connection:

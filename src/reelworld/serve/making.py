@@ -103,6 +103,7 @@ class Studio:
             video = fit(video, width=width, height=height, fps=fps)
             done.append(f"scaled and cropped to {width}x{height} at {fps:g} fps")
         about = {"done": done, "num_frames": len(video), "size": [width, height], "fps": fps}
+        about |= {"base_fps": base.fps}
         about |= {"made": video.metadata, "weights": pipeline.weights_hash}
         if video.metadata.get("asked") not in (None, video.metadata.get("prompt")):
             about["expanded_prompt"] = video.metadata["prompt"]
@@ -125,7 +126,12 @@ def _files(video: Video, base: Video) -> dict[str, bytes]:
 
 def _source(pipeline: Pipeline, load: Load, request: Mapping[str, Any], name: str) -> Video:
     """Return what a job begins from, with how that was made."""
-    return Video(load(name), pipeline.shape.fps, _told(request, name))
+    return Video(load(name), _rate(pipeline, request, name), _told(request, name))
+
+
+def _rate(pipeline: Pipeline, request: Mapping[str, Any], name: str) -> float:
+    """Return the frame rate of a stored file; other weights may have made it."""
+    return float(request.get("rates", {}).get(name, pipeline.shape.fps))
 
 
 def _told(request: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -167,7 +173,10 @@ def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, opti
     cast, shape = options.pop("characters", {}), pipeline.shape
 
     def stored(name: str, num_frames: int, **_: Any) -> Video:
-        return Video(load(name)[:num_frames], shape.fps, _told(request, name))
+        given = fit(
+            _source(pipeline, load, request, name), width=shape.width, height=shape.height, fps=shape.fps
+        )
+        return Video(given.frames[:num_frames], given.fps, given.metadata)
 
     board = from_json(Storyboard, request["board"])
     kept = runtime.cache_dir() / "cards"

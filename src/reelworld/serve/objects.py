@@ -13,7 +13,7 @@ POLL_MS = 1000
 EVENTS = {COMPLETED: "video.completed", FAILED: "video.failed"}  # by the status of a job
 SHOWN = (
     "num_inference_steps", "guidance_scale", "negative_prompt", "strength", "length", "start", "end",
-    "keep", "gap", "before", "curve", "num_frames", "seconds", "board", "upsample", "expand",
+    "keep", "gap", "before", "curve", "num_frames", "seconds", "board", "upsample", "expand", "size", "fps",
 )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def _whole(time: float | None) -> int | None:
 def _seconds(request: dict[str, Any], result: dict[str, Any]) -> str:
     if result.get("num_frames"):
         return f"{result['num_frames'] / result['fps']:g}"
-    return f"{request.get('seconds') or 0:g}"
+    return f"{request.get('expected_seconds') or request.get('seconds') or 0:g}"
 
 
 def page_object(data: Sequence[dict[str, Any]], has_more: bool) -> dict[str, Any]:

@@ -205,4 +205,5 @@ def _expire(jobs: Jobs, storage: Storage) -> None:
                 storage.remove(folder)
             jobs.delete(job.id)
         except StorageError as error:
+            jobs.postpone(job.id)
             print(f"housekeeping: {error}", file=sys.stderr)

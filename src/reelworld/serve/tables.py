@@ -80,6 +80,26 @@ class Job(Base):
     )
 
 
+class OwnerTurn(Base):
+    """When a job of an owner was last taken; it outlives the job."""
+
+    __tablename__ = "turns"
+
+    owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[float] = mapped_column(Float)
+
+
+class Parent(Base):
+    """A job, and another one of which it was made."""
+
+    __tablename__ = "parents"
+
+    job: Mapped[str] = mapped_column(String(64), primary_key=True)
+    parent: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+    __table_args__ = (Index("parents_by_parent", "parent"),)
+
+
 class Character(Base):
     """A character: a name and a picture that somebody gave."""
 

@@ -10,8 +10,9 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Annotated, Literal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -19,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 
 from reelworld.serve import asked as ask
 from reelworld.serve.bodies import read_body
+from reelworld.serve.desk import Desk
 from reelworld.serve.documents import body_of
 from reelworld.serve.errors import ApiError, not_found
 from reelworld.serve.given import (
@@ -28,6 +30,7 @@ from reelworld.serve.given import (
     job_of,
     key_of,
     known_id,
+    mark_of,
     owner_of,
     shown,
 )  # fmt: skip
@@ -50,9 +53,37 @@ listeners: Counter[str] = Counter()  # open streams of events, by owner
 # ---- what makes videos
 
 
-async def queued(queue: Callable[[], Job]) -> JSONResponse:
-    """Queue a job in a thread; return its video object, with when to ask again."""
-    return answer(await run_in_threadpool(queue))
+@dataclass(frozen=True)
+class Call:
+    """A request for a video: who asks for what, with which idempotency key and body."""
+
+    desk: Desk
+    owner: str
+    operation: str
+    key: str | None
+    mark: str
+    fields: dict[str, Any]
+
+    @classmethod
+    async def of(cls, request: Request, operation: str, about: str = "") -> Call:
+        """Read a request; `about` is what its address says. Raises: ApiError."""
+        key, fields = key_of(request), await read_body(request)
+        mark = mark_of(f"{operation} {about}", fields)
+        return cls(desk_of(request), owner_of(request), operation, key, mark, fields)
+
+    async def before(self) -> Job | None:
+        """Return the job of the same request, if it was made before: its source may be gone by now."""
+        return await run_in_threadpool(self.desk.jobs.asked_before, self.owner, self.key, self.mark)
+
+    async def queue(self, asked: ask.Asked, **given: Any) -> JSONResponse:
+        """Queue a job in a thread; return its video object, with when to ask again."""
+
+        def queue() -> Job:
+            return self.desk.queue(
+                self.owner, self.operation, asked, idempotency_key=self.key, mark=self.mark, **given
+            )
+
+        return answer(await run_in_threadpool(queue))
 
 
 def answer(job: Job) -> JSONResponse:
@@ -63,31 +94,33 @@ def answer(job: Job) -> JSONResponse:
 @router.post("", openapi_extra=body_of(ask.Create, image=True))
 async def create(request: Request) -> Response:
     """Queue a video of a text, and of an image where one is given."""
-    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
-    fields = await read_body(request)
-    asked = ask.read(ask.Create, fields)
-    image = await given_image(request, fields, asked)
-    return await queued(lambda: desk.queue(owner, "generate", asked, image=image, idempotency_key=key))
+    call = await Call.of(request, "generate")
+    asked = ask.read(ask.Create, call.fields)
+    if (old := await call.before()) is not None:
+        return answer(old)
+    return await call.queue(asked, image=await given_image(request, call.fields, asked))
 
 
 @router.post("/variations", openapi_extra=body_of(ask.Variations, image=True))
 async def variations(request: Request) -> Response:
     """Queue several videos of one text, with seeds that follow each other."""
-    fields = await read_body(request)
-    asked = ask.read(ask.Variations, fields)
-    image = await given_image(request, fields, asked)
-    queue_many = desk_of(request).queue_many
-    jobs = await run_in_threadpool(queue_many, owner_of(request), asked, image, key_of(request))
+    call = await Call.of(request, "variations")
+    asked = ask.read(ask.Variations, call.fields)
+    desk, own = call.desk, (call.key, call.mark)
+    jobs = await run_in_threadpool(desk.queued_before, call.owner, asked.count, *own)
+    if not jobs:
+        image = await given_image(request, call.fields, asked)
+        jobs = await run_in_threadpool(desk.queue_many, call.owner, asked, image, *own)
     return JSONResponse(page_object([video_object(job) for job in jobs], False))
 
 
 async def _of_another(request: Request, operation: str, model: type[ask.Asked]) -> Response:
     """Queue a video of another one, which is sent or named."""
-    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
-    fields = await read_body(request)
-    asked = ask.read(model, fields)
-    sources = [await given_video(request, fields, asked)]
-    return await queued(lambda: desk.queue(owner, operation, asked, sources=sources, idempotency_key=key))
+    call = await Call.of(request, operation)
+    asked = ask.read(model, call.fields)
+    if (old := await call.before()) is not None:
+        return answer(old)
+    return await call.queue(asked, sources=[await given_video(request, call.fields, asked)])
 
 
 @router.post("/edits", openapi_extra=body_of(ask.Remix, video=True))
@@ -120,46 +153,41 @@ async def recut(request: Request) -> Response:
     return await _of_another(request, "recut", ask.Recut)
 
 
-async def _of_ours(request: Request, operation: str, asked: ask.Asked, names: Sequence[str]) -> Response:
+async def _of_ours(call: Call, asked: ask.Asked, names: Sequence[str]) -> Response:
     """Queue a video of finished ones of the owner's."""
-    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
-
-    def queue() -> Job:
-        sources = [desk.source(known_id(name, "video"), owner) for name in names]
-        return desk.queue(owner, operation, asked, sources=sources, idempotency_key=key)
-
-    return await queued(queue)
+    if (old := await call.before()) is not None:
+        return answer(old)
+    source = call.desk.source
+    sources = [await run_in_threadpool(source, known_id(name, "video"), call.owner) for name in names]
+    return await call.queue(asked, sources=sources)
 
 
 @router.post("/{video_id}/remix", openapi_extra=body_of(ask.Remix))
 async def remix(request: Request, video_id: str) -> Response:
     """Queue a video like this one after another text."""
-    asked = ask.read(ask.Remix, await read_body(request))
-    return await _of_ours(request, "remix", asked, [video_id])
+    call = await Call.of(request, "remix", video_id)
+    return await _of_ours(call, ask.read(ask.Remix, call.fields), [video_id])
 
 
 @router.post("/blends", openapi_extra=body_of(ask.Blend))
 async def blend(request: Request) -> Response:
     """Queue a video that goes from one of ours over into another."""
-    asked = ask.read(ask.Blend, await read_body(request))
-    return await _of_ours(request, "blend", asked, [asked.first, asked.second])
+    call = await Call.of(request, "blend")
+    asked = ask.read(ask.Blend, call.fields)
+    return await _of_ours(call, asked, [asked.first, asked.second])
 
 
 @router.post("/storyboards", openapi_extra=body_of(ask.Board))
 async def storyboard(request: Request) -> Response:
     """Queue a video of cards on a timeline."""
-    desk, owner, key = desk_of(request), owner_of(request), key_of(request)
-    asked = ask.read(ask.Board, await read_body(request))
-
-    board = await run_in_threadpool(desk.board, asked)
+    call = await Call.of(request, "storyboard")
+    asked = ask.read(ask.Board, call.fields)
+    if (old := await call.before()) is not None:
+        return answer(old)
+    board = await run_in_threadpool(call.desk.board, asked)
     sources = [await shown(request, card, asked) for card in asked.cards if card.image or card.video]
-
-    def queue() -> Job:
-        text = asked.prompt or " ".join(card.text for card in asked.cards)[: ask.MOST_PROMPT]
-        told = asked.model_copy(update={"prompt": text})
-        return desk.queue(owner, "storyboard", told, sources=sources, board=board, idempotency_key=key)
-
-    return await queued(queue)
+    text = asked.prompt or " ".join(card.text for card in asked.cards if card.text)[: ask.MOST_PROMPT]
+    return await call.queue(asked.model_copy(update={"prompt": text}), sources=sources, board=board)
 
 
 # ---- what is made of them
@@ -203,11 +231,11 @@ def cancel(request: Request, video_id: str) -> Response:
 
 
 @router.get("/{video_id}/children")
-def children(request: Request, video_id: str) -> Response:
+def children(request: Request, video_id: str, limit: Annotated[int, Query(ge=1, le=100)] = 100) -> Response:
     """Return the videos that were made of this one."""
     job = job_of(request, video_id)
-    found = desk_of(request).jobs.children(job.id, job.owner)
-    return JSONResponse(page_object([video_object(child) for child in found], False))
+    found, more = desk_of(request).jobs.children(job.id, job.owner, limit)
+    return JSONResponse(page_object([video_object(child) for child in found], more))
 
 
 @router.get("/{video_id}/content")

@@ -117,10 +117,10 @@ def serve_jobs(
     idle: Callable[[], bool] = lambda: False,
 ) -> None:
     """Work until told to stop, or until the queue is empty and `idle` says so."""
-    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
     while not stop.is_set():
         try:
-            turn = jobs.lease(name)
+            turn = jobs.lease(name, list(studio.weights))
         except SQLAlchemyError as error:
             print(f"the queue cannot be read: {error.__class__.__name__}; trying again", file=sys.stderr)
             stop.wait(DATABASE_SECONDS)
