@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +17,14 @@ import pytest
 from PIL import Image
 from tests.serve.conftest import Served, serve
 
-from reelworld.core.encode import encode_mp4
+from reelworld.core.encode import encode_mp4, encode_png
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Video
+from reelworld.serve import uploads
+from reelworld.serve.decode import UNSAFE
 from reelworld.serve.gate import Rules
+
+PICTURE = encode_png(Video(np.full((1, 16, 16, 3), 90, np.uint8), 8.0))
 
 
 @pytest.fixture
@@ -114,7 +122,7 @@ def png(width: int, height: int) -> bytes:
         (b"", "missing_required_parameter"),
         (b"MZ\x90\x00", "unsupported_file"),
         (b"\x89PNG\r\n\x1a\n" + b"\x00" * 64, "invalid_file"),
-        (png(5000, 10), "invalid_file"),
+        (png(9000, 10), "invalid_file"),
         (b"\x00\x00\x00\x20ftypisom" + b"\xff" * 500, "invalid_file"),
     ],
 )
@@ -145,3 +153,69 @@ def test_a_long_film_is_cut_and_a_good_one_is_taken(http: httpx.Client) -> None:
     film = encode_mp4(Video(frames, 8.0))
     answer = http.post("/v1/videos/edits", data={"prompt": "a ball"}, files={"video": ("x.mp4", film)})
     assert answer.status_code == 200, answer.text
+
+
+def child(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, as uploads are decoded."""
+    told = f"from reelworld.serve import decode\n{code}"
+    return subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("how", ["confine", "forbid_sockets", "leave_network"])
+def test_what_decodes_uploads_has_no_network(how: str) -> None:
+    """Each way alone: inside containers only the filter of calls is allowed."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    code = f"""
+import socket
+assert decode.{how}()
+try:
+    socket.create_connection(("127.0.0.1", {listener.getsockname()[1]}), 2)
+except OSError as error:
+    print(type(error).__name__)
+"""
+    done = child(code)
+    listener.close()
+    if how == "leave_network" and done.returncode != 0:
+        pytest.skip("this kernel gives no namespaces")
+    assert done.stdout.strip() in ("PermissionError", "OSError", "ConnectionRefusedError"), done.stderr
+    if how == "forbid_sockets":
+        assert done.stdout.strip() == "PermissionError"
+
+
+def test_what_decodes_uploads_has_little_of_everything() -> None:
+    done = child(
+        "decode.confine()\ntry:\n    bytearray(4 << 30)\nexcept MemoryError:\n    print('no memory')"
+    )
+    assert done.stdout.strip() == "no memory"
+    done = child("decode.SECONDS = 1\ndecode.confine()\nwhile True: pass")
+    assert done.returncode == -signal.SIGXCPU or done.returncode == -signal.SIGKILL
+
+
+def test_where_uploads_cannot_be_decoded_safely_none_is(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where neither namespaces nor filters of calls are allowed: the decoder says so, and ends."""
+    monkeypatch.setattr(uploads, "COMMAND", ("-c", f"raise SystemExit({UNSAFE})"))
+    form = {"data": {"prompt": "a ball"}, "files": {"input_reference": ("a.png", PICTURE)}}
+    answer = http.post("/v1/videos", **form)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "not_supported")
+
+
+def test_a_file_that_is_decoded_for_too_long_is_refused(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "WALL_SECONDS", 0.01)
+    form = {"data": {"prompt": "a ball"}, "files": {"input_reference": ("a.png", PICTURE)}}
+    answer = http.post("/v1/videos", **form)
+    assert (answer.status_code, "too long" in answer.json()["error"]["message"]) == (400, True)
+
+
+def test_requests_are_counted_by_route(http: httpx.Client) -> None:
+    for path in ("/v1/models", "/v1/models", "/v1/videos/video_0", "/nowhere/at/all"):
+        http.get(path)
+    said = http.get("/metrics").text
+    assert 'reelworld_requests_total{method="GET",route="/v1/models",status="200"} 2.0' in said
+    assert 'route="/v1/videos/{video_id}",status="404"' in said
+    assert "nowhere" not in said
+    assert "reelworld_oldest_queued_seconds 0.0" in said
+    assert 'reelworld_request_seconds_count{route="/v1/models"} 2.0' in said

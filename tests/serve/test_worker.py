@@ -108,7 +108,6 @@ def test_previews_are_shown_while_it_works(jobs: Jobs, storage: Storage, studio:
 @pytest.mark.parametrize(
     ("request_", "code", "why"),
     [
-        ({"model": "other"}, "invalid_request", "not served"),
         ({"prompt": "a " * 100}, "invalid_request", "shorten it"),
         ({"characters": {"Bo": "input_0/none.npy"}}, "storage_error", "may be full"),
         ({"seconds": "many"}, "internal_error", "log says why"),

@@ -13,6 +13,7 @@ Database = Annotated[str, typer.Option(help="sqlite:///FILE or postgresql+psycop
 Place = Annotated[str, typer.Option(help="Folder, or any URL that fsspec reads, for the videos.")]
 Served = Annotated[list[str] | None, typer.Option(help="NAME or NAME=FILE of a model; often; default: nano.")]
 KeepDays = Annotated[float, typer.Option(min=0.001, help="Days that finished videos stay.")]
+Deadline = Annotated[float, typer.Option(min=1.0, help="Seconds that one video may take to make.")]
 DATABASE, STORAGE = "sqlite:///out/serve/jobs.db", "out/serve/files"
 
 
@@ -31,6 +32,9 @@ def serve(
     webhook: Annotated[list[str] | None, typer.Option(help="Address told of finished videos; often.")] = None,
     webhook_secret: Annotated[str, typer.Option(help="whsec_... that signs what they are told.")] = "",
     keep_days: KeepDays = 7.0,
+    deadline: Deadline = 1800.0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Requests a second of one key.")] = 50.0,
+    most_megabytes: Annotated[int, typer.Option(min=1, max=1024, help="Of one request, in MiB.")] = 20,
 ) -> None:
     """Serve the videos API: make, remix, extend and download videos over HTTP."""
     need("fastapi", "serve")
@@ -41,7 +45,8 @@ def serve(
         Settings(
             database=database, storage=storage, host=host, port=port, workers=workers,
             weights=tuple(weights or ()), host_names=tuple(host_name or ()), webhooks=tuple(webhook or ()),
-            webhook_secret=webhook_secret, kept_seconds=86_400 * keep_days,
+            webhook_secret=webhook_secret, kept_seconds=86_400 * keep_days, deadline_seconds=deadline,
+            rate=rate, most_bytes=most_megabytes << 20,
         )
     )  # fmt: skip
 
@@ -54,6 +59,7 @@ def worker(
     weights: Served = None,
     lease: Annotated[float, typer.Option(min=1.0, help="Seconds until a silent worker is dead.")] = 30.0,
     keep_days: KeepDays = 7.0,
+    deadline: Deadline = 1800.0,
 ) -> None:
     """Make the videos of a server's queue, on this or another machine."""
     need("fastapi", "serve")
@@ -61,7 +67,10 @@ def worker(
 
     named = [part for text in weights or () for part in ("--weights", text)]
     kept = str(86_400 * keep_days)
-    main(["--database", database, "--storage", storage, "--lease", str(lease), "--kept", kept, *named])
+    main(
+        ["--database", database, "--storage", storage, "--lease", str(lease), "--kept", kept,
+         "--deadline", str(deadline), *named]
+    )  # fmt: skip
 
 
 @app.command()

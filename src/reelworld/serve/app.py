@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
 from reelworld.core.errors import ReelWorldError, StorageError
@@ -20,16 +21,18 @@ from reelworld.serve.documents import describe
 from reelworld.serve.errors import ApiError
 from reelworld.serve.gate import Gate, Keys, Rules
 from reelworld.serve.jobs import KeyReused, QueueFull
+from reelworld.serve.metrics import Counting
 
 
 def build(desk: Desk, keys: Keys, rules: Rules) -> FastAPI:
     """Return the application."""
     app = FastAPI(title="ReelWorld", version=__version__, docs_url=None, redoc_url=None)
-    app.state.desk = desk
+    app.state.desk, app.state.metrics = desk, CollectorRegistry()
     for part in (characters, videos, service):  # "characters" before any id of a video
         app.include_router(part.router)
     app.mount("/studio", StaticFiles(directory=service.STUDIO), name="studio")
     app.add_middleware(Gate, rules=rules, keys=keys)
+    app.add_middleware(Counting, registry=app.state.metrics)
     app.add_exception_handler(ReelWorldError, _told)
     app.add_exception_handler(HTTPException, _routing)
     app.add_exception_handler(RequestValidationError, _invalid)

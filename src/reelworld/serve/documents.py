@@ -29,9 +29,18 @@ ERROR = {
 ERRORS = {
     "400": "The request is wrong, or its video is not finished.", "401": "No valid API key.",
     "403": "From another site.", "404": "There is no such thing.", "405": "Another method.",
-    "413": "Too large.", "421": "Another host.", "429": "Too much at once.",
-    "501": "This model cannot.", "503": "No storage.",
+    "413": "Too large.", "416": "There is no such part.", "421": "Another host.",
+    "429": "Too much at once; Retry-After says when again.", "500": "Something went wrong.",
+    "501": "This model or server cannot.", "503": "No storage.",
 }  # fmt: skip
+WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+POLL = {"openai-poll-after-ms": {"description": "When to ask again.", "schema": {"type": "integer"}}}
+IDEMPOTENCY = {
+    "name": "Idempotency-Key", "in": "header", "required": False,
+    "description": "The same key and body give the same video; another body is an error.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}  # fmt: skip
+WITHOUT_KEY = ("get /healthz",)  # calls that never need one
 FILE = {"type": "string", "format": "binary"}
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
 EVENT = {"type": "object", "required": ["event", "data"], "properties": {"event": TEXT, "data": TEXT}}
@@ -107,7 +116,10 @@ def body_of(model: type[BaseModel], *, video: bool = False, image: bool = False)
         }
         plain = _with(plain, "input_reference", given, False)
         form = _with(form, "input_reference", FILE, False)
-    content = {"application/json": {"schema": plain}, "multipart/form-data": {"schema": form}}
+    content = {
+        "application/json": {"schema": plain}, "multipart/form-data": {"schema": form},
+        "application/x-www-form-urlencoded": {"schema": plain},
+    }  # fmt: skip
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -132,6 +144,11 @@ def describe(app: FastAPI) -> None:
             for path, calls in document["paths"].items():
                 for method, call in calls.items():
                     _describe_answers(f"{method} {path}", call["responses"])
+                    if "requestBody" in call and not path.endswith("/characters"):
+                        call.setdefault("parameters", []).append(IDEMPOTENCY)
+                    if f"{method} {path}" not in WITHOUT_KEY:
+                        call["security"] = [{"key": []}, {}]  # none on loopback, unless it is asked for
+            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             app.openapi_schema = document
@@ -148,7 +165,9 @@ def _describe_answers(call: str, responses: dict[str, Any]) -> None:
     responses["200"]["content"] = content or {"application/json": {"schema": schema}}
     if call == "get /v1/videos/{video_id}/content":
         responses["206"] = {"description": "A part of the file.", "content": content}
-        responses["416"] = {"description": "There is no such part."}
+    if not content and call not in ANSWERS:
+        responses["200"]["headers"] = POLL
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for status, text in ERRORS.items():
-        responses.setdefault(status, {"description": text, "content": error})
+        told = {"description": text, "content": error} | ({"headers": WAIT} if status == "429" else {})
+        responses.setdefault(status, told)

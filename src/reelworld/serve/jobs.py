@@ -309,6 +309,13 @@ class Jobs:
             first = connection.scalar(select(func.min(Job.created_at)).where(Job.status == QUEUED))
         return 0.0 if first is None else max(0.0, self.now() - first)
 
+    def mean_seconds(self, latest: int = 100) -> float:
+        """Return how long the latest completed jobs were worked on, on average; 0 where none is."""
+        spent = (Job.completed_at - Job.started_at).label("spent")
+        last = select(spent).where(Job.status == COMPLETED).order_by(Job.completed_at.desc()).limit(latest)
+        with self.reading.connect() as connection:
+            return float(connection.scalar(select(func.avg(last.subquery().c.spent))) or 0.0)
+
     def _next(self, models: Sequence[str] | None) -> Sequence[str]:
         """Return the first queued job of each owner, those first whose owners waited longest for a turn."""
         rank = func.row_number().over(

@@ -75,9 +75,15 @@ def healthz(request: Request) -> Response:
 
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
-    """Return figures for Prometheus."""
-    counts, registry = desk_of(request).jobs.counts(), CollectorRegistry()
+    """Return figures for Prometheus: the queue's, for all owners, and this server's requests."""
+    table, registry = desk_of(request).jobs, CollectorRegistry()
+    counts = table.counts()
     jobs = Gauge("reelworld_jobs", "Jobs by status.", ["status"], registry=registry)
     for status in (QUEUED, RUNNING, COMPLETED, FAILED):
         jobs.labels(status).set(counts.get(status, 0))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    oldest = Gauge("reelworld_oldest_queued_seconds", "Wait of the oldest queued job.", registry=registry)
+    oldest.set(table.oldest_queued())
+    latest = Gauge("reelworld_job_seconds", "Mean work on the latest completed jobs.", registry=registry)
+    latest.set(table.mean_seconds())
+    own: CollectorRegistry = request.app.state.metrics
+    return Response(generate_latest(registry) + generate_latest(own), media_type=CONTENT_TYPE_LATEST)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from reelworld.core.encode import decode_frames
 from reelworld.core.types import Frames, VideoShape
-from reelworld.serve.decode import UNUSABLE, WITH_NETWORK
+from reelworld.serve.decode import UNSAFE, UNUSABLE
 from reelworld.serve.errors import ApiError
 
 WALL_SECONDS = 40.0
@@ -25,6 +25,7 @@ SIGNATURES = {  # offset and first bytes -> ending
     (0, b"GIF89a"): ".gif", (8, b"WEBP"): ".webp", (4, b"ftyp"): ".mp4", (0, b"\x1aE\xdf\xa3"): ".webm",
     (8, b"AVI "): ".avi",
 }  # fmt: skip
+COMMAND = ("-m", "reelworld.serve.decode")
 TOGETHER, MOST_WAITING = 2, 16  # decoders at once, and files that may wait for one
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}  # and no secrets
 
@@ -56,7 +57,7 @@ class Decoder:
     """Decodes uploads, a few at once; some may wait."""
 
     def __init__(self) -> None:
-        self.together, self.waiting, self.warned = asyncio.Semaphore(TOGETHER), 0, False
+        self.together, self.waiting = asyncio.Semaphore(TOGETHER), 0
 
     async def decode(self, data: bytes, shape: VideoShape, most_frames: int) -> Frames:
         """Return the frames [T, H, W, 3] of a file, resized and cropped to a shape, at its frame rate.
@@ -80,7 +81,7 @@ class Decoder:
             await asyncio.to_thread(source.write_bytes, data)
             size = ("--width", str(shape.width), "--height", str(shape.height), "--fps", f"{shape.fps:g}")
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "reelworld.serve.decode", str(source), str(out), *size,
+                sys.executable, *COMMAND, str(source), str(out), *size,
                 "--frames", str(most_frames), env=ENVIRONMENT, stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
@@ -94,9 +95,12 @@ class Decoder:
                     await process.wait()
             if process.returncode == UNUSABLE:
                 raise ApiError(400, told.decode(errors="replace").strip()[-400:], code="invalid_file")
-            if process.returncode not in (0, WITH_NETWORK) or not out.is_file():
+            if process.returncode == UNSAFE:
+                print(
+                    "no upload is decoded: this kernel cannot take the network away from it", file=sys.stderr
+                )
+                raise ApiError(501, "this server cannot decode files safely", code="not_supported",
+                               headers={"x-should-retry": "false"})  # fmt: skip
+            if process.returncode != 0 or not out.is_file():
                 raise ApiError(400, "the file cannot be decoded", code="invalid_file")
-            if process.returncode == WITH_NETWORK and not self.warned:
-                self.warned = True
-                print("uploads are decoded with network access: this kernel allows no other", file=sys.stderr)
             return decode_frames(await asyncio.to_thread(out.read_bytes))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ VARIANTS = {
     "thumbnail": ("thumbnail.png", "image/png"),
     "spritesheet": ("spritesheet.png", "image/png"),
 }
-EVENT_SECONDS = 0.5
+EVENT_SECONDS, PING_SECONDS = 0.5, 15.0  # between looks at a job, and signs of life where nothing changes
 MOST_STREAMS = 50  # of events, of one owner
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"])
@@ -283,14 +284,15 @@ def _file(data: bytes, kind: str, name: str, request: Request) -> Response:
     first = int(match[1]) if match[1] else max(0, len(data) - int(match[2]))
     last = min(int(match[2]), len(data) - 1) if match[1] and match[2] else len(data) - 1
     if first > last:
-        return Response(status_code=416, headers={"content-range": f"bytes */{len(data)}"})
+        there = {"content-range": f"bytes */{len(data)}"}
+        raise ApiError(416, "the file has no such part", code="invalid_range", headers=there)
     headers["content-range"] = f"bytes {first}-{last}/{len(data)}"
     return Response(data[first : last + 1], 206, media_type=kind, headers=headers)
 
 
 async def _events(request: Request, job: Job) -> AsyncIterator[str]:
-    """Yield an event whenever something changed."""
-    jobs, owner, told = desk_of(request).jobs, job.owner, None
+    """Yield an event whenever something changed, a preview's address where there is a new one."""
+    jobs, owner, told, shown, last = desk_of(request).jobs, job.owner, None, 0, time.monotonic()
     listeners[owner] += 1
     try:
         while not await request.is_disconnected():
@@ -298,10 +300,17 @@ async def _events(request: Request, job: Job) -> AsyncIterator[str]:
             if seen is None:
                 yield _event("video.deleted", {"id": job.id})
                 return
+            if seen.preview > shown and seen.status not in (COMPLETED, FAILED):
+                shown = seen.preview
+                place = f"/v1/videos/{job.id}/preview"
+                yield _event("video.preview", {"id": job.id, "number": shown, "url": place})
             now = (seen.status, seen.progress, seen.preview)
             if now != told:
                 yield _event(EVENTS.get(seen.status, "video.progress"), video_object(seen))
-                told = now
+                told, last = now, time.monotonic()
+            elif time.monotonic() - last > PING_SECONDS:
+                last = time.monotonic()
+                yield ": still there\n\n"
             if seen.status in (COMPLETED, FAILED):
                 return
             await asyncio.sleep(EVENT_SECONDS)
