@@ -219,3 +219,22 @@ def test_requests_are_counted_by_route(http: httpx.Client) -> None:
     assert "nowhere" not in said
     assert "reelworld_oldest_queued_seconds 0.0" in said
     assert 'reelworld_request_seconds_count{route="/v1/models"} 2.0' in said
+
+
+def test_who_guesses_keys_has_to_wait(locked: Served) -> None:
+    good = locked.keys.create("one")
+    with httpx.Client(base_url=locked.url) as http:
+        answers = [http.get("/v1/models", headers={"authorization": f"Bearer no{n}"}) for n in range(14)]
+        assert [answer.status_code for answer in answers] == [401] * 12 + [429] * 2
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert http.get("/v1/models", headers={"authorization": f"Bearer {good}"}).status_code == 200
+
+
+def test_a_body_that_never_ends_is_not_waited_for(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reelworld.serve.gate.BODY_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", served.port), 10) as slow:
+        head = (
+            f"POST /v1/videos HTTP/1.1\r\nhost: localhost:{served.port}\r\ncontent-type: application/json\r\n"
+        )
+        slow.sendall(f'{head}content-length: 1000\r\n\r\n{{"prompt": '.encode())
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408")

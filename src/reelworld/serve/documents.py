@@ -29,7 +29,7 @@ ERROR = {
 ERRORS = {
     "400": "The request is wrong, or its video is not finished.", "401": "No valid API key.",
     "403": "From another site.", "404": "There is no such thing.", "405": "Another method.",
-    "413": "Too large.", "416": "There is no such part.", "421": "Another host.",
+    "408": "Too slow.", "413": "Too large.", "416": "There is no such part.", "421": "Another host.",
     "429": "Too much at once; Retry-After says when again.", "500": "Something went wrong.",
     "501": "This model or server cannot.", "503": "No storage.",
 }  # fmt: skip

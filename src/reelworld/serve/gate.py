@@ -8,6 +8,7 @@ On loopback no key is needed, so a page elsewhere must not be able to ask there 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -27,6 +28,8 @@ from reelworld.serve.tables import Key
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOCAL = "local"  # the owner where no keys are needed
+GUESSING = "?"  # before the address of who has no valid key, among those whose requests are counted
+BODY_SECONDS = 60.0  # within which a request must have come
 OPEN = re.compile(r"/(healthz|studio/.*)?")  # what needs no key: the page that asks for it
 KNOWN_SECONDS, MOST_KNOWN = 2.0, 10_000  # that a key's owner is remembered; a revoked key works as long
 SECURE = {
@@ -101,6 +104,8 @@ class Buckets:
     def wait(self, owner: str) -> float:
         """Take a token; return 0, or the seconds until there is one."""
         now = time.monotonic()
+        if len(self.left) > MOST_KNOWN:
+            self.left.clear()
         tokens, then = self.left.get(owner, (float(self.burst), now))
         tokens = min(float(self.burst), tokens + (now - then) * self.rate)
         if tokens < 1.0:
@@ -132,6 +137,9 @@ class Gate:
             await self.app(scope, bounded, _secured(send))
         except _TooLarge:
             await _too_large(self.rules.most_bytes).response()(scope, receive, _secured(send))
+        except _TooSlow:
+            slow = ApiError(408, "the request came too slowly", code="request_timeout")
+            await slow.response()(scope, receive, _secured(send))
 
     async def _check(self, scope: Scope) -> None:
         """Let a request in, with its owner in the state. Raises: ApiError."""
@@ -142,9 +150,14 @@ class Gate:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length[:18]) > self.rules.most_bytes:
             raise _too_large(self.rules.most_bytes)
-        owner = await self._owner(headers, scope["path"])
+        owner = await self._owner(headers, scope)
         scope.setdefault("state", {})["owner"] = owner
-        if not OPEN.fullmatch(scope["path"]) and (seconds := self.buckets.wait(owner)):
+        if not OPEN.fullmatch(scope["path"]):
+            self._wait(owner)
+
+    def _wait(self, who: str) -> None:
+        """Let somebody wait who asks too often. Raises: ApiError."""
+        if seconds := self.buckets.wait(who):
             wait = {"retry-after": str(max(1, round(seconds)))}
             raise ApiError(429, "too many requests; wait a little", code="rate_limit", headers=wait)
 
@@ -153,12 +166,13 @@ class Gate:
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
             raise ApiError(403, "requests from other sites are not answered", code="foreign_origin")
 
-    async def _owner(self, headers: Headers, path: str) -> str:
-        if not self.rules.need_key or OPEN.fullmatch(path):
+    async def _owner(self, headers: Headers, scope: Scope) -> str:
+        if not self.rules.need_key or OPEN.fullmatch(scope["path"]):
             return LOCAL
         scheme, _, key = headers.get("authorization", "").partition(" ")
         owner = await self._owner_of(key) if scheme.lower() == "bearer" and key else None
         if owner is None:
+            self._wait(f"{GUESSING} {(scope.get('client') or ('', 0))[0]}")
             challenge = {"www-authenticate": "Bearer"}
             raise ApiError(401, "give a valid API key", code="invalid_api_key", headers=challenge)
         return owner
@@ -191,14 +205,24 @@ def _too_large(most: int) -> ApiError:
     return ApiError(413, f"the request is larger than {most >> 20} MiB", code="request_too_large")
 
 
+class _TooSlow(Exception):
+    """It takes too long until all is sent."""
+
+
 class _Bounded:
-    """Receives no more than so many bytes."""
+    """Receives no more than so many bytes, in no more than so many seconds; what follows may wait."""
 
     def __init__(self, receive: Receive, most: int) -> None:
-        self.receive, self.left = receive, most
+        self.receive, self.left, self.more = receive, most, True
+        self.ends = time.monotonic() + BODY_SECONDS
 
     async def __call__(self) -> Message:
-        message = await self.receive()
+        try:
+            wait = self.ends - time.monotonic() if self.more else None
+            message = await asyncio.wait_for(self.receive(), wait)
+        except TimeoutError as error:
+            raise _TooSlow from error
+        self.more = self.more and message.get("more_body", False)
         self.left -= len(message.get("body", b""))
         if self.left < 0:
             raise _TooLarge

@@ -63,7 +63,10 @@ class Webhooks:
         for url in self.urls:
             if (job.id, url) not in self.taken and _posted(url, body, headers):
                 self.taken.add((job.id, url))
-        return all((job.id, url) in self.taken for url in self.urls)
+        done = all((job.id, url) in self.taken for url in self.urls)
+        if done:
+            self.taken -= {(job.id, url) for url in self.urls}
+        return done
 
 
 def _posted(url: str, body: bytes, headers: dict[str, str]) -> bool:
