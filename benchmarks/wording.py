@@ -28,7 +28,7 @@ from reelworld.world.stream import Clip, WorldConfig, film, plan, write_caption
 
 CONFIG = WorldConfig(split="heldout", seed=909, caption_mix=(0.0, 0.0, 1.0))
 TIMESTEPS = (0.5, 0.7, 0.85, 0.95)
-OTHER_WAY = {"left": "right", "right": "left", "closer": "away", "away": "closer"}
+OTHER_WAY = {"left": "right", "right": "left", "toward": "away", "away": "toward"}
 Change = Callable[[Clip], Clip]
 
 

@@ -82,6 +82,16 @@ def test_average(run_folder: Path) -> None:
     assert checkpoint_to_denoiser(out)[2]["shape"] == card["shape"]
 
 
+def test_teach_reading(run_folder: Path) -> None:
+    before, out = run_folder / "weights.safetensors", run_folder / "taught.safetensors"
+    said = example("teach_reading.py", before, "-o", out, "--steps", 4, "--captions", 40)
+    assert "sides read" in said
+    old, new = load(before)[0], load(out)[0]
+    changed = {name for name in old if not torch.equal(old[name], new[name])}
+    assert changed
+    assert all(name.startswith("text_encoder.") for name in changed)
+
+
 def test_gallery(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     example("gallery.py", "--level", 2, "--count", 2, "--size", 32, "-o", out)

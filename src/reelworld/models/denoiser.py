@@ -105,10 +105,15 @@ class Denoiser(nn.Module):
 
     def encode_text(self, token_ids: Tensor) -> TextFeatures:
         """Turn ids [B, L] into every block's keys and values, in one product."""
+        return self.encode_words(token_ids)[1]
+
+    def encode_words(self, token_ids: Tensor) -> tuple[Tensor, TextFeatures]:
+        """Turn ids [B, L] into features [B, L, dim] of words, and every block's keys and values of them."""
         features, mask = self.text_encoder(token_ids)
         shape = (self.config.depth, 2, self.config.num_heads, -1)
         keys, values = self.text_keys_values(features).unflatten(-1, shape).unbind(3)
-        return TextFeatures((rms_norm(keys) * self.text_key_scale).type_as(values), values, mask)
+        text = TextFeatures((rms_norm(keys) * self.text_key_scale).type_as(values), values, mask)
+        return features, text
 
     def forward(
         self,

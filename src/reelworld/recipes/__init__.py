@@ -168,17 +168,20 @@ class NoiseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """What a denoiser learns beside the video, where the data says what a pixel shows, as the world does.
+    """What a denoiser learns beside the video.
 
-    `label_weight`: of naming what each tubelet shows from the tokens after `label_layer` blocks.
+    `label_weight`: of naming what each tubelet shows from the tokens after `label_layer` blocks, where the
+    data says what a pixel shows, as the world does; `reading_weight`: of telling from a word what its caption
+    says of the thing that it names, where the caption is of the world's language.
     """
 
+    reading_weight: float = 0.0
     label_weight: float = 0.0
     label_layer: int = 4
 
     def __post_init__(self) -> None:
         _at_least(self, 1, "label_layer")
-        _at_least(self, 0, "label_weight")
+        _at_least(self, 0, "label_weight", "reading_weight")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ python -m reelworld.train nano --out runs/nano
 from reelworld.core.types import VideoShape
 from reelworld.diffusion.masks import MaskConfig
 from reelworld.models.denoiser import DenoiserConfig
-from reelworld.recipes import Bucket, DataConfig, NoiseConfig, OptimConfig, Recipe, Stage
+from reelworld.recipes import Bucket, DataConfig, LossConfig, NoiseConfig, OptimConfig, Recipe, Stage
 
 IMAGE = VideoShape(width=64, height=64, num_frames=1, fps=8.0)
 GLANCE = VideoShape(width=64, height=64, num_frames=4, fps=8.0)
@@ -34,6 +34,7 @@ def nano() -> Recipe:
         ),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=50, decay_share=0.3, ema_decay=0.998),
         noise=NoiseConfig(timestep_mean=0.6, timestep_std=1.1, masks=masks),
+        loss=LossConfig(reading_weight=0.02),
         data=DataConfig(reuse=4),
         seed=0,
     )

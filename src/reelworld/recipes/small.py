@@ -5,7 +5,7 @@ python -m reelworld.train small --out runs/small --minutes 55
 
 from reelworld.core.types import VideoShape
 from reelworld.models.denoiser import DenoiserConfig
-from reelworld.recipes import Bucket, DataConfig, NoiseConfig, OptimConfig, Recipe, Stage
+from reelworld.recipes import Bucket, DataConfig, LossConfig, NoiseConfig, OptimConfig, Recipe, Stage
 from reelworld.recipes.nano import CLIP, GLANCE, IMAGE
 
 FILM = VideoShape(width=64, height=64, num_frames=32, fps=8.0)
@@ -42,6 +42,7 @@ def small() -> Recipe:
         ),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=100, decay_share=0.4, ema_decay=0.999),
         noise=NoiseConfig(timestep_mean=0.6, timestep_std=1.1),
+        loss=LossConfig(reading_weight=0.02),
         data=DataConfig(reuse=2),
         seed=1,
     )

@@ -175,7 +175,7 @@ class Desk:
         values = asked.model_dump(exclude={"model", "size", "width", "height", "characters", "cards"})
         length = _seconds(operation, values, [source.seconds for source in sources], board, shape)
         check_amount(size, length, asked.fps)
-        values["expected_seconds"] = length
+        values["expected_seconds"], values["character_ids"] = length, asked.characters
         request = {name: value for name, value in values.items() if value is not None}
         request |= {"model": name, "model_asked": asked.model or name, "notes": notes, "size": size}
         request["seed"] = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**31)

@@ -76,7 +76,7 @@ SCHEMAS = {
     "Videos": _list_of({"$ref": "#/components/schemas/Video"}),
     "Character": _thing("character", "id", "name", "created_at"),
     "Characters": _list_of({"$ref": "#/components/schemas/Character"}),
-    "Model": _thing("model", "id", "native_shape"),
+    "Model": _thing("model", "id", "native_shape", "native", "characters"),
     "Models": _list_of({"$ref": "#/components/schemas/Model"}),
     "Words": _thing("words", "model", "unknown"),
     "Expansion": _thing("expansion", "model", "text", "why"),

@@ -13,7 +13,8 @@ POLL_MS = 1000
 EVENTS = {COMPLETED: "video.completed", FAILED: "video.failed"}  # by the status of a job
 SHOWN = (
     "num_inference_steps", "guidance_scale", "negative_prompt", "strength", "length", "start", "end",
-    "keep", "gap", "before", "curve", "num_frames", "seconds", "board", "upsample", "expand", "size", "fps",
+    "keep", "gap", "before", "curve", "num_frames", "seconds", "upsample", "expand", "size", "fps",
+    "character_ids",
 )  # fmt: skip
 
 
@@ -56,8 +57,21 @@ def _ours(job: Job, request: dict[str, Any], result: dict[str, Any]) -> dict[str
         "parents": [told["id"] for told in (request.get("told") or {}).values() if "id" in told],
         "given": bool(request.get("image") or request.get("sources")),
         "characters": list(request.get("characters") or {}),
-        "request": {name: request[name] for name in SHOWN if request.get(name) is not None},
+        "request": {name: request[name] for name in SHOWN if request.get(name) is not None} | _board(request),
     }
+
+
+def _board(request: dict[str, Any]) -> dict[str, Any]:
+    """Return a storyboard as it was asked for; cards show videos by id, and None for files that were sent."""
+    board, told = request.get("board"), request.get("told") or {}
+    if board is None:
+        return {}
+
+    def shown(name: str, value: Any) -> Any:
+        return told.get(value, {}).get("id") if name in ("image", "video") else value
+
+    cards = [{name: shown(name, value) for name, value in card.items()} for card in board["cards"]]
+    return {"board": {"cards": cards, "duration": board.get("duration")}}
 
 
 def _whole(time: float | None) -> int | None:
@@ -85,4 +99,5 @@ def character_object(character: Character) -> dict[str, Any]:
 def model_object(name: str, shape: VideoShape, characters: bool) -> dict[str, Any]:
     """Return a served model: what it makes by itself, and whether it knows characters."""
     about = {"id": name, "object": "model", "created": 0, "owned_by": "reelworld"}
-    return {**about, "native_shape": str(shape), "characters": characters}
+    native = {"width": shape.width, "height": shape.height, "num_frames": shape.num_frames, "fps": shape.fps}
+    return {**about, "native_shape": str(shape), "native": native, "characters": characters}

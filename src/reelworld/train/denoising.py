@@ -4,7 +4,7 @@ objective = Denoising(model, tokenizer, recipes.get("nano"), torch.device("cpu")
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,11 @@ from reelworld.recipes import Bucket, Recipe
 from reelworld.train.data import DataSet
 from reelworld.train.heldout import Heldout
 from reelworld.train.objectives import to_float
+from reelworld.train.reading import UNKNOWN, Reading, batch_labels
 from reelworld.train.token_labels import TokenLabels
 from reelworld.world.stream import Batch
 
-HEAD = "label_head"
+HEAD, READER = "label_head", "reading_head"  # trained, saved and averaged with the model, but not released
 
 
 class Denoising:
@@ -37,10 +38,13 @@ class Denoising:
     def __init__(self, model: Denoiser, tokenizer: Tokenizer, recipe: Recipe, device: torch.device) -> None:
         self.model, self.tokenizer, self.device = model, tokenizer, device
         self.config, self.teaching, seed = recipe.noise, recipe.loss, recipe.seed
-        if recipe.loss.label_weight > 0.0:  # trained, saved and averaged with the model, but not released
+        if recipe.loss.label_weight > 0.0:
             self.model.add_module(
                 HEAD, TokenLabels(model.config.dim, runtime.generator(seed + 31)).to(device)
             )
+        if recipe.loss.reading_weight > 0.0:
+            reader = Reading(model.config.text.dim, runtime.generator(seed + 37)).to(device)
+            self.model.add_module(READER, reader)
         names = ("timestep", "noise", "mask", "dropout")
         self.generators = {
             name: runtime.generator(seed + 7919 * (i + 1), device) for i, name in enumerate(names)
@@ -89,7 +93,15 @@ class Denoising:
             "fps": fps,
             "references": self._referred(batch.references, kept),
             "labels": {name: label.to(self.device) for name, label in batch.labels.items()},
+            "said": self._said(batch.captions, kept, token_ids.shape[1]),
         }
+
+    def _said(self, captions: Sequence[str], kept: Tensor, length: int) -> dict[str, Tensor]:
+        """Label the words of the captions that are not dropped; nothing where nobody asks for it."""
+        if self.teaching.reading_weight == 0.0:
+            return {}
+        labels = batch_labels(captions, length)
+        return {name: torch.where(kept[:, None], of.to(self.device), UNKNOWN) for name, of in labels.items()}
 
     def _referred(self, references: References | None, kept: Tensor) -> References | None:
         """Show the characters of a caption; with a caption that is dropped, they are hidden."""
@@ -100,14 +112,14 @@ class Denoising:
 
     def loss(
         self, pixels: Tensor, noise: Tensor, timestep: Tensor, mask: Tensor, token_ids: Tensor, fps: float,
-        references: References | None, labels: Mapping[str, Tensor],
+        references: References | None, labels: Mapping[str, Tensor], said: Mapping[str, Tensor],
     ) -> Tensor:  # fmt: skip
         """Return the mean squared velocity error over the pixels that are not given, and what labels teach.
 
         Known pixels are pinned as they are when sampling, so nothing is spent on repeating them.
         """
         clean = to_float(pixels)
-        text = self.model.encode_text(token_ids)
+        words, text = self.model.encode_words(token_ids)
         noisy = add_noise(clean, noise, timestep)
         predicted, features = self.model.forward_with_features(
             noisy, timestep, text, clean * mask, mask, fps, references, self.teaching.label_layer
@@ -118,6 +130,10 @@ class Denoising:
             head = self.model.get_submodule(HEAD)
             assert isinstance(head, TokenLabels)
             loss = loss + self.teaching.label_weight * head.loss(features, labels, self.model.config.patch)
+        if said:
+            reader = self.model.get_submodule(READER)
+            assert isinstance(reader, Reading)
+            loss = loss + self.teaching.reading_weight * reader.loss(words, said)
         return loss
 
     def flops(self, bucket: Bucket, text_length: int) -> int:
@@ -132,8 +148,9 @@ class Denoising:
         """Write the weights as `generate` reads them."""
         released = copy.deepcopy(ema)
         assert isinstance(released, Denoiser)
-        if hasattr(released, HEAD):
-            delattr(released, HEAD)
+        for name in (HEAD, READER):
+            if hasattr(released, name):
+                delattr(released, name)
         return denoiser_to_checkpoint(path, released, self.tokenizer, card)
 
     def exam(self, data: DataSet, recipe: Recipe) -> Heldout:

@@ -34,17 +34,24 @@ export async function call(path, { method = "GET", json, form, idempotent } = {}
   return (await answered(path, { method, body, headers: more })).json();
 }
 
-const files = new Map();
+const files = new Map(), MOST_FILES = 150; // the ones asked for last
+
+const drop = (path) => { files.get(path)?.then(URL.revokeObjectURL, () => {}); files.delete(path); };
 
 // The object URL of a file; the same for all who ask.
 export function file(path) {
-  if (!files.has(path)) {
+  if (files.has(path)) { const url = files.get(path); files.delete(path); files.set(path, url); }
+  else {
+    for (const old of [...files.keys()].slice(0, Math.max(0, files.size - MOST_FILES))) drop(old);
     const url = answered(path, {}).then((answer) => answer.blob()).then((blob) => URL.createObjectURL(blob));
     url.catch(() => files.delete(path));
     files.set(path, url);
   }
   return files.get(path);
 }
+
+// Let go of the files of a video.
+export function forget(id) { for (const path of [...files.keys()]) if (path.includes(id)) drop(path); }
 
 export async function picture(path) {
   return URL.createObjectURL(await (await answered(path, {})).blob());

@@ -81,7 +81,6 @@ export function Composer() {
   };
   const remixing = store.given.value && store.action.value === "remix";
   return html`<form class=${`composer ${over ? "over" : ""}`} aria-label="Create a video" onSubmit=${send}
-      onKeyDown=${(e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey) && !e.repeat) send(e); }}
       onDragOver=${(e) => { e.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
       onDrop=${(e) => { e.preventDefault(); setOver(false); take(e.dataTransfer.files[0]); }}>
     <${Prompt} label="What the video shows" value=${draft.prompt} set=${(prompt) => set({ prompt })} autofocus

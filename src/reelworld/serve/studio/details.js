@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "./vendor/hooks.mjs";
 import { html } from "./html.js";
 import * as store from "./store.js";
+import { Copies } from "./copies.js";
 import { Chips, Prompt } from "./create.js";
 import { content, useFile, Working } from "./gallery.js";
 import { addCharacter, children, remove, retrieve, simple } from "./work.js";
@@ -16,10 +17,11 @@ export function Dialog({ label, close, children: inside, wide = false }) {
   useEffect(() => {
     const before = document.activeElement;
     box.current.showModal();
+    if (!box.current.querySelector("[autofocus]")) box.current.querySelector(".inside").focus(); // not "Close": Space plays
     return () => before?.focus?.();
   }, []);
   return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-label=${label} onClose=${close} onClick=${(e) => { if (e.target === box.current) box.current.close(); }}>
-    <div class="inside"><button type="button" class="plain close" aria-label="Close" onClick=${() => box.current.close()}>✕</button>${inside}</div><${Toasts} /></dialog>`;
+    <div class="inside" tabindex="-1"><button type="button" class="plain close" aria-label="Close" onClick=${() => box.current.close()}>✕</button>${inside}</div><${Toasts} /></dialog>`;
 }
 
 export function Player({ id, label, autoplay = true }) {
@@ -34,73 +36,59 @@ function Seen({ video }) {
   return html`<p class="failed player" role="alert">${video.error?.code === "cancelled" ? "Cancelled." : video.error?.message}</p>`;
 }
 
-const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
+const MOST = 40; // videos that a lineage shows
 
-// Where the API takes what was asked of another video, and what the command is called.
-const ASKED = {
-  remix: ["remix", (id) => [`/v1/videos/${id}/remix`, {}]], edit: ["remix", (id) => ["/v1/videos/edits", { video: { id } }]],
-  extend: ["extend", (id) => ["/v1/videos/extensions", { video: { id } }]], loop: ["loop", (id) => ["/v1/videos/loops", { video: { id } }]],
-  fill: ["fill", (id) => ["/v1/videos/fills", { video: { id } }]], recut: ["recut", (id) => ["/v1/videos/recuts", { video: { id } }]],
-};
-const given = (values) => Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== false);
-const flag = (name, value) => `--${name.replaceAll("_", "-")}${value === true ? "" : ` ${typeof value === "number" ? value : quoted(value)}`}`;
-const flags = (values) => given(values).map(([name, value]) => Array.isArray(value) ? value.map((part) => `--${name} ${part.join(":")}`).join(" ") : flag(name, value)).join(" ");
-const python = (values) => given(values).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ");
-
-// The same request as a command line, as Python, and as curl; none that would ask for something else.
-export function copies(video) {
-  const ours = video.reelworld, r = ours.request, parent = video.remixed_from_video_id;
-  const sampling = { num_inference_steps: r.num_inference_steps, guidance_scale: r.guidance_scale, seed: ours.seed };
-  const own = { strength: r.strength, seconds: r.seconds, before: r.before, length: r.length, start: r.start, end: r.end, keep: r.keep, gap: r.gap };
-  const curl = (path, body) => ["curl", `curl ${location.origin}${path} -H 'content-type: application/json' -d ${quoted(JSON.stringify(Object.fromEntries(given({ prompt: video.prompt, model: video.model, size: video.size, negative_prompt: r.negative_prompt, ...body }))))}`];
-  if (ours.characters.length) return [];
-  if (ours.operation === "generate" && !ours.given) {
-    const num_frames = Math.round(+video.seconds * (ours.fps || 8)), all = { num_frames, ...sampling, negative_prompt: r.negative_prompt };
-    return [
-      ["Command line", `reel generate ${quoted(ours.expanded_prompt || video.prompt)} ${flags(all)} --no-expand -o video.mp4`],
-      ["Python", `import reelworld\n\nreelworld.generate(${JSON.stringify(ours.expanded_prompt || video.prompt)}, ${python(all)}).save("video.mp4")`],
-      curl("/v1/videos", { seconds: video.seconds, ...sampling }),
-    ];
-  }
-  if (!parent || !ASKED[ours.operation]) return [];
-  const [name, asked] = ASKED[ours.operation], [path, body] = asked(parent);
-  const command = ["Command line", `reel ${name} ${parent}.mp4 ${quoted(video.prompt)} ${flags({ ...own, ...sampling })} -o video.mp4`];
-  return [...(r.negative_prompt ? [] : [command]), curl(path, { ...body, ...own, ...sampling })];
-}
-
-function Copies({ video }) {
-  const copy = async (name, text) => {
-    try { await navigator.clipboard.writeText(text); store.toast(`${name} copied.`); }
-    catch { store.toast("The browser does not let this page copy; the text is in the button's hint.", "error"); }
-  };
-  return html`<div class="row">${copies(video).map(([name, text]) => html`<button type="button" class="plain" key=${name} title=${text} onClick=${() => copy(name, text)}>Copy as ${name}</button>`)}</div>`;
+// A video with all that it was made of, each as a tree.
+async function ancestry(id, seen) {
+  if (seen.size >= MOST) return { id, more: true, parents: [] };
+  const known = seen.has(id), video = store.videos.value.get(id) || await retrieve(id);
+  seen.add(id);
+  if (!video) return { id, gone: true, parents: [] };
+  const parents = known ? [] : await Promise.all([...new Set(video.reelworld.parents)].map((one) => ancestry(one, seen)));
+  return { id, video, parents };
 }
 
 function Lineage({ video }) {
   const [before, setBefore] = useState([]), [after, setAfter] = useState([]);
   useEffect(() => {
     let there = true;
+    setBefore([]);
+    setAfter([]);
     (async () => {
-      const line = [];
-      for (let id = video.remixed_from_video_id; id && line.length < 12;) {
-        const parent = store.videos.value.get(id) || await retrieve(id);
-        if (!parent) { line.unshift({ id, gone: true }); break; }
-        line.unshift(parent);
-        id = parent.remixed_from_video_id;
-      }
-      for (const id of video.reelworld.parents.filter((one) => one !== video.remixed_from_video_id)) line.push(store.videos.value.get(id) || await retrieve(id) || { id, gone: true });
-      const next = await children(video.id);
-      if (there) { setBefore(line); setAfter(next); }
+      const [tree, next] = await Promise.all([ancestry(video.id, new Set()), children(video.id)]);
+      if (there) { setBefore(tree.parents); setAfter(next); }
     })();
     return () => { there = false; };
   }, [video.id]);
   if (!before.length && !after.length) return null;
-  const link = (v) => html`<li key=${v.id}>${v.gone ? html`<span>a deleted video</span>` : html`<button type="button" class="link" onClick=${() => { store.put(v); store.open.value = v.id; }}>${v.reelworld.operation}: ${v.prompt}</button>`}</li>`;
-  return html`<nav class="lineage" aria-label="Lineage"><h3>Lineage</h3><ol>${before.map(link)}<li aria-current="true"><b>${video.reelworld.operation}: this one</b></li>
-    ${after.length > 0 && html`<li><ul>${after.map(link)}</ul></li>`}</ol></nav>`;
+  const link = (v) => html`<button type="button" class="link" onClick=${() => { store.put(v); store.open.value = v.id; }}>${v.reelworld.operation}: ${v.prompt}</button>`;
+  const branch = (one) => html`<li key=${one.id}>${one.gone ? html`<span>a deleted video</span>` : one.more ? html`<span>and more</span>` : link(one.video)}${one.parents.length > 0 && html`<ul>${one.parents.map(branch)}</ul>`}</li>`;
+  return html`<nav class="lineage" aria-label="Lineage">${before.length > 0 && html`<h3>Made of</h3><ul>${before.map(branch)}</ul>`}
+    ${after.length > 0 && html`<h3>Made of it</h3><ul>${after.map((v) => html`<li key=${v.id}>${link(v)}</li>`)}</ul>`}</nav>`;
 }
 
 const ACTIONS = [["remix", "Remix"], ["extend", "Extend"], ["loop", "Loop"], ["recut", "Recut"], ["fill", "Fill"], ["character", "Character"]];
+
+// To begin from what was asked: a storyboard as cards, all else in the composer.
+function Again({ video }) {
+  return video.reelworld.request.board ? html`<button type="button" class="plain" onClick=${() => editBoard(video)}>Edit the storyboard</button>`
+    : html`<button type="button" class="plain" onClick=${() => reuse(video)}>Reuse settings</button>`;
+}
+
+function Download({ id }) {
+  const url = useFile(content(id));
+  return url ? html`<a class="plain" href=${url} download=${`${id}.mp4`}>Download</a>` : null;
+}
+
+function editBoard(video) {
+  const { cards, duration } = video.reelworld.request.board, lost = cards.some((card) => card.image === null || card.video === null);
+  store.board.value = { ...store.board.value, cards: cards.map((card) => ({ cut: null, ...card, image: undefined, video: card.video || card.image || undefined })), duration: duration || +video.seconds, seed: video.reelworld.seed, shape: shapeOf(video), steps: video.reelworld.request.num_inference_steps ?? 20 };
+  store.open.value = null;
+  store.view.value = "board";
+  store.toast(lost ? "Its cards are here; pictures that came from files have to be given again." : "Its cards are here; what you do not change is not made again.");
+}
+
+const shapeOf = (video) => Object.entries(store.SHAPES).find(([, size]) => size === video.size)?.[0] || "square";
 
 function Act({ video }) {
   const [what, setWhat] = useState(null), [text, setText] = useState(video.prompt), [strength, setStrength] = useState("mild");
@@ -119,9 +107,9 @@ function Act({ video }) {
     if (await simple(...asked)) { store.toast("Queued."); store.open.value = null; }
   };
   return html`<div class="act"><div class="row" role="group" aria-label="Actions">${ACTIONS.filter(([key]) => key !== "character" || store.playable.value).map(([key, label]) => html`<button type="button" key=${key} class="plain" aria-expanded=${what === key} onClick=${() => setWhat(what === key ? null : key)}>${label}</button>`)}
-      <button type="button" class="plain" onClick=${() => reuse(video)}>Reuse settings</button>
+      <${Again} video=${video} />
       <button type="button" class="plain" onClick=${() => { store.compared.value = [...store.compared.value.filter((o) => o !== id), id].slice(-2); store.toast("Choose another one to compare with."); store.open.value = null; }}>Compare</button>
-      <button type="button" class="plain danger" onClick=${() => remove(id)}>Delete</button></div>
+      <${Download} id=${id} /><button type="button" class="plain danger" onClick=${() => remove(id)}>Delete</button></div>
     ${what && html`<form class="panel" onSubmit=${go}>
       ${what === "character" ? html`<label>Name<input required pattern="[A-Za-z][A-Za-z0-9_\\-]*" value=${name} placeholder="Bo" onInput=${(e) => setName(e.target.value)} /></label><p class="hint">The first frame shows what the name means. Say the name in prompts.</p>`
         : html`<${Prompt} label="What the new video shows" rows=${2} value=${text} set=${setText} />`}
@@ -136,8 +124,8 @@ function Act({ video }) {
 const nearest = (options, wanted) => options.reduce((best, one) => (Math.abs(one - wanted) < Math.abs(best - wanted) ? one : best));
 
 export function reuse(video) {
-  const r = video.reelworld.request, shape = Object.entries(store.SHAPES).find(([, size]) => size === video.size)?.[0] || "square";
-  store.change(store.draft, { prompt: video.prompt, shape, seconds: nearest([2, 4, 8, 12], +video.seconds), strength: r.strength ?? "mild", seed: video.reelworld.seed ?? "", steps: r.num_inference_steps ?? 20, guidance: r.guidance_scale ?? 3 });
+  const r = video.reelworld.request;
+  store.change(store.draft, { prompt: video.prompt, shape: shapeOf(video), seconds: nearest([2, 4, 8, 12], +video.seconds), strength: r.strength ?? "mild", seed: video.reelworld.seed ?? "", steps: r.num_inference_steps ?? 20, guidance: r.guidance_scale ?? 3 });
   store.open.value = null;
   store.view.value = "create";
   store.toast("Its settings are in the composer.");
@@ -147,11 +135,13 @@ export function Details() {
   const video = store.videos.value.get(store.open.value);
   if (!video) return null;
   const ours = video.reelworld;
-  const facts = [["Operation", ours.operation], ["Model", ours.model], ["Seed", ours.seed], ["Size", video.size], ["Length", `${video.seconds} s`], ["Frames", ours.num_frames && `${ours.num_frames} at ${ours.fps} fps`],
-    ["Steps", ours.request.num_inference_steps], ["Guidance", ours.request.guidance_scale], ["Strength", ours.request.strength], ["Id", video.id]].filter(([, v]) => v !== undefined && v !== null);
+  const told = ([name, value]) => [name.replaceAll("_", " "), Array.isArray(value) ? value.map((part) => [part].flat().join(":")).join(", ") : String(value)];
+  const asked = Object.entries(ours.request).filter(([name]) => !["board", "character_ids", "size"].includes(name)).map(told);
+  const facts = [["operation", ours.operation], ["model", ours.model], ["seed", ours.seed], ["size", video.size], ["length", `${video.seconds} s`], ["frames", ours.num_frames && `${ours.num_frames} at ${ours.fps} fps`],
+    ...asked, ["characters", ours.characters.join(", ") || null], ["kept until", video.expires_at && new Date(1000 * video.expires_at).toLocaleString()], ["id", video.id]].filter(([, v]) => v !== undefined && v !== null);
   return html`<${Dialog} label=${`Video: ${video.prompt}`} wide close=${() => { store.open.value = null; }}>
     <div class="details"><${Seen} video=${video} />
-    <div><h2>${video.prompt}</h2>${ours.expanded_prompt && html`<p class="hint">Told in full: ${ours.expanded_prompt}</p>`}${video.status === "completed" && html`<${Act} video=${video} />`}
+    <div><h2>${video.prompt}</h2>${ours.expanded_prompt && html`<p class="hint">Told in full: ${ours.expanded_prompt}</p>`}${video.status === "completed" ? html`<${Act} video=${video} />` : html`<div class="row">${!store.busy(video) && html`<${Again} video=${video} />`}<button type="button" class="plain danger" onClick=${() => remove(video.id)}>Delete</button></div>`}
       <dl>${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
       ${ours.done.length > 0 && html`<details><summary>How it was made</summary><ul>${[...ours.done, ...ours.notes].map((text) => html`<li key=${text}>${text}</li>`)}</ul></details>`}
       <${Copies} video=${video} /><${Lineage} video=${video} /></div></div></${Dialog}>`;

@@ -54,10 +54,10 @@ export function Tile({ video }) {
     ${video.status === "completed" ? html`<button type="button" class="open" aria-label="Open: ${video.prompt}" onClick=${show}><${Film} video=${video} /></button>`
       : store.busy(video) ? html`<${Working} video=${video} />`
       : html`<div class="failed"><b>${video.error?.code === "cancelled" ? "Cancelled" : "Not made"}</b><p>${video.error?.code === "cancelled" ? "" : video.error?.message}</p>
-          <button type="button" class="plain" onClick=${() => remove(video.id)}>Remove</button></div>`}
+          <div class="row"><button type="button" class="plain" onClick=${show}>Details</button><button type="button" class="plain" onClick=${() => remove(video.id)}>Remove</button></div></div>`}
     <div class="about"><p title=${video.prompt}>${video.prompt}</p>
       <div class="line"><small>${video.reelworld.operation} · ${ago(video.created_at)}</small>
-        ${video.status === "completed" && html`<label class="pick"><input type="checkbox" checked=${chosen} onChange=${compare} />compare</label>`}</div></div>
+        ${store.busy(video) && html`<button type="button" class="link" onClick=${show}>Details</button>`}${video.status === "completed" && html`<label class="pick"><input type="checkbox" checked=${chosen} onChange=${compare} />compare</label>`}</div></div>
   </li>`;
 }
 

@@ -41,15 +41,25 @@ function keys(e) {
   if (e.ctrlKey || e.metaKey || e.altKey) return;
   if (e.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select")) return;
   if (e.key === "?") { store.help.value = true; return; }
+  if (e.key === "Delete" && store.open.value) { remove(store.open.value); return; }
   const films = [...document.querySelectorAll("dialog[open] video.player")];
   if (!films.length) return;
   const each = { " ": (f) => (f.paused ? f.play() : f.pause()), k: (f) => f.pause(), j: (f) => { f.currentTime -= 0.5; }, l: (f) => { f.playbackRate = f.paused ? 1 : Math.min(4, f.playbackRate * 2); f.play(); },
     ",": (f) => { f.pause(); f.currentTime -= 1 / 8; }, ".": (f) => { f.pause(); f.currentTime += 1 / 8; } }[e.key.toLowerCase()];
   if (each && !(e.key === " " && e.target.closest("button, summary, a, input"))) { e.preventDefault(); films.forEach(each); }
-  if (e.key === "Delete" && store.open.value) remove(store.open.value);
+}
+
+// What Ctrl+Enter sends: the form in which one is, or what the view is there for.
+function send(e) {
+  if (e.key !== "Enter" || !(e.ctrlKey || e.metaKey) || e.repeat || e.defaultPrevented) return;
+  const form = e.target.closest("form");
+  if (form) { e.preventDefault(); form.requestSubmit(); }
+  else if (e.target.closest("dialog")) return;
+  else if (store.view.value === "board") document.querySelector(".board > .primary:not(:disabled)")?.click();
+  else generate();
 }
 
 document.addEventListener("keydown", keys);
-document.addEventListener("keydown", (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey) && !e.repeat && !e.target.closest("form, dialog") && store.view.value === "create") generate(); });
+document.addEventListener("keydown", send);
 render(html`<${Studio} />`, document.getElementById("studio"));
 start();

@@ -39,7 +39,8 @@ export const empty = { prompt: "", shape: "square", seconds: 2, count: 1, seed: 
 export const draft = kept("draft", empty);
 export const given = signal(null); // {name, file, kind, url} or {name, id}, to animate, extend or remix
 export const action = signal("animate");
-export const board = kept("board", { cards: [{ time: 0, text: "", cut: null }], duration: 4, characters: [] });
+export const board = kept("board", { cards: [{ time: 0, text: "", cut: null }], duration: 4, seed: "", shape: "square", steps: 20 });
+export const windowSeconds = computed(() => { const native = models.value[0]?.native; return native ? native.num_frames / native.fps : 2; }); // that the model makes at once
 export const toasts = signal([]);
 
 export function change(of, values) { of.value = { ...of.value, ...values }; }

@@ -4,16 +4,16 @@ import { html } from "./html.js";
 import * as store from "./store.js";
 import { Chips, Prompt } from "./create.js";
 import { content, useFile } from "./gallery.js";
-import { cast, simple } from "./work.js";
+import { addCharacter, cast, forgetCharacter, simple } from "./work.js";
 
-const STEP = 0.125, WINDOW = 2, MOST = 60; // a frame at 8 fps; seconds that the weights make at once
+const STEP = 0.125, MOST = 60; // seconds: a frame at 8 fps, and a whole board
 
 const round = (time) => Math.round(time / STEP) * STEP;
 
 // Whether a card begins with a cut: as it says, or where it is closer to the one before than a window.
 export function cuts(cards, n) {
   if (n === 0) return true;
-  return cards[n].cut ?? cards[n].time - cards[n - 1].time < WINDOW;
+  return cards[n].cut ?? cards[n].time - cards[n - 1].time < store.windowSeconds.value;
 }
 
 function save(cards) { store.change(store.board, { cards: [...cards].sort((a, b) => a.time - b.time) }); }
@@ -31,10 +31,10 @@ function move(n, time) {
 }
 
 function add() {
-  const { cards, duration } = store.board.value, last = cards[cards.length - 1];
+  const { cards, duration } = store.board.value, last = cards[cards.length - 1], WINDOW = store.windowSeconds.value;
   const time = round(Math.max(last.time + STEP, duration - WINDOW > last.time ? duration - WINDOW : duration));
   if (time > MOST - STEP) return store.toast(`A storyboard is ${MOST} s long at most.`, "error");
-  store.change(store.board, { cards: [...cards, { time, text: "", cut: true }], duration: Math.min(MOST, Math.max(duration, time + WINDOW)) });
+  store.change(store.board, { cards: [...cards, { time, text: "", cut: null }], duration: Math.min(MOST, Math.max(duration, time + WINDOW)) });
 }
 
 const SIDE = 512; // pixels of the longer side of a card's picture: it is kept with the board, and sent with it
@@ -86,24 +86,32 @@ function Marker({ n, chosen, choose }) {
     ${card.image ? html`<img src=${card.image} alt="" />` : card.video && html`<${Still} id=${card.video} />`}<span>${n + 1} · ${card.text || "empty"}</span></button>`;
 }
 
+const added = (name, setName, input) => async (e) => {
+  e.preventDefault();
+  await addCharacter(name, { file: input.current.files[0] });
+  setName("");
+  e.target.reset();
+};
+
 function Shelf({ insert }) {
-  const all = store.characters.value;
+  const all = store.characters.value, [name, setName] = useState(""), input = useRef(null);
   return html`<section class="shelf" aria-label="Characters"><h3>Characters</h3>
-    ${all.length ? html`<ul>${all.map((c) => html`<li key=${c.id}><button type="button" class="plain" title="Put the name into the card" onClick=${() => insert(c.name)}>${c.name}</button></li>`)}</ul>`
+    ${all.length ? html`<ul>${all.map((c) => html`<li key=${c.id}><button type="button" class="plain" title="Put the name into the card" onClick=${() => insert(c.name)}>${c.name}</button><button type="button" class="plain" aria-label=${`Forget ${c.name}`} onClick=${() => forgetCharacter(c)}>✕</button></li>`)}</ul>`
       : !store.playable.value ? html`<p class="hint">This model was trained without characters; say in each card how they look.</p>`
-      : html`<p class="hint">None yet. Open a video of somebody and choose “Character”: the name then stands for these looks in every card.</p>`}</section>`;
+      : html`<p class="hint">None yet. Open a video of somebody and choose “Character”: the name then stands for these looks in every card.</p>`}
+    ${store.playable.value && html`<form class="row" onSubmit=${added(name, setName, input)}><label>Name<input required pattern="[A-Za-z][A-Za-z0-9_\\-]*" placeholder="Bo" value=${name} onInput=${(e) => setName(e.target.value)} /></label>
+      <label>Picture or video<input type="file" required accept="image/*,video/*" ref=${input} /></label><button class="plain">Add</button></form>`}</section>`;
 }
 
 export function Board() {
   const [n, choose] = useState(0), { cards, duration } = store.board.value, chosen = Math.min(n, cards.length - 1), card = cards[chosen];
   const films = store.order.value.filter((v) => v.status === "completed").slice(0, 24);
-  const ready = cards.every((c) => c.text.trim());
+  const ready = cards.every((c) => c.text.trim() || c.image || c.video), board = store.board.value;
   const render = async () => {
     const asked = cards.map(({ time, text, cut, image, video }) => ({ time, text, ...(cut === null ? {} : { cut }), ...(image ? { image } : video ? { video } : {}) }));
     const all = cards.map((c) => c.text).join(" ");
     const players = cast(all);
-    const seed = +store.draft.value.seed || 0;
-    if (await simple("/v1/videos/storyboards", { cards: asked, duration, seed, size: store.SHAPES[store.draft.value.shape], ...(players.length ? { characters: players } : {}) })) {
+    if (await simple("/v1/videos/storyboards", { cards: asked, duration, seed: +board.seed || 0, size: store.SHAPES[board.shape] || store.SHAPES.square, num_inference_steps: +board.steps || 20, ...(players.length ? { characters: players } : {}) })) {
       store.toast("The storyboard is queued; cards that did not change are not made again.");
       store.view.value = "create";
     }
@@ -111,7 +119,7 @@ export function Board() {
   const ticks = Array.from({ length: Math.floor(duration) + 1 }, (_, t) => t);
   return html`<section class="board" aria-label="Storyboard">
     <div class="line"><h2>Storyboard</h2><label>Length in seconds<input type="number" min=${cards[cards.length - 1].time + STEP} max="60" step="0.5" value=${duration} onInput=${(e) => { const d = +e.target.value; if (d > cards[cards.length - 1].time) store.change(store.board, { duration: Math.min(60, d) }); }} /></label></div>
-    <p class="hint">Drag a card, or move it with the arrow keys. Closer than ${WINDOW} s to the one before it begins with a cut; further away it goes on.</p>
+    <p class="hint">Drag a card, or move it with the arrow keys. Closer than ${store.windowSeconds.value} s to the one before it begins with a cut; further away it goes on.</p>
     <div class="timeline"><div class="ticks" aria-hidden="true">${ticks.map((t) => html`<i key=${t} style=${{ left: `${(100 * t) / duration}%` }}>${t}s</i>`)}</div>
       <div class="track">${cards.map((c, m) => html`<${Marker} key=${m} n=${m} chosen=${m === chosen} choose=${() => choose(m)} />`)}</div></div>
     <div class="row"><button type="button" class="plain" onClick=${() => { add(); choose(cards.length); }}>Add a card</button>
@@ -121,6 +129,9 @@ export function Board() {
       <div class="row">${chosen > 0 && html`<${Chips} name="cut" label="Begins" value=${card.cut} set=${(cut) => edit(chosen, { cut })} options=${[[null, "by spacing"], [true, "with a cut"], [false, "going on"]]} />`}
         <label>Shows<select value=${card.video || ""} onChange=${(e) => edit(chosen, { video: e.target.value || undefined, image: undefined })}><option value="">text alone</option>${films.map((v) => html`<option key=${v.id} value=${v.id}>${v.prompt.slice(0, 60)}</option>`)}</select></label><${Picture} n=${chosen} card=${card} /></div></div>
     <${Shelf} insert=${(name) => edit(chosen, { text: `${card.text}${card.text && !card.text.endsWith(" ") ? " " : ""}${name} ` })} />
-    <button type="button" class="primary" disabled=${!ready} onClick=${render}>Render</button>${!ready && html`<p class="hint">Every card needs a text.</p>`}
+    <div class="row"><${Chips} name="board-shape" label="Shape" value=${board.shape || "square"} set=${(shape) => store.change(store.board, { shape })} options=${[["square", "1:1"], ["wide", "16:9"], ["tall", "9:16"], ["classic", "4:3"]]} />
+      <label>Seed<input type="number" min="0" step="1" placeholder="0" value=${board.seed ?? ""} onInput=${(e) => store.change(store.board, { seed: e.target.value })} /></label>
+      <label>Steps <output>${board.steps || 20}</output><input type="range" min="4" max="60" value=${board.steps || 20} onInput=${(e) => store.change(store.board, { steps: +e.target.value })} /></label></div>
+    <button type="button" class="primary" disabled=${!ready} onClick=${render}>Render</button>${!ready && html`<p class="hint">Every card needs a text, a picture or a video.</p>`}
   </section>`;
 }

@@ -1,5 +1,5 @@
 // Asking the server and following what it makes.
-import { call, file, picture } from "./api.js";
+import { call, file, forget, picture } from "./api.js";
 import * as store from "./store.js";
 
 const POLL = 700; // milliseconds between looks at what is being made
@@ -52,12 +52,20 @@ async function told(video) {
   const old = store.videos.value.get(video.id);
   if (video.status === "in_progress" && !store.began.has(video.id)) store.began.set(video.id, [Date.now(), video.progress]);
   if (JSON.stringify(old) !== JSON.stringify(video)) store.put(video);
+  if (!store.busy(video)) return forgetPreview(video.id);
   if (!store.busy(video) || !(video.reelworld.previews > (old?.reelworld.previews || 0))) return;
   const url = await picture(`/v1/videos/${video.id}/preview`).catch(() => null);
   if (!url) return;
   const before = store.previews.value[video.id];
   store.previews.value = { ...store.previews.value, [video.id]: url };
   if (before) URL.revokeObjectURL(before);
+}
+
+function forgetPreview(id) {
+  const { [id]: url, ...others } = store.previews.value;
+  if (!url) return;
+  store.previews.value = others;
+  URL.revokeObjectURL(url);
 }
 
 // Look after all that is being made, in one request a round: a browser opens few connections to a server.
@@ -155,9 +163,12 @@ export const simple = (path, json) => queue(path, { json });
 export async function cancel(id) { try { store.put(await call(`/v1/videos/${id}/cancel`, { method: "POST" })); } catch (error) { failed(error); } }
 
 export async function remove(id) {
+  if (!confirm("Delete this video for good?")) return;
   try {
     await call(`/v1/videos/${id}`, { method: "DELETE" });
     store.drop(id);
+    forget(id);
+    forgetPreview(id);
     if (store.open.value === id) store.open.value = null;
     store.compared.value = store.compared.value.filter((other) => other !== id);
     store.toast("Deleted.");
@@ -170,6 +181,14 @@ export async function addCharacter(name, source) {
     const made = await call("/v1/videos/characters", { method: "POST", ...options });
     store.characters.value = [...store.characters.value, made];
     store.toast(`${made.name} can play now: use the name in a prompt.`);
+  } catch (error) { failed(error); }
+}
+
+export async function forgetCharacter(one) {
+  if (!confirm(`Forget ${one.name}? Videos with them stay.`)) return;
+  try {
+    await call(`/v1/videos/characters/${one.id}`, { method: "DELETE" });
+    store.characters.value = store.characters.value.filter((other) => other.id !== one.id);
   } catch (error) { failed(error); }
 }
 
