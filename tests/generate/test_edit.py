@@ -1,6 +1,7 @@
 """Editing: what is given stays, the rest is made; how it was made is told; what cannot be is refused."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from reelworld.generate import edit
 from reelworld.generate.again import again
 from reelworld.generate.lineage import find
 from reelworld.generate.simple import of_text
-from reelworld.generate.windows import opened, to_bridge, to_grow
+from reelworld.generate.windows import Windows, opened, to_bridge, to_grow
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
 PROMPT = "a red ball rolls"
@@ -440,3 +441,32 @@ def test_accounts_of_strangers_are_refused_not_trusted(pipeline, odd):
 def test_a_seed_that_cannot_be_is_told_before_a_prompt_is_told_in_full(pipeline):
     with pytest.raises(ConfigError, match="seed is -1"):
         pipeline.expand(PROMPT, seed=-1)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_frames_that_windows_share_have_the_same_noise(pipeline, before, monkeypatch):
+    """Each frame of a long video has one noise, whichever window makes it."""
+    drawn = []
+    real = Windows.complete
+
+    def complete(self, frames, known, seed, noise=None):
+        drawn.append((len(set(known)), noise))
+        return real(self, frames, known, seed, noise)
+
+    monkeypatch.setattr(Windows, "complete", complete)
+    edit.extend(pipeline, film(8), PROMPT, seconds=1.5, before=before, **FAST)
+    assert [known for known, _ in drawn] == [4, 4, 4]
+    for (_, one), (_, next_one) in pairwise(drawn):
+        kept, seen = (one[:, :4], next_one[:, 4:]) if before else (one[:, 4:], next_one[:, :4])
+        torch.testing.assert_close(kept, seen, rtol=0, atol=0)
+    assert len({float(noise[0, n, 0, 0, 0]) for _, noise in drawn for n in range(8)}) == 16
+
+
+def test_noise_must_fit(pipeline):
+    noise = torch.zeros(1, 8, 16, 16, 3)
+    (video,) = pipeline(PROMPT, noise=noise, seed=1, **FAST)
+    np.testing.assert_array_equal(video.frames, pipeline(PROMPT, noise=noise, seed=2, **FAST)[0].frames)
+    with pytest.raises(ShapeError, match="the noise is"):
+        pipeline(PROMPT, noise=noise[:, :4], **FAST)
+    with pytest.raises(ConfigError, match="one video"):
+        pipeline(PROMPT, noise=noise, num_videos=2, **FAST)

@@ -130,6 +130,7 @@ class Pipeline:
         mask: Tensor | None = None,
         init: Frames | None = None,
         strength: float = 1.0,
+        noise: Tensor | None = None,
         characters: Mapping[str, Video] | None = None,
         progress: Kind = "silent",
         callback: Callback | None = None,
@@ -139,9 +140,10 @@ class Pipeline:
         A size left out is that of `known`, or the one that the weights were trained for. `known` (uint8
         [T, H, W, 3]) counts where `mask`, which broadcasts to [1, T, H, W, 1], is 1. From `init` (uint8
         [T, H, W, 3]), noised as far as `strength` says (SDEdit, arXiv:2108.01073), that share of the steps is
-        left. An empty prompt leaves it to known frames what is shown. `characters` show, each in its first
-        frame, who is meant by names in the prompt. `callback(step, num_steps, clean_prediction, noisy)` sees
-        each video in turn, as pixels [1, T, H, W, 3].
+        left. `noise` [1, T, H, W, 3] takes the place of what the seed draws. An empty prompt leaves it to
+        known frames what is shown. `characters` show, each in its first frame, who is meant by names in the
+        prompt. `callback(step, num_steps, clean_prediction, noisy)` sees each video in turn, as pixels
+        [1, T, H, W, 3].
 
         Raises: PromptError, ShapeError, ConfigError; CheckpointError where the weights give non-finite
         numbers.
@@ -160,6 +162,7 @@ class Pipeline:
         shape = request.wanted_shape(self.shape, frames, self.denoiser.config.patch, **sizes)
         given = request.given(known, mask, shape, self.device)
         begun = request.begun(init, sampling, shape, self.device)
+        request.check_noise(noise, shape, num_videos)
         frames_given = [name for name, of in (("known", known), ("init", init)) if of is not None]
         origin = {"prompt": prompt, "negative_prompt": negative_prompt, **to_json(sampling)}
         origin |= _told(frames_given, characters or {})
@@ -170,7 +173,8 @@ class Pipeline:
         model = self._model(played.prompt, negative_prompt, sampling, given, shape.fps, played.references)
         with open_progress(progress, num_videos * sampling.steps_left, "generating") as bar:
             report = _reporting(bar, callback)
-            made = ((each, self._sample(model, shape, sampling, each, begun, report)) for each in seeds)
+            drawn = ((each, _noise(shape, each) if noise is None else noise) for each in seeds)
+            made = ((each, self._sample(model, sampling, one, begun, report)) for each, one in drawn)
             return [self._video(clean, given, shape, {**origin, "seed": each}) for each, clean in made]
 
     @torch.inference_mode()
@@ -245,17 +249,13 @@ class Pipeline:
     def _sample(
         self,
         model: Model,
-        shape: VideoShape,
         sampling: Sampling,
-        seed: int,
+        noise: Tensor,
         begun: Pixels | None,
         report: Callback,
     ) -> Pixels:
-        """Denoise one video, alone: so its frames depend on its seed and not on its company.
-
-        The noise is drawn on the CPU, so that a seed means the same on every device.
-        """
-        noisy = torch.randn(1, *shape.size, 3, generator=runtime.generator(seed)).to(self.device)
+        """Denoise one video, alone: so its frames depend on its noise and not on its company."""
+        noisy = noise.to(self.device)
         if begun is not None:
             noisy = add_noise(begun, noisy, torch.tensor(sampling.strength))
         times = schedule(sampling.steps_left, sampling.shift, sampling.strength)
@@ -331,3 +331,8 @@ def _reporting(bar: Progress, callback: Callback | None) -> Callback:
             callback(step, num_steps, clean, noisy)
 
     return report
+
+
+def _noise(shape: VideoShape, seed: int) -> Tensor:
+    """Draw noise [1, T, H, W, 3], on the CPU: a seed means the same on every device."""
+    return torch.randn(1, *shape.size, 3, generator=runtime.generator(seed))

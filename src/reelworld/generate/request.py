@@ -145,6 +145,16 @@ def begun(init: Frames | None, sampling: Sampling, shape: VideoShape, device: to
     return to_pixels(init, device)
 
 
+def check_noise(noise: Tensor | None, shape: VideoShape, num_videos: int) -> None:
+    """Raise ShapeError where noise does not fit the shape; ConfigError where it is that of several videos."""
+    if noise is None:
+        return
+    if num_videos != 1:
+        raise ConfigError("noise makes one video; leave it out, or ask for one")
+    if noise.shape != (1, *shape.size, 3):
+        raise ShapeError(f"the noise is {tuple(noise.shape)}; the video needs {(1, *shape.size, 3)}")
+
+
 def to_pixels(frames: Frames, device: torch.device | str = "cpu") -> Pixels:
     """Map frames, uint8 [T, H, W, 3], to pixels [1, T, H, W, 3] in [-1, 1]."""
     return torch.tensor(frames, device=device)[None].float() / 127.5 - 1

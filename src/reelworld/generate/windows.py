@@ -9,6 +9,7 @@ progress bar counts the denoising steps of all of them.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from reelworld.core import runtime
 from reelworld.core.errors import ConfigError
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.types import Frames
@@ -90,28 +93,47 @@ class Windows:
         (video,) = self.pipeline(self.prompt, seed=seed, **self.options)
         return video.frames
 
-    def complete(self, frames: Frames, known: Sequence[int], seed: int) -> Frames:
+    def noise(self, first: int, seed: int) -> Tensor:
+        """Return the noise of a window that begins with a frame; each frame has its own, in every window."""
+        _, height, width = self.pipeline.shape.size
+        frames = range(first, first + self.size)
+        drawn = [
+            torch.randn(height, width, 3, generator=runtime.generator(_of_frame(seed, n))) for n in frames
+        ]
+        return torch.stack(drawn)[None]
+
+    def complete(
+        self, frames: Frames, known: Sequence[int], seed: int, noise: Tensor | None = None
+    ) -> Frames:
         """Make the frames of a window that are not known."""
         mask = known_frames(len(frames), known)
         frames, fps = np.ascontiguousarray(frames), self.pipeline.shape.fps
-        (video,) = self.pipeline(self.prompt, known=frames, mask=mask, seed=seed, fps=fps, **self.options)
+        given: dict[str, Any] = {"known": frames, "mask": mask, "seed": seed, "fps": fps, "noise": noise}
+        (video,) = self.pipeline(self.prompt, **given, **self.options)
         return video.frames
 
     def grown(self, frames: Frames, count: int, seed: int, before: bool = False) -> Frames:
-        """Return frames with `count` more behind or before them, window by window."""
+        """Return frames with `count` more behind or before them, window by window.
+
+        Frames that two windows share have the same noise in both.
+        """
         wanted, context = len(frames) + count, int(CONTEXT * self.size)
+        length = len(frames)
         while len(frames) < wanted:
             seen = frames[:context] if before else frames[-context:]
             new = self.size - len(seen)
             part = padded(seen[::-1], self.size)[::-1] if before else padded(seen, self.size)
             known = range(new, self.size) if before else range(len(seen))
-            made = self.complete(part, known, seed)
+            first = length - len(frames) - new if before else len(frames) - len(seen)
+            made = self.complete(part, known, seed, self.noise(first, seed))
             frames = np.concatenate([made[:new], frames] if before else [frames, made[len(seen) :]])
-            seed += 1
         return frames[-wanted:] if before else frames[:wanted]
 
     def anew(self, frames: Frames, fixed: Sequence[int], seed: int) -> Frames:
-        """Make frames anew from themselves, as noised as the options say; the `fixed` ones stay."""
+        """Make frames anew from themselves, as noised as the options say; the `fixed` ones stay.
+
+        Noise is shared as in `grown`.
+        """
         made = np.empty((0, *frames.shape[1:]), np.uint8)
         while len(made) < len(frames):
             seen = made[-int(CONTEXT * self.size) :] if len(made) else made
@@ -119,7 +141,8 @@ class Windows:
             part = padded(frames[first : first + self.size], self.size)
             begun = np.concatenate([seen, part[len(seen) :]])
             known = {*range(len(seen)), *(n - first for n in fixed if first <= n < first + self.size)}
-            new = self.saying(self.prompt, init=begun).complete(begun, sorted(known), seed + first)
+            saying = self.saying(self.prompt, init=begun)
+            new = saying.complete(begun, sorted(known), seed, self.noise(first, seed))
             made = np.concatenate([made, new[len(seen) :]])
         return made[: len(frames)]
 
@@ -139,6 +162,12 @@ class Windows:
         known = [n for n in range(len(before) + rest + len(after)) if n not in gap_frames]
         new = self.complete(part, known, seed)[len(before) : len(before) + rest]
         return np.concatenate([begun[len(left) :], new])
+
+
+def _of_frame(seed: int, frame: int) -> int:
+    """Return a seed for the noise of a frame; frames before the first have numbers below zero."""
+    text = f"{seed} {frame}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:7], "big")
 
 
 @contextmanager
