@@ -38,7 +38,7 @@ bench: $(VENV)/dev    ## measure speed; results go to benchmarks/results/
 	for name in world train generate; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 fuzz: $(VENV)/dev    ## 10,000 cases of every call of the API
-	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q -rP --timeout 0 --numprocesses auto tests/serve/test_document.py
+	$(BIN)/python benchmarks/fuzz.py --cases 10000
 
 docs: $(VENV)/dev     ## write the generated parts of docs/
 	$(BIN)/python docs/build.py

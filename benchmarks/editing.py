@@ -11,19 +11,18 @@ from __future__ import annotations
 import argparse
 import resource
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio
-from skimage.registration import optical_flow_tvl1
 
+from editing_kit import SEED, SPLIT, Bench, Say, difference, flow, round_trip, share, steps
+from editing_shots import character, storyboard, timeline
 from record import record
 from reelworld.core import runtime
 from reelworld.core.sheet import contact_sheet
-from reelworld.core.types import Frames, Video
+from reelworld.core.types import Video
 from reelworld.core.video import read, write
 from reelworld.evaluate.checks import judge
 from reelworld.evaluate.perceive import Perceiver
@@ -31,86 +30,12 @@ from reelworld.evaluate.tracking import Track
 from reelworld.generate import edit
 from reelworld.generate.enlarge import Enlarger
 from reelworld.generate.pipeline import Pipeline
-from reelworld.generate.storyboard import Card, Role, Storyboard, render
-from reelworld.world.scene import COLORS, Scene, Thing
-from reelworld.world.stream import Clip, WorldConfig, film, plan, write_caption
+from reelworld.world.scene import COLORS
+from reelworld.world.stream import WorldConfig, write_caption
 
-SEED, SPLIT = 808, "heldout"
 STRENGTHS = (0.2, 0.35, 0.55, 0.7, 0.8, 0.9, 1.0)
 NEAR = 0.1  # picture heights: a thing that is no further away is where it was
 MOVES = ("direction", "lift", "gravity", "camera")
-Looks = tuple[str, str, str]
-NOBODY: Looks = ("", "", "")
-Say = Callable[[str, str], None]
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What all measurements need; `strips` collects what was made, to be looked at."""
-
-    pipeline: Pipeline
-    parser: Perceiver
-    clips: int
-    files: tuple[Path, ...]
-    strips: dict[str, list[tuple[Video, str]]]
-
-    def keep(self, operation: str, video: Video, label: str) -> None:
-        """Keep the first few results of an operation for its picture."""
-        kept = self.strips.setdefault(operation, [])
-        if len(kept) < 5:
-            kept.append((video, label))
-
-    def renders(self, number: int, *, still: bool = False, things: int = 1) -> list[tuple[Clip, Video]]:
-        """Return held-out renders with their captions."""
-        config = WorldConfig(split=SPLIT, seed=SEED, caption_mix=(0.0, 0.0, 1.0))
-        chosen = [c for c in plan(config, range(24 * number)) if len(c.told.cast) == things]
-        if still:
-            chosen = [c for c in chosen if c.told.shots[0].camera.move == "still"]
-        films = film(chosen[:number], config).numpy()
-        return [(c, Video(f, 8.0)) for c, f in zip(chosen, films, strict=False)]
-
-    def real(self) -> list[tuple[str, Video]]:
-        """Return the real films and photographs, resized and cropped to what the weights make."""
-        shape = self.pipeline.shape
-        sizes = {"width": shape.width, "height": shape.height}
-        return [(p.name, read(p, fps=shape.fps, num_frames=shape.num_frames, **sizes)) for p in self.files]
-
-    def films(self) -> list[tuple[str, Video]]:
-        """Return the real films that are as long as a window."""
-        return [(name, video) for name, video in self.real() if len(video) == self.pipeline.shape.num_frames]
-
-
-def round_trip(video: Video) -> Video:
-    """Return a video after the round trip through an mp4."""
-    with tempfile.TemporaryDirectory() as folder:
-        return read(write(video, Path(folder) / "a.mp4"))
-
-
-def difference(one: Frames, other: Frames) -> float:
-    """Return the mean absolute difference."""
-    return float(np.abs(one.astype(float) - other.astype(float)).mean())
-
-
-def steps(frames: Frames) -> list[float]:
-    """Return the differences of neighbouring frames."""
-    return [difference(a, b) for a, b in pairwise(frames)]
-
-
-def flow(one: Frames, other: Frames) -> float:
-    """Return the mean length of the optical flow, in pixels."""
-    grey = [frame.astype(float).mean(-1) / 255 for frame in (one, other)]
-    return float(np.hypot(*optical_flow_tvl1(*grey)).mean())
-
-
-def looks(track: Track | Thing) -> Looks:
-    """Return colour, kind and size."""
-    return track.color, track.kind, track.size
-
-
-def share(passed: Sequence[bool | None]) -> str:
-    """Write how many of those that can be judged pass."""
-    judged = [bool(p) for p in passed if p is not None]
-    return f"{sum(judged)} of {len(judged)}"
 
 
 def animate(bench: Bench, say: Say) -> None:
@@ -141,7 +66,7 @@ def extend(bench: Bench, say: Say) -> None:
     given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
     for what, sources in (("renders", given), ("files", bench.real())):
         for before in (False, True):
-            jumps, flows, ratios = [], [], []
+            jumps, flows, ratios, own = [], [], [], []
             for n, (caption, source) in enumerate(sources):
                 video = edit.extend(bench.pipeline, source, caption, seconds=2.0, before=before, seed=1)
                 seam = len(video) - len(source) if before else len(source)
@@ -150,6 +75,7 @@ def extend(bench: Bench, say: Say) -> None:
                     jumps.append(difference(a, b) / max(float(np.mean(steps(source.frames))), 0.5))
                 ratios.append(peak_signal_noise_ratio(a, b))
                 near = source.frames[:2] if before else source.frames[-2:]
+                own += [min(peak_signal_noise_ratio(*near), 60.0)] if len(near) == 2 else []
                 flows.append(flow(a, b) - (flow(*near) if len(near) == 2 else 0.0))
                 if n == 0:
                     bench.keep("extend", video, f"{'before' if before else 'behind'}: {caption}")
@@ -157,7 +83,8 @@ def extend(bench: Bench, say: Say) -> None:
                 say(
                     f"extend {'backward' if before else 'forward'}, {what}",
                     f"jump at the seam {np.median(jumps):.2f} of the clip's own change a frame "
-                    f"(most {max(jumps):.2f}); {np.mean(ratios):.1f} dB; flow {np.mean(flows):+.2f} px",
+                    f"(most {max(jumps):.2f}); {np.mean(ratios):.1f} dB (beside it {np.mean(own):.1f}); "
+                    f"flow {np.mean(flows):+.2f} px",
                 )
     before = memory()
     for clip, true in bench.renders(2, still=True):
@@ -345,99 +272,8 @@ def place_distance(one: Track, other: Track) -> float:
     return float(apart.mean()) if both.any() else float("inf")
 
 
-def casting(bench: Bench) -> list[tuple[Clip, Video, Thing]]:
-    """Return clips with one character: the caption that names it, its portrait, its looks."""
-    config = WorldConfig(split=SPLIT, seed=SEED, caption_mix=(0.0, 0.0, 1.0), references=1)
-    clips = [c for c in plan(config, range(4 * bench.clips)) if len(c.told.cast) == 1][: bench.clips]
-    portraits = film(
-        [c.portraits["Alpha"] for c in clips], replace(config, num_frames=1, references=0)
-    ).numpy()
-    return [(c, Video(p, 8.0), c.told.cast[0]) for c, p in zip(clips, portraits, strict=True)]
-
-
-def character(bench: Bench, say: Say) -> None:
-    """Looks taken from a picture; and with another's picture under the same text and seed, whose they are."""
-    rows = casting(bench)
-    same: dict[str, list[bool | None]] = {"colour": [], "kind": [], "size": [], "all": []}
-    followed: list[bool | None] = []
-    stayed: list[bool | None] = []
-    for n, (clip, portrait, thing) in enumerate(rows):
-        caption = named(clip.caption)
-        (video,) = bench.pipeline(caption, characters={"Bo": portrait}, seed=1)
-        found = first_looks(bench, video)
-        for name, a, b in zip(same, found, looks(thing), strict=False):
-            same[name].append(a == b)
-        same["all"].append(found == looks(thing))
-        _, other_portrait, other = rows[(n + 1) % len(rows)]
-        if looks(other) != looks(thing):
-            (swapped,) = bench.pipeline(caption, characters={"Bo": other_portrait}, seed=1)
-            followed.append(first_looks(bench, swapped) == looks(other))
-            stayed.append(first_looks(bench, swapped) == looks(thing))
-        bench.keep("character", Video(np.concatenate([portrait.frames, video.frames]), 8.0), caption)
-    told = ", ".join(f"{name} {share(passed)}" for name, passed in same.items())
-    say("character, looks as in its picture", told)
-    say(
-        "the same text and seed, another's picture",
-        f"the other's looks {share(followed)}, the first's {share(stayed)}",
-    )
-
-
-def named(caption: str) -> str:
-    """Return a caption with a name of a user's."""
-    return caption.replace("Alpha", "Bo").replace("alpha", "Bo")
-
-
-def first_looks(bench: Bench, video: Video) -> Looks:
-    """Return how the thing looks that is seen longest."""
-    tracks = bench.parser.look(video.frames).tracks
-    return looks(tracks[0]) if tracks else NOBODY
-
-
-def storyboard(bench: Bench, say: Say) -> None:
-    """Two shots of one character: the cut at its frame, the same looks in both, nobody comes or goes."""
-    cut, equal, right = [], [], []
-    shots: list[bool | None] = []
-    stay: list[bool | None] = []
-    rows = casting(bench)
-    for n, (clip, portrait, thing) in enumerate(rows):
-        other = next((r for r in rows[n + 1 :] + rows[:n] if r[2].kind == thing.kind), rows[n])  # told alike
-        texts = [named(clip.caption), named(other[0].caption)]
-        with tempfile.TemporaryDirectory() as folder:
-            write(portrait, Path(folder) / "bo.png")
-            cards = (Card(time=0.0, text=texts[0]), Card(time=1.5, text=texts[1], cut=True))
-            board = Storyboard(
-                cards=cards,
-                characters=(Role(name="Bo", image="bo.png"),),
-                duration=3.0,
-                folder=folder,
-                seed=1,
-            )
-            video = render(bench.pipeline, board)
-        seen = bench.parser.look(video.frames)
-        cut.append(seen.cuts == (12,))
-        shots.append(judge(in_two_shots(clip.told), seen)["shots"])
-        parts = [bench.parser.look(part) for part in (video.frames[:12], video.frames[12:])]
-        stay += [judge(c.told, part)["permanence"] for c, part in zip((clip, other[0]), parts, strict=True)]
-        both = [looks(part.tracks[0]) if part.tracks else NOBODY for part in parts]
-        equal.append(both[0] == both[1] != NOBODY)
-        right.append(both == [looks(thing)] * 2)
-        bench.keep("storyboard", video, f"{texts[0]} | {texts[1]}")
-    say(
-        "storyboard of two shots",
-        f"cut found at its frame, and no other, {share(cut)}; the same looks in both shots {share(equal)}, "
-        f"and the character's {share(right)}",
-    )
-    say("storyboard, world checks", f"shots {share(shots)}; permanence in each shot {share(stay)}")
-
-
-def in_two_shots(scene: Scene) -> Scene:
-    """Return what a storyboard of two cards shows: the cast of a scene in two shots of 1.5 s."""
-    first = replace(scene.shots[0], duration=1.5)
-    return replace(scene, duration=3.0, shots=(first, replace(first, start=1.5)))
-
-
 OPERATIONS = (
-    animate, extend, chain, fill, loop, recut, blend, remix, variations, character, storyboard,
+    animate, extend, chain, fill, loop, recut, blend, remix, variations, character, storyboard, timeline,
 )  # fmt: skip
 
 

@@ -1,0 +1,55 @@
+"""What the API answers to whatever its document allows and forbids: every call, many cases, all answers counted.
+
+python benchmarks/fuzz.py --cases 10000        # hours on two cores
+python benchmarks/fuzz.py --cases 300
+
+Runs `tests/serve/test_document.py`: an answer that is a server's error, or that the document does not describe,
+fails it. Prints how often each call gave each status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from record import record
+
+ROOT = Path(__file__).parents[1]
+COUNTED = re.compile(r"^([A-Z]+ \S+): (\d+) x (\d+)$")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--cases", type=int, default=10_000, help="of each call")
+    given = options.parse_args()
+    command = [sys.executable, "-m", "pytest", "-q", "-rP", "--timeout", "0", "--numprocesses", "auto"]
+    with record("fuzz") as say:
+        done = subprocess.run(
+            [*command, "tests/serve/test_document.py"], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+            env={**os.environ, "FUZZ_EXAMPLES": str(given.cases)}, check=False,
+        )  # fmt: skip
+        answers: dict[str, dict[str, int]] = defaultdict(dict)
+        for line in done.stdout.splitlines():
+            if found := COUNTED.match(line):
+                answers[found[1]][found[3]] = int(found[2])
+        for call, counts in sorted(answers.items()):
+            say(call, ", ".join(f"{count} x {status}" for status, count in sorted(counts.items())))
+        total = sum(sum(counts.values()) for counts in answers.values())
+        wrong = sum(
+            n
+            for counts in answers.values()
+            for status, n in counts.items()
+            if status >= "500" and status != "501"
+        )
+        say("calls", f"{len(answers)}, answers {total}, errors of the server {wrong}")
+        say("as the document says", "yes" if done.returncode == 0 else f"no: {done.stdout[-2000:]}")
+    raise SystemExit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()
