@@ -1,10 +1,10 @@
-"""What the API answers to whatever its document allows and forbids: every call, many cases, all answers counted.
+"""What the API answers to whatever its document allows and forbids: many cases of every call, all counted.
 
 python benchmarks/fuzz.py --cases 10000        # hours on two cores
 python benchmarks/fuzz.py --cases 300
 
-Runs `tests/serve/test_document.py`: an answer that is a server's error, or that the document does not describe,
-fails it. Prints how often each call gave each status.
+Runs `tests/serve/test_document.py`, which fails where an answer is a server's error, or one that the document
+does not describe. Prints how often each call gave each status.
 """
 
 from __future__ import annotations
