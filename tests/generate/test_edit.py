@@ -470,3 +470,30 @@ def test_noise_must_fit(pipeline):
         pipeline(PROMPT, noise=noise[:, :4], **FAST)
     with pytest.raises(ConfigError, match="one video"):
         pipeline(PROMPT, noise=noise, num_videos=2, **FAST)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_is_interrupted_goes_on_where_it_was(pipeline, tmp_path, before):
+    asked = {"seconds": 2.0, "before": before, "kept": tmp_path, **FAST}
+    whole = edit.extend(pipeline, film(8), PROMPT, **{**asked, "kept": None})
+    steps = []
+
+    def stop(step, *_):
+        steps.append(step)
+        if steps.count(0) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        edit.extend(pipeline, film(8), PROMPT, **asked, callback=stop)
+    assert len(list(tmp_path.iterdir())) == 2
+    steps.clear()
+    again_ = edit.extend(pipeline, film(8), PROMPT, **asked, callback=lambda step, *_: steps.append(step))
+    assert steps.count(0) == 2
+    np.testing.assert_array_equal(again_.frames, whole.frames)
+    assert again_.metadata == whole.metadata
+    for change in ({"seed": 1}, {"guidance_scale": 1.5}, {"negative_prompt": "a box"}):
+        steps.clear()
+        edit.extend(
+            pipeline, film(8), PROMPT, **{**asked, **change}, callback=lambda step, *_: steps.append(step)
+        )
+        assert steps.count(0) == 4

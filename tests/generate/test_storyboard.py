@@ -178,7 +178,7 @@ def test_a_card_put_in_between_changes_only_what_follows_in_its_shot(pipeline, t
     counted(pipeline, board, kept=tmp_path)
     more = replace(board, cards=(cards[0], Card(time=1.0, text="a box", cut=True), *cards[1:]))
     _, windows = counted(pipeline, more, kept=tmp_path)
-    assert windows == 2  # the new card, and the one before it that is shorter now
+    assert windows == 1  # the new card; the one before it is shorter now, and begins as it did
 
 
 def test_films_that_leave_no_room_between_them_are_cut(pipeline, tmp_path):
@@ -191,7 +191,7 @@ def test_films_that_leave_no_room_between_them_are_cut(pipeline, tmp_path):
     assert [parent["file"] for parent in video.metadata["parents"]] == ["one.mp4", "two.mp4"]
 
 
-def test_a_broken_kept_card_is_made_again_and_the_bar_counts_kept_ones(pipeline, tmp_path, capsys):
+def test_a_broken_kept_window_is_made_again_and_the_bar_counts_kept_ones(pipeline, tmp_path, capsys):
     board = Storyboard(
         cards=(Card(time=0.0, text="a ball"), Card(time=1.0, text="a box", cut=True)), duration=2.0
     )

@@ -26,6 +26,7 @@ from reelworld.cli.results import (
     Upsample,
     Weights,
     check_outputs,
+    keeping,
     ready,
     save,
     stored,
@@ -67,11 +68,12 @@ class Asked:
             arguments["characters"] = cast
         part = None if self.take is None else _pair(self.take, "--take")
         videos = [_read(path, pipeline.shape, operation, part) for path in parents]
-        video = getattr(edit, operation)(
-            pipeline, *videos, text, **arguments, seed=self.seed, progress=kind(self.as_json),
-            **{name: getattr(self, name) for name in SAMPLING},
-        )  # fmt: skip
-        save(enlarge(video) if enlarge else video, self.output, self.as_json)
+        with keeping(self.output) as kept:
+            video = getattr(edit, operation)(
+                pipeline, *videos, text, **arguments, seed=self.seed, progress=kind(self.as_json), kept=kept,
+                **{name: getattr(self, name) for name in SAMPLING},
+            )  # fmt: skip
+            save(enlarge(video) if enlarge else video, self.output, self.as_json)
 
 
 Taken = Annotated[

@@ -20,6 +20,7 @@ from reelworld.cli.results import (
     Weights,
     beside,
     check_outputs,
+    keeping,
     numbered,
     ready,
     save,
@@ -75,15 +76,17 @@ def generate(
     for number in range(num_videos):
         text = told_in_full(pipeline, asked, seed + number, as_json) if expand and not cast else asked
         previews = Previews() if preview and number == 0 else None
-        video = of_text(
-            pipeline, text, num_frames=num_frames, width=width, height=height, fps=fps, seed=seed + number,
-            num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
-            negative_prompt=negative_prompt, sampler=sampler, characters=cast, progress=kind(as_json),
-            callback=previews,
-        )  # fmt: skip
-        video = enlarge(video) if enlarge else video
-        video.metadata["asked"] = asked
-        save(video, numbered(output, number, num_videos), as_json, scale)
+        file = numbered(output, number, num_videos)
+        with keeping(file) as kept:
+            video = of_text(
+                pipeline, text, num_frames=num_frames, width=width, height=height, fps=fps, kept=kept,
+                seed=seed + number, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
+                negative_prompt=negative_prompt, sampler=sampler, characters=cast, progress=kind(as_json),
+                callback=previews,
+            )  # fmt: skip
+            video = enlarge(video) if enlarge else video
+            video.metadata["asked"] = asked
+            save(video, file, as_json, scale)
         if previews is not None:
             _save_preview(previews, output, as_json)
 

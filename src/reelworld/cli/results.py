@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,6 +93,17 @@ def check_outputs(
                 f"{target} would take the place of what it is made of, or of what tells how that was made; "
                 "name another with -o"
             )
+
+
+@contextmanager
+def keeping(output: Path) -> Iterator[Path]:
+    """Yield a folder for finished windows beside a result; what is interrupted finds them there again."""
+    from reelworld.core.storage import storage_errors
+
+    folder = output.with_name(f"{output.stem}_windows")
+    yield folder
+    with storage_errors(folder):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def has_poster(target: Path) -> bool:

@@ -32,7 +32,7 @@ def storyboard(
     upsample: Upsample = True,
     as_json: Json = False,
 ) -> None:
-    """Make a video of cards on a timeline; cards that did not change are not made again."""
+    """Make a video of cards on a timeline; what did not change is not made again."""
     from reelworld.core import runtime
     from reelworld.generate.enlarge import Enlarger
     from reelworld.generate.pipeline import Pipeline
@@ -45,8 +45,8 @@ def storyboard(
     for card in board.cards:
         warn_unknown(pipeline, card.text, as_json, [role.name for role in board.characters])
     sampling: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
-    cards = output.with_name(f"{output.stem}_cards")
-    video = render(pipeline, board, kept=cards, progress=kind(as_json), **sampling)
+    kept = output.with_name(f"{output.stem}_windows")
+    video = render(pipeline, board, kept=kept, progress=kind(as_json), **sampling)
     save(Enlarger.load()(video) if upsample else video, output, as_json)
 
 

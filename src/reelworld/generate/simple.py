@@ -26,18 +26,19 @@ def of_text(
     height: int | None = None,
     width: int | None = None,
     fps: float | None = None,
+    kept: Path | None = None,
     **options: Any,
 ) -> Video:
     """Make one video of a text: at once where the model makes so many frames at once, else window by window.
 
     One frame is an image. A size or rate that is not the model's own is made at once in any case. `options`
-    are those of `Pipeline`. Raises: as `Pipeline` does.
+    are those of `Pipeline`; `kept` is a folder for finished windows. Raises: as `Pipeline` does.
     """
     if "num_videos" in options:
         raise ConfigError("this makes one video; for more, use reelworld.load()(prompt, num_videos=...)")
     own_size = height is None and width is None and fps is None
     if num_frames is not None and own_size and not _fits(pipeline, num_frames):
-        return film(pipeline, prompt, num_frames=num_frames, **options)
+        return film(pipeline, prompt, num_frames=num_frames, kept=kept, **options)
     (video,) = pipeline(prompt, num_frames=num_frames, height=height, width=width, fps=fps, **options)
     return video
 

@@ -24,7 +24,6 @@ that did not change are not made again where `kept` holds them.
 from __future__ import annotations
 
 import hashlib
-import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,9 +34,7 @@ from typing import Any
 import numpy as np
 
 from reelworld.core.config import from_json, to_json
-from reelworld.core.encode import decode_frames, encode_frames
-from reelworld.core.errors import ConfigError, VideoError
-from reelworld.core.storage import make_folder, write_bytes
+from reelworld.core.errors import ConfigError
 from reelworld.core.types import Frames, Video, VideoShape
 from reelworld.core.version import __version__
 from reelworld.core.video import fit, read_named
@@ -158,7 +155,7 @@ def render(
 ) -> Video:
     """Make the video of a storyboard; `options` are those of `Pipeline`.
 
-    `kept` is a folder for finished cards: they are found there again while nothing they depend on changes.
+    `kept` is a folder for finished windows: they are found there again while nothing they depend on changes.
     `cast` adds characters by their pictures; `reader` opens the cards' files, if not from the board's folder.
     Raises: ConfigError, VideoError for files of cards; as `Pipeline` does.
     """
@@ -169,12 +166,13 @@ def render(
     parts = list(_parts(pipeline, board, roles, reader))
     _check_texts(pipeline, parts)
     film, begin, cuts = np.empty((0, *pipeline.shape.size[1:], 3), np.uint8), 0, []
-    with opened(pipeline, "", options, _count_windows(pipeline, parts)) as windows:
+    with opened(pipeline, "", {**options, "kept": kept}, _count_windows(pipeline, parts)) as windows:
         for part in parts:
             if part.cut:
                 begin = len(film)
                 cuts.append(begin)
-            film = np.concatenate([film, _card(windows, part, film[begin:], kept)])
+            saying = windows.saying(part.card.text, characters=part.characters)
+            film = np.concatenate([film, _made(saying, part, film[begin:])])
     about = {
         "operation": "storyboard",
         "prompt": " ".join(card.text for card in board.cards if card.text),
@@ -290,31 +288,10 @@ def _windows_of(pipeline: Pipeline, part: _Part, before: int) -> int:
     return total + to_grow(pipeline, before + made, rest)
 
 
-def _read_kept(path: Path, shape: tuple[int, ...]) -> Frames | None:
-    """Return the frames of a card that was kept; None where there are none that can be read."""
-    try:
-        frames = decode_frames(path.read_bytes())
-    except (OSError, VideoError):
-        return None
-    return frames if frames.shape == shape else None
-
-
 def _fresh(pipeline: Pipeline, part: _Part) -> int:
     """Return how many frames of a new window a card takes: with something to lead to, half of them."""
     size = window_size(pipeline)
     return min(part.count, size) if not len(part.target) else max(1, min(part.count - 1, size // 2))
-
-
-def _card(windows: Windows, part: _Part, before: Frames, kept: Path | None) -> Frames:
-    """Return the frames of a card that follow those of the shot before it: kept ones, or new ones."""
-    path = None if kept is None else make_folder(kept) / f"{_key(windows, part, before)}.npy"
-    if path is not None and (old := _read_kept(path, (part.count, *before.shape[1:]))) is not None:
-        windows.skip(_windows_of(windows.pipeline, part, len(before)))
-        return old
-    frames = _made(windows.saying(part.card.text, characters=part.characters), part, before)
-    if path is not None:
-        write_bytes(path, encode_frames(frames))
-    return frames
 
 
 def _made(windows: Windows, part: _Part, before: Frames) -> Frames:
@@ -329,16 +306,3 @@ def _made(windows: Windows, part: _Part, before: Frames) -> Frames:
     if not len(part.target):
         return windows.grown(so_far, rest, seed)[len(before) :]
     return np.concatenate([own, windows.bridge(so_far, part.target, rest, seed)])
-
-
-def _key(windows: Windows, part: _Part, before: Frames) -> str:
-    """Return a name for all that a card's frames depend on."""
-    told = {name: value for name, value in windows.options.items() if name not in WATCHING}
-    context = before[-windows.size :]
-    cast = [(name, picture.frames) for name, picture in part.characters.items()]
-    facts = [part.card.text, part.count, part.seed, windows.pipeline.weights_hash, __version__, told]
-    facts.append([name for name, _ in cast])
-    found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    for frames in (context, part.given, part.target, *(frames for _, frames in cast)):
-        found.update(str(frames.shape).encode() + np.ascontiguousarray(frames).tobytes())
-    return found.hexdigest()[:24]

@@ -4,7 +4,9 @@
         longer = windows.grown(frames, 40, seed=0)
 
 However long the result, each window sees the frames before it, or those on both sides, and no more; one
-progress bar counts the denoising steps of all of them.
+progress bar counts the denoising steps of all of them. With the option `kept`, a folder, finished windows are
+stored there under a hash of all that they depend on, and found again: work that was interrupted goes on, and
+what did not change is not made anew.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,14 +24,17 @@ import torch
 from torch import Tensor
 
 from reelworld.core import runtime
-from reelworld.core.errors import ConfigError
+from reelworld.core.encode import decode_frames, encode_frames
+from reelworld.core.errors import ConfigError, VideoError
 from reelworld.core.progress import progress as open_progress
-from reelworld.core.types import Frames
+from reelworld.core.storage import make_folder, write_bytes
+from reelworld.core.types import Frames, Video
+from reelworld.core.version import __version__
 from reelworld.diffusion.masks import known_frames
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import Sampling
 
-WATCHING = ("progress", "callback")  # options that do not change a result
+WATCHING = ("progress", "callback", "kept")  # options that do not change a result
 OPTIONS = {*WATCHING, *(field.name for field in fields(Sampling)), "negative_prompt", "characters"}
 CONTEXT = 0.5  # share of a window that is known when a video goes on
 
@@ -77,7 +83,8 @@ class Windows:
     pipeline: Pipeline
     prompt: str
     options: Mapping[str, Any]
-    skip: Callable[[int], None]  # count so many windows that need not be made
+    skip: Callable[[], None]  # count a window that need not be made
+    kept: Path | None = None
 
     @property
     def size(self) -> int:
@@ -90,8 +97,7 @@ class Windows:
 
     def fresh(self, seed: int) -> Frames:
         """Make a window of which nothing is known."""
-        (video,) = self.pipeline(self.prompt, seed=seed, **self.options)
-        return video.frames
+        return self._window(seed=seed)
 
     def noise(self, first: int, seed: int) -> Tensor:
         """Return the noise of a window that begins with a frame; each frame has its own, in every window."""
@@ -108,9 +114,26 @@ class Windows:
         """Make the frames of a window that are not known."""
         mask = known_frames(len(frames), known)
         frames, fps = np.ascontiguousarray(frames), self.pipeline.shape.fps
-        given: dict[str, Any] = {"known": frames, "mask": mask, "seed": seed, "fps": fps, "noise": noise}
+        return self._window(known=frames, mask=mask, seed=seed, fps=fps, noise=noise)
+
+    def _window(self, **given: Any) -> Frames:
+        """Make a window, or find it where it is kept."""
+        path = None if self.kept is None else self.kept / f"{self._mark(given)}.npy"
+        if path is not None and (old := _stored(path)) is not None:
+            self.skip()
+            return old
         (video,) = self.pipeline(self.prompt, **given, **self.options)
+        if path is not None:
+            make_folder(path.parent)
+            write_bytes(path, encode_frames(video.frames))
         return video.frames
+
+    def _mark(self, given: Mapping[str, Any]) -> str:
+        """Return a hash of all that a window depends on."""
+        own = {name: value for name, value in {**self.options, **given}.items() if name not in WATCHING}
+        found = hashlib.sha256(f"{self.pipeline.weights_hash} {__version__} {self.prompt}".encode())
+        found.update(_bytes(own))
+        return found.hexdigest()[:24]
 
     def grown(self, frames: Frames, count: int, seed: int, before: bool = False) -> Frames:
         """Return frames with `count` more behind or before them, window by window.
@@ -164,6 +187,29 @@ class Windows:
         return np.concatenate([begun[len(left) :], new])
 
 
+def _stored(path: Path) -> Frames | None:
+    """Return the frames of a window that was kept, which was used now; None where none can be read."""
+    try:
+        frames = decode_frames(path.read_bytes())
+        path.touch()
+    except (OSError, VideoError):
+        return None
+    return frames
+
+
+def _bytes(value: Any) -> bytes:
+    """Return bytes that differ where values do: frames, noise, pictures of characters, plain values."""
+    if isinstance(value, Mapping):
+        return b"".join(f"{name}:".encode() + _bytes(value[name]) for name in sorted(value))
+    if isinstance(value, Video):
+        return _bytes(value.frames)
+    if isinstance(value, Tensor):
+        value = value.numpy(force=True)
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+    return f"{value!r};".encode()
+
+
 def _of_frame(seed: int, frame: int) -> int:
     """Return a seed for the noise of a frame; frames before the first have numbers below zero."""
     text = f"{seed} {frame}".encode()
@@ -174,7 +220,7 @@ def _of_frame(seed: int, frame: int) -> int:
 def opened(pipeline: Pipeline, prompt: str, options: Mapping[str, Any], count: int) -> Iterator[Windows]:
     """Yield what makes windows, `count` of them, under one progress bar.
 
-    `options` are those of `Pipeline`; its `callback` sees the steps of each window.
+    `options` are those of `Pipeline`, whose `callback` sees the steps of each window, and `kept`.
     Raises: ConfigError for weights that make images, and for what is no such option or not open here: an
     edit makes one video, in the size and rate of the weights.
     """
@@ -192,7 +238,7 @@ def opened(pipeline: Pipeline, prompt: str, options: Mapping[str, Any], count: i
             if watching is not None:
                 watching(step, num_steps, clean, noisy)
 
-        def skip(windows: int) -> None:
-            bar.advance(windows * sampling.steps_left)
+        def skip() -> None:
+            bar.advance(sampling.steps_left)
 
-        yield Windows(pipeline, prompt, {**own, "callback": watch}, skip)
+        yield Windows(pipeline, prompt, {**own, "callback": watch}, skip, options.get("kept"))

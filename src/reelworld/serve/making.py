@@ -37,7 +37,7 @@ from reelworld.serve.asked import MOST_PIXELS
 
 THUMBNAIL = 256  # pixels of a thumbnail's longer side
 SHEET_FRAMES, SHEET_HEIGHT = 8, 128
-MOST_KEPT = 500  # cards of storyboards that are kept, so that only what changed is made again
+MOST_KEPT = 1000  # windows that are kept, so that only what changed, or was not finished, is made again
 SAMPLING = ("num_inference_steps", "guidance_scale", "negative_prompt")
 
 Load = Callable[[str], Frames]  # name of a stored file, or of another job's video -> frames
@@ -82,7 +82,9 @@ class Studio:
                 name: Video(load(file), pipeline.shape.fps, {"character": name})
                 for name, file in request["characters"].items()
             }
+        options["kept"] = runtime.cache_dir() / "windows"
         base = OPERATIONS[operation](pipeline, request, load, options)
+        _prune(options["kept"])
         return self._finished(base, request, pipeline, watch)
 
     def _finished(self, base: Video, request: Mapping[str, Any], pipeline: Pipeline, watch: Progress) -> Made:
@@ -179,14 +181,11 @@ def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, opti
         return Video(given.frames[:num_frames], given.fps, given.metadata)
 
     board = from_json(Storyboard, request["board"])
-    kept = runtime.cache_dir() / "cards"
-    video = render(pipeline, board, kept=kept, cast=cast, reader=stored, **options)
-    _prune(kept)
-    return video
+    return render(pipeline, board, cast=cast, reader=stored, **options)
 
 
 def _prune(folder: Path) -> None:
-    """Forget the cards that were not used for longest; other workers may do the same at the same time."""
+    """Forget the windows that were not used for longest; other workers may do the same at the same time."""
     ages = []
     for path in folder.glob("*.npy"):
         with suppress(OSError):

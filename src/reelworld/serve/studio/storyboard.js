@@ -112,7 +112,7 @@ export function Board() {
     const all = cards.map((c) => c.text).join(" ");
     const players = cast(all);
     if (await simple("/v1/videos/storyboards", { cards: asked, duration, seed: +board.seed || 0, size: store.SHAPES[board.shape] || store.SHAPES.square, num_inference_steps: +board.steps || 20, ...(players.length ? { characters: players } : {}) })) {
-      store.toast("The storyboard is queued; cards that did not change are not made again.");
+      store.toast("The storyboard is queued; what did not change is not made again.");
       store.view.value = "create";
     }
   };
