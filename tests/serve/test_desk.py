@@ -14,7 +14,7 @@ from reelworld.core.encode import encode_png
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Video
 from reelworld.serve.desk import MOST_OPEN
-from reelworld.serve.serving import Settings, run
+from reelworld.serve.serving import Settings, run, sweep
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0, "seconds": 1}
 PICTURE = encode_png(Video(np.full((1, 16, 16, 3), 90, np.uint8), 8.0))
@@ -280,3 +280,21 @@ def test_a_prompt_of_thousands_of_words_is_told_as_it_is(http: httpx.Client) -> 
     long = ("a red ball and " * 500)[:7900]
     answer = http.get("/v1/models/tiny/expansion", params={"text": long})
     assert (answer.status_code, answer.json()["text"]) == (200, long)
+
+
+def test_what_nobody_names_is_swept_away(http: httpx.Client, served: Served) -> None:
+    """Twice looked at: between storing and queueing there is a moment where nobody names a folder."""
+    first = made(http, served)
+    character = http.post("/v1/videos/characters", json={"name": "Bo", "video": {"id": first}}).json()["id"]
+    remix = http.post(f"/v1/videos/{first}/remix", json={"prompt": "a blue ball", **FAST}).json()["id"]
+    lost, root = "input_" + "0" * 32, Path(served.storage.root)
+    served.storage.put(f"{lost}/0.npy", b"left by a server that was killed")
+    (root / "my films").mkdir()
+    nameless = sweep(served.jobs, served.storage, set())
+    assert nameless == {lost}
+    assert (root / lost).is_dir()
+    assert sweep(served.jobs, served.storage, nameless) == set()
+    assert not (root / lost).exists()
+    served.work()
+    assert http.get(f"/v1/videos/{remix}").json()["status"] == "completed"
+    assert {first, remix, character, "my films"} <= {path.name for path in root.iterdir()}

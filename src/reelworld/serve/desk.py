@@ -260,7 +260,7 @@ class Desk:
 
         The files go first: where that fails, the job is still there to be deleted again.
         """
-        for folder in folders_of(job):
+        for folder in folders_of(job.id, job.request):
             self.storage.remove(folder)
         self.jobs.delete(job.id, job.owner)
 
@@ -309,11 +309,10 @@ class Desk:
         return found
 
 
-def folders_of(job: Job) -> list[str]:
+def folders_of(job_id: str, request: Mapping[str, Any]) -> list[str]:
     """Return the folders that belong to a job alone: its files, and the copies of what it began from."""
-    request = job.request
     given = [*request.get("sources", ()), request.get("image"), *(request.get("characters") or {}).values()]
-    return [job.id, *{str(name).split("/")[0] for name in given if name}]
+    return [job_id, *{str(name).split("/")[0] for name in given if name}]
 
 
 def _keys(key: str | None, count: int) -> list[str | None]:

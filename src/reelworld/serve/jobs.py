@@ -17,7 +17,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -286,6 +286,13 @@ class Jobs:
     def postpone(self, job_id: str) -> None:
         """Let a finished job that cannot be removed wait, so that it holds up no others."""
         self._change(Job.id == job_id, expires_at=self.now() + POSTPONED_SECONDS)
+
+    def named(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield id and request of every job."""
+        asked = select(Job.id, Job.request).execution_options(yield_per=100)
+        with self.reading.connect() as connection:
+            for row in connection.execute(asked):
+                yield row[0], row[1]
 
     def unfinished(self, owner: str) -> int:
         """Return how many jobs of an owner are queued or in progress."""

@@ -8,6 +8,7 @@ Workers are processes of their own; one that dies is started again, and its job 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from reelworld.core.errors import ConfigError, ReelWorldError, StorageError
 from reelworld.core.storage import make_folder
@@ -26,11 +29,12 @@ from reelworld.serve.desk import Desk, folders_of
 from reelworld.serve.gate import LOOPBACK, Keys, Rules
 from reelworld.serve.jobs import KEPT_SECONDS, LEASE_SECONDS, Jobs
 from reelworld.serve.storage import Storage
-from reelworld.serve.tables import open_database, upgrade
+from reelworld.serve.tables import Character, open_database, upgrade
 from reelworld.serve.webhooks import Webhooks
 from reelworld.serve.worker import DEADLINE_SECONDS, parse_weights
 
-HOUSEKEEPING_SECONDS = 2.0
+HOUSEKEEPING_SECONDS, SWEEP_SECONDS = 2.0, 3600.0
+OWN = re.compile(r"(input|video|char)_[0-9a-f]{32}$")  # folders that the server makes
 SLOWEST_WEBHOOK = 3600.0  # seconds before one that does not listen is called again
 SLOWEST_RESTART = 30.0  # seconds before a worker that dies again and again is started again
 GRACE_SECONDS = 10  # that a worker gets to give its job back
@@ -160,7 +164,16 @@ class _Place:
 
 def _keep_house(jobs: Jobs, storage: Storage, crew: Crew, stop: threading.Event) -> None:
     """Start workers, give back lost jobs, remove what expired; one that fails harms no other."""
-    tasks = (crew.check, jobs.reclaim, lambda: _expire(jobs, storage))
+    nameless: set[str] = set()
+    swept = time.monotonic()
+
+    def sweep_now_and_then() -> None:
+        nonlocal nameless, swept
+        if time.monotonic() - swept > SWEEP_SECONDS:
+            swept = time.monotonic()
+            nameless = sweep(jobs, storage, nameless)
+
+    tasks = (crew.check, jobs.reclaim, lambda: _expire(jobs, storage), sweep_now_and_then)
     while not stop.is_set():
         for task in tasks:
             try:
@@ -197,11 +210,26 @@ def announce(
             waits[job.id] = (min(2 * wait, SLOWEST_WEBHOOK), time.monotonic() + wait)
 
 
+def sweep(jobs: Jobs, storage: Storage, before: set[str]) -> set[str]:
+    """Remove folders that nobody names now nor named at the last sweep; return those that nobody names.
+
+    A server that was killed between storing what a job begins from and queueing it leaves such a folder.
+    """
+    with Session(jobs.reading) as session:
+        owned = set(session.scalars(select(Character.id)))
+    there = {name for name in storage.folders() if OWN.match(name)}
+    for job_id, request in jobs.named():
+        owned.update(folders_of(job_id, request))
+    for folder in (there - owned) & before:
+        storage.remove(folder)
+    return there - owned - before
+
+
 def _expire(jobs: Jobs, storage: Storage) -> None:
     """Remove finished jobs whose time is over: their files first, so that none is left that nothing names."""
     for job in jobs.expired():
         try:
-            for folder in folders_of(job):
+            for folder in folders_of(job.id, job.request):
                 storage.remove(folder)
             jobs.delete(job.id)
         except StorageError as error:

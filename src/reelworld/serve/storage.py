@@ -61,6 +61,16 @@ class Storage:
         """Tell whether there is such a file."""
         return bool(self.files.isfile(self._path(name)))
 
+    def folders(self) -> set[str]:
+        """Return the names of the folders at the top. Raises: StorageError."""
+        try:
+            found = self.files.ls(self.root, detail=False)
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise StorageError(f"the storage cannot be listed: {error.__class__.__name__}") from error
+        return {str(path).rstrip("/").rpartition("/")[2] for path in found}
+
     def remove(self, folder: str) -> None:
         """Remove a folder with all that is in it, if it is there. Raises: StorageError where that fails."""
         path = self._path(folder)
