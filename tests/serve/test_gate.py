@@ -238,3 +238,25 @@ def test_a_body_that_never_ends_is_not_waited_for(served: Served, monkeypatch: p
         )
         slow.sendall(f'{head}content-length: 1000\r\n\r\n{{"prompt": '.encode())
         assert slow.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+def test_bodies_together_have_a_limit(tmp_path: Path, weights: Path) -> None:
+    """One that is being sent leaves no room for another, until it is over."""
+    for served in serve(tmp_path, weights, Rules(most_bytes=1000, most_open_bytes=1500)):
+        with socket.create_connection(("127.0.0.1", served.port), 10) as slow, httpx.Client() as http:
+            head = (
+                f"POST /v1/videos HTTP/1.1\r\nhost: localhost:{served.port}\r\ncontent-length: 900\r\n\r\n{{"
+            )
+            slow.sendall(head.encode())
+            body = {"prompt": "a ball" + " " * 700}
+            answers = []
+            for _ in range(50):
+                answers.append(http.post(f"{served.url}/v1/videos", json=body).status_code)
+                if answers[-1] == 429:
+                    break
+                time.sleep(0.02)
+            assert answers[-1] == 429
+            assert http.get(f"{served.url}/v1/models").status_code == 200
+            slow.sendall(b" " * 899)
+            assert slow.recv(4096).startswith(b"HTTP/1.1 400")
+            assert http.post(f"{served.url}/v1/videos", json=body).status_code == 200

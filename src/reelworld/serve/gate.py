@@ -48,6 +48,7 @@ class Rules:
     hosts: tuple[str, ...] = ()
     need_key: bool = False
     most_bytes: int = 20 << 20
+    most_open_bytes: int = 200 << 20  # of all requests that are being read or answered
     rate: float = 50.0
     burst: int = 200
 
@@ -120,7 +121,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, rules: Rules, keys: Keys) -> None:
         self.app, self.rules, self.keys = app, rules, keys
-        self.buckets = Buckets(rules.rate, rules.burst)
+        self.buckets, self.open_bytes = Buckets(rules.rate, rules.burst), 0
         self.known: dict[str, tuple[str | None, float]] = {}  # hash of a key -> whose it is, until when
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,6 +134,13 @@ class Gate:
             await error.response()(scope, receive, _secured(send))
             return
         bounded = _Bounded(receive, self.rules.most_bytes)
+        size = self._announced(Headers(scope=scope))
+        if self.open_bytes + size > self.rules.most_open_bytes:
+            full = ApiError(429, "too much is being sent at once; wait a little", code="rate_limit",
+                            headers={"retry-after": "5"})  # fmt: skip
+            await full.response()(scope, receive, _secured(send))
+            return
+        self.open_bytes += size
         try:
             await self.app(scope, bounded, _secured(send))
         except _TooLarge:
@@ -140,6 +148,14 @@ class Gate:
         except _TooSlow:
             slow = ApiError(408, "the request came too slowly", code="request_timeout")
             await slow.response()(scope, receive, _secured(send))
+        finally:
+            self.open_bytes -= size
+
+    def _announced(self, headers: Headers) -> int:
+        """Return how many bytes a request may send, by what it says of itself."""
+        if "transfer-encoding" in headers:
+            return self.rules.most_bytes
+        return int(headers.get("content-length", "0"))
 
     async def _check(self, scope: Scope) -> None:
         """Let a request in, with its owner in the state. Raises: ApiError."""
