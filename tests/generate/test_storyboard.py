@@ -228,3 +228,14 @@ def test_characters_are_the_boards_own(pipeline):
     board = Storyboard(cards=(Card(time=0.0, text="a red ball"),))
     with pytest.raises(ConfigError, match="as `cast`"):
         render(pipeline, board, characters={"Bo": noise(1)}, **FAST)
+
+
+def test_a_card_without_a_text_goes_on_with_the_text_before(pipeline, tmp_path):
+    write(noise(1, 1), tmp_path / "a.png")
+    first, picture = Card(time=0.0, text="a red ball"), Card(time=2.0, image="a.png", cut=False, seed=3)
+    board = Storyboard(cards=(first, picture), duration=4.0, folder=str(tmp_path))
+    silent, _ = counted(pipeline, board)
+    told, _ = counted(pipeline, replace(board, cards=(first, replace(picture, text="a red ball"))))
+    other, _ = counted(pipeline, replace(board, cards=(first, replace(picture, text="a blue box"))))
+    np.testing.assert_array_equal(silent.frames, told.frames)
+    assert not np.array_equal(silent.frames, other.frames)

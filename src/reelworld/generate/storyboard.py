@@ -51,7 +51,7 @@ MOST_SECONDS, MOST_CARDS = 600.0, 200
 class Card:
     """What is to be seen from a time on, in seconds; files are beside the storyboard's.
 
-    A card that shows something itself, or goes on from one that does, may have no text.
+    A card that shows something itself may have no text; one that goes on has that of the card before then.
     """
 
     time: float
@@ -124,9 +124,13 @@ class Storyboard:
 
 @dataclass(frozen=True)
 class _Part:
-    """A card with all that its frames depend on: what it shows itself, and what it leads to."""
+    """A card with all that its frames depend on: what it shows itself, and what it leads to.
+
+    Without a text of its own it goes on with that of the card before in its shot.
+    """
 
     card: Card
+    text: str
     count: int
     cut: bool
     seed: int
@@ -171,7 +175,7 @@ def render(
             if part.cut:
                 begin = len(film)
                 cuts.append(begin)
-            saying = windows.saying(part.card.text, characters=part.characters)
+            saying = windows.saying(part.text, characters=part.characters)
             film = np.concatenate([film, _made(saying, part, film[begin:])])
     about = {
         "operation": "storyboard",
@@ -191,8 +195,8 @@ def render(
 def _check_texts(pipeline: Pipeline, parts: Sequence[_Part]) -> None:
     """Find out before the work whether each card's text can be made. Raises: as `Pipeline.check`."""
     for part in parts:
-        if part.card.text or (part.cut and not len(part.given)):
-            pipeline.check(part.card.text, part.characters)
+        if part.text or (part.cut and not len(part.given)):
+            pipeline.check(part.text, part.characters)
 
 
 def _roles(
@@ -220,16 +224,18 @@ def _parts(
     counts = np.diff([*starts, last]).tolist()
     shown = [_shown(card, reader, shape, count) for card, count in zip(board.cards, counts, strict=True)]
     nothing = np.empty((0, shape.height, shape.width, 3), np.uint8)
-    cuts = [_begins_with_cut(n, board, counts, shown, shape) for n in range(len(starts))]
+    cuts, text = [_begins_with_cut(n, board, counts, shown, shape) for n in range(len(starts))], ""
     for n, (card, count) in enumerate(zip(board.cards, counts, strict=True)):
         if count < 1:
             raise ConfigError(
                 f"the card at {card.time:g} s lasts no frame at {shape.fps:g} fps; give it time"
             )
         after = shown[n + 1] if n + 1 < len(starts) and not cuts[n + 1] else None
-        own = {name: roles[name] for name in mentioned(card.text, roles)}
+        text = card.text or ("" if cuts[n] else text)
+        own = {name: roles[name] for name in mentioned(text, roles)}
         seed = _seed(board.seed, card) if card.seed is None else card.seed
-        yield _Part(card, count, cuts[n], seed, shown[n], nothing if after is None else after.frames, own)
+        target = nothing if after is None else after.frames
+        yield _Part(card, text, count, cuts[n], seed, shown[n], target, own)
 
 
 def _seed(seed: int, card: Card) -> int:
