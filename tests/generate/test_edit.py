@@ -1,7 +1,6 @@
 """Editing: what is given stays, the rest is made; how it was made is told; what cannot be is refused."""
 
 import json
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,9 +12,8 @@ from reelworld.core.video import fit
 from reelworld.diffusion.samplers import schedule
 from reelworld.generate import edit
 from reelworld.generate.again import again
-from reelworld.generate.lineage import find
 from reelworld.generate.simple import of_text
-from reelworld.generate.windows import Windows, opened, to_bridge, to_grow
+from reelworld.generate.windows import opened, to_bridge, to_grow
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
 PROMPT = "a red ball rolls"
@@ -358,142 +356,3 @@ def test_a_remix_of_no_strength_is_the_video(pipeline):
     same = edit.remix(pipeline, video, PROMPT, strength=0, **FAST)
     np.testing.assert_array_equal(same.frames, video.frames)
     assert same.metadata["strength"] == 0
-
-
-def with_cuts(count, cuts, **made):
-    video = film(count)
-    return Video(video.frames, video.fps, {**video.metadata, "cuts": cuts, **made})
-
-
-@pytest.mark.parametrize(
-    ("operation", "arguments", "cuts"),
-    [
-        (edit.extend, {"seconds": 1.0}, [6, 12]),
-        (edit.extend, {"seconds": 1.0, "before": True}, [14, 20]),
-        (edit.loop, {"length": 0.5}, [6, 12]),
-        (edit.fill, {"start": 0.5, "end": 1.0}, [12]),
-        (edit.remix, {"strength": 0.5}, [6, 12]),
-        (edit.recut, {"keep": [(0.5, 1.0), (1.25, 2.0)], "gap": 0.0}, [2, 4, 6]),
-        (edit.recut, {"keep": [(0.5, 1.0), (1.25, 2.0)], "gap": 0.25}, [2, 8]),
-    ],
-)
-def test_cuts_stay_where_the_shots_change(pipeline, operation, arguments, cuts):
-    """Else what enlarges shots one by one would mix frames of two."""
-    made = operation(pipeline, with_cuts(16, [6, 12]), PROMPT, **arguments, **FAST)
-    assert made.metadata["cuts"] == cuts
-    whole = operation(pipeline, film(16), PROMPT, **arguments, **FAST)
-    assert whole.metadata.get("cuts", []) == ([4] if arguments.get("gap") == 0.0 else [])
-
-
-@pytest.mark.parametrize(
-    ("made", "told"),
-    [
-        ({"operation": "animate"}, "film 0"),
-        ({"operation": "storyboard"}, ""),
-        ({"operation": "animate", "characters": {"Bo": {}}}, ""),
-        ({"operation": "animate", "characters": None}, "film 0"),
-    ],
-)
-def test_only_a_prompt_that_can_be_read_alone_speaks_for_its_video(pipeline, made, told):
-    """Not those of all cards at once, nor one that calls somebody whose picture is not given."""
-    looped = edit.loop(pipeline, with_cuts(8, [], **made), length=0.5, **FAST)
-    assert looped.metadata["prompt"] == told
-
-
-def test_an_account_never_outgrows_its_room(pipeline):
-    """A blend of a video with itself, over and over: each names two parents, which name two each."""
-    video, sizes = film(8), []
-    for seed in range(14):
-        video = edit.blend(pipeline, video, video, PROMPT, seed=seed, **FAST)
-        sizes.append(len(json.dumps(video.metadata)))
-    assert max(np.diff(sizes)) < 2 * sizes[0]
-    depth, told = 0, video.metadata
-    while told.get("parents"):
-        depth, told = depth + 1, told["parents"][0]
-    assert depth == 14
-    long = Video(video.frames, 8.0, {"prompt": "x" * 90_000, "parents": []})
-    for seed in range(4):
-        long = edit.remix(pipeline, long, PROMPT, seed=seed, negative_prompt="y" * 1000, **FAST)
-        long.metadata["note"] = str(seed) * 90_000
-    assert len(json.dumps(long.metadata)) < 400_000
-
-
-def test_a_file_that_was_loaded_is_named_as_a_parent(pipeline, tmp_path):
-    path = film(1).save(tmp_path / "photo.png")
-    made = edit.animate(pipeline, Video.load(path), PROMPT, **FAST)
-    assert made.metadata["parents"][0]["file"] == "photo.png"
-    assert find(made.metadata["parents"][0], [tmp_path]) == path
-    film(1, seed=2).save(path)
-    with pytest.raises(ConfigError, match="is not the file that it was made of"):
-        find(made.metadata["parents"][0], [tmp_path])
-    with pytest.raises(ConfigError, match="is not beside it"):
-        find(made.metadata["parents"][0], [tmp_path / "elsewhere"])
-
-
-@pytest.mark.parametrize(
-    "odd", [{"shape": None}, {"given": [1]}, {"operation": "extend", "parents": None}, {"characters": [1]}]
-)
-def test_accounts_of_strangers_are_refused_not_trusted(pipeline, odd):
-    with pytest.raises(ConfigError, match="does not write that"):
-        again(pipeline, {"prompt": "a", **odd})
-
-
-def test_a_seed_that_cannot_be_is_told_before_a_prompt_is_told_in_full(pipeline):
-    with pytest.raises(ConfigError, match="seed is -1"):
-        pipeline.expand(PROMPT, seed=-1)
-
-
-@pytest.mark.parametrize("before", [False, True])
-def test_frames_that_windows_share_have_the_same_noise(pipeline, before, monkeypatch):
-    """Each frame of a long video has one noise, whichever window makes it."""
-    drawn = []
-    real = Windows.complete
-
-    def complete(self, frames, known, seed, noise=None):
-        drawn.append((len(set(known)), noise))
-        return real(self, frames, known, seed, noise)
-
-    monkeypatch.setattr(Windows, "complete", complete)
-    edit.extend(pipeline, film(8), PROMPT, seconds=1.5, before=before, **FAST)
-    assert [known for known, _ in drawn] == [4, 4, 4]
-    for (_, one), (_, next_one) in pairwise(drawn):
-        kept, seen = (one[:, :4], next_one[:, 4:]) if before else (one[:, 4:], next_one[:, :4])
-        torch.testing.assert_close(kept, seen, rtol=0, atol=0)
-    assert len({float(noise[0, n, 0, 0, 0]) for _, noise in drawn for n in range(8)}) == 16
-
-
-def test_noise_must_fit(pipeline):
-    noise = torch.zeros(1, 8, 16, 16, 3)
-    (video,) = pipeline(PROMPT, noise=noise, seed=1, **FAST)
-    np.testing.assert_array_equal(video.frames, pipeline(PROMPT, noise=noise, seed=2, **FAST)[0].frames)
-    with pytest.raises(ShapeError, match="the noise is"):
-        pipeline(PROMPT, noise=noise[:, :4], **FAST)
-    with pytest.raises(ConfigError, match="one video"):
-        pipeline(PROMPT, noise=noise, num_videos=2, **FAST)
-
-
-@pytest.mark.parametrize("before", [False, True])
-def test_what_is_interrupted_goes_on_where_it_was(pipeline, tmp_path, before):
-    asked = {"seconds": 2.0, "before": before, "kept": tmp_path, **FAST}
-    whole = edit.extend(pipeline, film(8), PROMPT, **{**asked, "kept": None})
-    steps = []
-
-    def stop(step, *_):
-        steps.append(step)
-        if steps.count(0) == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        edit.extend(pipeline, film(8), PROMPT, **asked, callback=stop)
-    assert len(list(tmp_path.iterdir())) == 2
-    steps.clear()
-    again_ = edit.extend(pipeline, film(8), PROMPT, **asked, callback=lambda step, *_: steps.append(step))
-    assert steps.count(0) == 2
-    np.testing.assert_array_equal(again_.frames, whole.frames)
-    assert again_.metadata == whole.metadata
-    for change in ({"seed": 1}, {"guidance_scale": 1.5}, {"negative_prompt": "a box"}):
-        steps.clear()
-        edit.extend(
-            pipeline, film(8), PROMPT, **{**asked, **change}, callback=lambda step, *_: steps.append(step)
-        )
-        assert steps.count(0) == 4

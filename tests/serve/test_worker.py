@@ -341,3 +341,15 @@ def test_events_tell_the_way_to_the_end(served) -> None:
     assert (part.status_code, len(part.content)) == (206, 100)
     assert part.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in part.headers["content-security-policy"]
+
+
+def test_a_cache_that_cannot_be_written_loses_no_video(jobs, storage, studio, monkeypatch, tmp_path, capfd):
+    """As in containers whose disk is read-only."""
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("REELWORLD_CACHE", str(tmp_path / "file" / "cache"))
+    job = add(jobs)
+    work(jobs, storage, studio)
+    done = jobs.get(job.id)
+    assert done is not None
+    assert done.status == "completed"
+    assert "windows are not kept" in capfd.readouterr().err

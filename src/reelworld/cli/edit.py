@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 VideoFile = Annotated[Path, typer.Argument(help="A video file.")]
 TELLING = {"prompt", "character"}  # one of which every account says
+Taken = Annotated[
+    str | None, typer.Option(help="START:END in seconds: of what is given this part alone is used.")
+]
 SAMPLING = ("num_inference_steps", "guidance_scale")
 
 
@@ -76,9 +79,6 @@ class Asked:
             save(enlarge(video) if enlarge else video, self.output, self.as_json)
 
 
-Taken = Annotated[
-    str | None, typer.Option(help="START:END in seconds: of what is given this part alone is used.")
-]
 OwnPrompt = Annotated[
     str | None, typer.Argument(help="What the result shows; left out: what the video says of itself.")
 ]
@@ -235,11 +235,8 @@ def again(
     made = _account(file)
     check_account(made)
     changed = {"progress": kind(as_json), **dict(_change(text) for text in changes or [])}
-    places, parents, operation = (
-        [file.parent, *(made_of or [])],
-        made.get("parents", []),
-        made.get("operation"),
-    )
+    places, parents = [file.parent, *(made_of or [])], made.get("parents", [])
+    operation = made.get("operation")
     board = board_files(made, places) if operation == "storyboard" else {}
     paths = [] if board else [find(parent, places) for parent in parents]
     check_outputs(output, made_of=[file, *paths, *board.values()])
@@ -335,7 +332,7 @@ def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:
         lines = [pad + str(own.pop("operation", "generate" if "prompt" in made else "character"))]
         lines += [f"{pad}  {name:20s} {json.dumps(value)}" for name, value in own.items()]
     else:
-        lines = [f"{pad}of {made.get('file', '?')}"]
+        lines = [f"{pad}of {made.get('file') or made.get('id') or made.get('operation', '?')}"]
     parents = made.get("parents")
     for parent in parents if isinstance(parents, list) else []:
         if isinstance(parent, dict):

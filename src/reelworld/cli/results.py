@@ -98,12 +98,9 @@ def check_outputs(
 @contextmanager
 def keeping(output: Path) -> Iterator[Path]:
     """Yield a folder for finished windows beside a result; what is interrupted finds them there again."""
-    from reelworld.core.storage import storage_errors
-
     folder = output.with_name(f"{output.stem}_windows")
     yield folder
-    with storage_errors(folder):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def has_poster(target: Path) -> bool:

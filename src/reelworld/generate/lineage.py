@@ -30,10 +30,10 @@ def ancestry(parents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         nonlocal room
         own = {name: value for name, value in account.items() if name != "parents"}
         text = json.dumps(own, sort_keys=True, default=str)
-        room -= len(text)
-        if text in seen or room < 0:
+        if text in seen or len(text) > room:
             return {name: own[name] for name in NAMES if name in own}
         seen.add(text)
+        room -= len(text)
         before = account.get("parents")
         if isinstance(before, list) and before:
             own["parents"] = [told(parent) for parent in before if isinstance(parent, Mapping)]

@@ -118,7 +118,7 @@ class Desk:
         folder = new_id("input")
         names = [f"{folder}/{n}.npy" for n in range(len(given))]
         request = self._request(asked, operation, sources, board)
-        self._check_texts(request["model"], asked, list(cast))
+        self._check_texts(request["model"], asked)
         request["sources"] = names[: len(sources)]
         request["image"] = names[len(sources)] if image is not None else None
         request["characters"] = dict(zip(cast, names[len(given) - len(cast) :], strict=True))
@@ -181,7 +181,7 @@ class Desk:
         request["seed"] = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**31)
         return request
 
-    def _check_texts(self, model: str, asked: Asked, names: Sequence[str]) -> None:
+    def _check_texts(self, model: str, asked: Asked) -> None:
         """Find out before the queue whether a prompt, or each card's, is too long. Raises: ApiError."""
         cards = getattr(asked, "cards", None)
         for text in [asked.prompt] if cards is None else [card.text for card in cards]:

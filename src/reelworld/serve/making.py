@@ -10,6 +10,7 @@ then scaled and cropped; `about` says what was done.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,9 +23,10 @@ from PIL import Image
 from reelworld.core import runtime
 from reelworld.core.config import from_json
 from reelworld.core.encode import encode_frames, encode_mp4, encode_png
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, StorageError
 from reelworld.core.progress import Progress
 from reelworld.core.sheet import contact_sheet
+from reelworld.core.storage import make_folder
 from reelworld.core.types import Frames, Video
 from reelworld.core.video import fit
 from reelworld.diffusion.samplers import Callback
@@ -82,9 +84,10 @@ class Studio:
                 name: Video(load(file), pipeline.shape.fps, {"character": name})
                 for name, file in request["characters"].items()
             }
-        options["kept"] = runtime.cache_dir() / "windows"
+        options["kept"] = kept = _cache()
         base = OPERATIONS[operation](pipeline, request, load, options)
-        _prune(options["kept"])
+        if kept is not None:
+            _prune(kept)
         return self._finished(base, request, pipeline, watch)
 
     def _finished(self, base: Video, request: Mapping[str, Any], pipeline: Pipeline, watch: Progress) -> Made:
@@ -182,6 +185,15 @@ def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, opti
 
     board = from_json(Storyboard, request["board"])
     return render(pipeline, board, cast=cast, reader=stored, **options)
+
+
+def _cache() -> Path | None:
+    """Return the folder for finished windows; None, and a word on it, where none can be made."""
+    try:
+        return make_folder(runtime.cache_dir() / "windows")
+    except StorageError as error:
+        print(f"windows are not kept: {error}", file=sys.stderr)
+        return None
 
 
 def _prune(folder: Path) -> None:

@@ -1,0 +1,73 @@
+"""Windows: noise that they share, and work that goes on where it was interrupted."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from tests.generate.test_edit import FAST, PROMPT, film
+
+from reelworld.core.errors import ConfigError, ShapeError
+from reelworld.generate import edit
+from reelworld.generate.windows import Windows
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_frames_that_windows_share_have_the_same_noise(pipeline, before, monkeypatch):
+    """Each frame of a long video has one noise, whichever window makes it."""
+    drawn = []
+    real = Windows.complete
+
+    def complete(self, frames, known, seed, noise=None):
+        drawn.append((len(set(known)), noise))
+        return real(self, frames, known, seed, noise)
+
+    monkeypatch.setattr(Windows, "complete", complete)
+    edit.extend(pipeline, film(8), PROMPT, seconds=1.5, before=before, **FAST)
+    assert [known for known, _ in drawn] == [4, 4, 4]
+    for (_, one), (_, next_one) in pairwise(drawn):
+        kept, seen = (one[:, :4], next_one[:, 4:]) if before else (one[:, 4:], next_one[:, :4])
+        torch.testing.assert_close(kept, seen, rtol=0, atol=0)
+    assert len({float(noise[0, n, 0, 0, 0]) for _, noise in drawn for n in range(8)}) == 16
+
+
+def test_a_seed_that_cannot_be_is_told_before_a_prompt_is_told_in_full(pipeline):
+    with pytest.raises(ConfigError, match="seed is -1"):
+        pipeline.expand(PROMPT, seed=-1)
+
+
+def test_noise_must_fit(pipeline):
+    noise = torch.zeros(1, 8, 16, 16, 3)
+    (video,) = pipeline(PROMPT, noise=noise, seed=1, **FAST)
+    np.testing.assert_array_equal(video.frames, pipeline(PROMPT, noise=noise, seed=2, **FAST)[0].frames)
+    with pytest.raises(ShapeError, match="the noise is"):
+        pipeline(PROMPT, noise=noise[:, :4], **FAST)
+    with pytest.raises(ConfigError, match="one video"):
+        pipeline(PROMPT, noise=noise, num_videos=2, **FAST)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_is_interrupted_goes_on_where_it_was(pipeline, tmp_path, before):
+    asked = {"seconds": 2.0, "before": before, "kept": tmp_path, **FAST}
+    whole = edit.extend(pipeline, film(8), PROMPT, **{**asked, "kept": None})
+    steps = []
+
+    def stop(step, *_):
+        steps.append(step)
+        if steps.count(0) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        edit.extend(pipeline, film(8), PROMPT, **asked, callback=stop)
+    assert len(list(tmp_path.iterdir())) == 2
+    steps.clear()
+    again_ = edit.extend(pipeline, film(8), PROMPT, **asked, callback=lambda step, *_: steps.append(step))
+    assert steps.count(0) == 2
+    np.testing.assert_array_equal(again_.frames, whole.frames)
+    assert again_.metadata == whole.metadata
+    for change in ({"seed": 1}, {"guidance_scale": 1.5}, {"negative_prompt": "a box"}):
+        steps.clear()
+        edit.extend(
+            pipeline, film(8), PROMPT, **{**asked, **change}, callback=lambda step, *_: steps.append(step)
+        )
+        assert steps.count(0) == 4
