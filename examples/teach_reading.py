@@ -34,6 +34,11 @@ def change(now: TextFeatures, before: TextFeatures) -> Tensor:
     return moved / sum(((b * mask) ** 2).sum() for _, b in pairs)
 
 
+def share(told: Tensor, true: Tensor) -> float:
+    """Return how often what is told is true, of the words that say anything."""
+    return float((told == true)[true != UNKNOWN].float().mean())
+
+
 def main() -> None:
     """Teach, and write the weights."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -70,9 +75,9 @@ def main() -> None:
     denoiser_to_checkpoint(given.out, taught, tokenizer, card)
     with torch.no_grad():
         words, _ = taught.encode_words(ids[:500])
-        side, true = head(words)["side"].argmax(-1), labels["side"][:500]
-    read = (side == true)[true != UNKNOWN].float().mean()
-    print(f"{given.out}: sides read {read:.2f}, keys and values moved {float(moved.detach()):.3f}")
+        told = {name: (logits.argmax(-1), labels[name][:500]) for name, logits in head(words).items()}
+    read = ", ".join(f"{name} {share(*pair):.2f}" for name, pair in told.items())
+    print(f"{given.out}: read {read}; keys and values moved {float(moved.detach()):.3f}")
 
 
 if __name__ == "__main__":

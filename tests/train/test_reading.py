@@ -49,6 +49,13 @@ def test_words_that_name_nothing_alone_are_left_out(caption: str, words: list[st
     assert [word for word, _ in told(caption)] == words
 
 
+def test_words_tell_who_stands_before_whom() -> None:
+    found = told("A red cube stands behind a blue ball. The camera stays still.")
+    assert [(word, said.get("depth"), said.get("side")) for word, said in found] == [
+        ("red", "behind", None), ("cube", "behind", None), ("blue", "front", None), ("ball", "front", None)
+    ]  # fmt: skip
+
+
 def test_labels_are_cut_as_words_are() -> None:
     labels = batch_labels([CAPTION, "xyzzy"], 6)
     assert {name: of.shape for name, of in labels.items()} == dict.fromkeys(CLASSES, (2, 6))

@@ -26,10 +26,13 @@ from reelworld.world.words import NOUNS
 MOST_WORDS = 300  # of a caption that is parsed
 UNKNOWN = -1  # not said of the thing, or no word that names one
 CLASSES: dict[str, tuple[str, ...]] = {
-    "side": ("left", "right"), "kind": get_args(Kind), "color": COLORS, "size": get_args(Size),
+    "side": ("left", "right"), "depth": ("front", "behind"), "kind": get_args(Kind), "color": COLORS, "size": get_args(Size),
     "action": get_args(Action), "direction": get_args(Direction),
 }  # fmt: skip
-OPPOSITE = {"left_of": "right", "right_of": "left"}  # the side of whom a thing is left or right of
+RELATIONS = {  # what each says of the one and of the other
+    "left_of": ("side", "left", "right"), "right_of": ("side", "right", "left"),
+    "in_front_of": ("depth", "front", "behind"), "behind": ("depth", "behind", "front"),
+}  # fmt: skip
 _KIND_OF = {noun: kind for kind, nouns in NOUNS.items() for noun in nouns if " " not in noun}
 _COLOR_OF = {word: color for color, words in COLOR_WORDS.items() for word in words}
 
@@ -94,19 +97,19 @@ def word_labels(caption: str) -> tuple[tuple[int, tuple[tuple[str, str], ...]], 
 
 
 def _said(caption: str) -> list[dict[str, str]]:
-    """Return what a caption says of each thing; of sides, where all that is said of it agrees."""
+    """Return what a caption says of each thing; of its place, where all that is said of it agrees."""
     parsed = parse(caption)
     facts = [f for f in sorted(parsed.facts, key=str) if len(f.args) == 2 and isinstance(f.args[0], int)]
     said: list[dict[str, str]] = [{} for _ in range(parsed.things)]
-    sides: list[set[str]] = [set() for _ in said]
+    places: list[dict[str, set[str]]] = [{"side": set(), "depth": set()} for _ in said]
     for name, (thing, value) in facts:
         assert isinstance(thing, int)
-        if name in OPPOSITE and isinstance(value, int):
-            sides[thing].add(name.removesuffix("_of"))
-            sides[value].add(OPPOSITE[name])
+        if name in RELATIONS and isinstance(value, int):
+            axis, own, others = RELATIONS[name]
+            places[thing][axis].add(own)
+            places[value][axis].add(others)
         elif value in CLASSES.get(name, ()):
             said[thing][name] = str(value)
-    for own, agreed in zip(said, sides, strict=True):
-        if len(agreed) == 1:
-            own["side"] = min(agreed)
+    for facts, found in zip(said, places, strict=True):
+        facts.update({axis: min(agreed) for axis, agreed in found.items() if len(agreed) == 1})
     return said
