@@ -39,7 +39,7 @@ from reelworld.serve.asked import MOST_PIXELS
 
 THUMBNAIL = 256  # pixels of a thumbnail's longer side
 SHEET_FRAMES, SHEET_HEIGHT = 8, 128
-MOST_KEPT = 1000  # windows that are kept, so that only what changed, or was not finished, is made again
+MOST_KEPT = 1 << 30  # bytes of windows that are kept, so that only what is new or changed is made again
 SAMPLING = ("num_inference_steps", "guidance_scale", "negative_prompt")
 
 Load = Callable[[str], Frames]  # name of a stored file, or of another job's video -> frames
@@ -87,7 +87,7 @@ class Studio:
         options["kept"] = kept = _cache()
         base = OPERATIONS[operation](pipeline, request, load, options)
         if kept is not None:
-            _prune(kept)
+            forget_oldest(kept, MOST_KEPT)
         return self._finished(base, request, pipeline, watch)
 
     def _finished(self, base: Video, request: Mapping[str, Any], pipeline: Pipeline, watch: Progress) -> Made:
@@ -196,14 +196,21 @@ def _cache() -> Path | None:
         return None
 
 
-def _prune(folder: Path) -> None:
-    """Forget the windows that were not used for longest; other workers may do the same at the same time."""
-    ages = []
+def forget_oldest(folder: Path, most: int) -> None:
+    """Forget the windows that were not used for longest, until no more than so many bytes are kept.
+
+    Other workers may do the same at the same time.
+    """
+    found = []
     for path in folder.glob("*.npy"):
         with suppress(OSError):
-            ages.append((path.stat().st_mtime, path))
-    for _, path in sorted(ages)[:-MOST_KEPT]:
-        path.unlink(missing_ok=True)
+            state = path.stat()
+            found.append((state.st_mtime, state.st_size, path))
+    kept = 0
+    for _, size, path in sorted(found, reverse=True):
+        kept += size
+        if kept > most:
+            path.unlink(missing_ok=True)
 
 
 OPERATIONS: dict[str, Operation] = {

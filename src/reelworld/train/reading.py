@@ -26,8 +26,8 @@ from reelworld.world.words import NOUNS
 MOST_WORDS = 300  # of a caption that is parsed
 UNKNOWN = -1  # not said of the thing, or no word that names one
 CLASSES: dict[str, tuple[str, ...]] = {
-    "side": ("left", "right"), "depth": ("front", "behind"), "kind": get_args(Kind), "color": COLORS, "size": get_args(Size),
-    "action": get_args(Action), "direction": get_args(Direction),
+    "side": ("left", "right"), "depth": ("front", "behind"), "kind": get_args(Kind), "color": COLORS,
+    "size": get_args(Size), "action": get_args(Action), "direction": get_args(Direction),
 }  # fmt: skip
 RELATIONS = {  # what each says of the one and of the other
     "left_of": ("side", "left", "right"), "right_of": ("side", "right", "left"),
