@@ -170,6 +170,11 @@ def test_train_speaks_one_line(tmp_path: Path) -> None:
         (["world", "sample", "--count", "0", "--out", "x"], "--count"),
         (["generrate"], "generrate"),
         (["train", "nano"], "--out"),
+        (["evaluate", "--validate", "--model", "x.safetensors"], "--validate takes no --model"),
+        (["evaluate", "--videos", "x", "--prompts", "x.json", "--seeds", "2"], "--videos takes no --seeds"),
+        (["evaluate", "--videos", "x"], "--prompts"),
+        (["evaluate", "--plausibility", "--validate"], "--validate takes no --plausibility"),
+        (["evaluate", "--prompts", "many"], "--prompts"),
     ],
 )
 def test_options_that_cannot_be_read_are_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from reelworld.evaluate.gate import Gate
 
 
+TAKES = {  # what is evaluated, if not a model: with which other options
+    "validate": {"split", "level"},
+    "plausibility": {"model", "split", "level", "prompts"},
+    "videos": {"prompts"},
+}
+
+
 @app.command()
 @told
 def evaluate(
@@ -26,9 +33,10 @@ def evaluate(
         int | None, typer.Option(help="Prompts of this level of the world; default: 1, to validate: all.")
     ] = None,
     prompts: Annotated[
-        str, typer.Option(help="Prompts of each check and group; with --videos, a JSON file of prompts.")
-    ] = "25",
-    seeds: Annotated[int, typer.Option(min=1, help="Videos of each prompt.")] = 4,
+        str | None,
+        typer.Option(help="Prompts of each check and group (25); with --videos, a JSON file of prompts."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Videos of each prompt (4).")] = None,
     videos: Annotated[
         Path | None, typer.Option(help="Score the videos of this folder instead of a model.")
     ] = None,
@@ -39,25 +47,41 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a model on the world checks; stopped, the same command goes on."""
+    given = {
+        "model": model, "split": split, "level": level, "prompts": prompts, "seeds": seeds,
+        "videos": videos, "validate": validate or None, "plausibility": plausibility or None,
+    }  # fmt: skip
+    what = _what({name for name, value in given.items() if value is not None})
     need("scipy", "evaluate")
     from reelworld.core import runtime
 
     runtime.set_threads()
     asked, of = split or "heldout", 1 if level is None else level
-    if validate:
+    if what == "validate":
         _validate(split or "train", level, output, as_json)
-    elif plausibility:
+    elif what == "plausibility":
         _plausibility(output, model, asked, of, _number(prompts), as_json)
     elif videos is not None:
         from reelworld.evaluate.folder import score_folder
 
-        page, figures = score_folder(videos, prompts, output, kind(as_json))
+        page, figures = score_folder(videos, prompts or "", output, kind(as_json))
         say(as_json, str(page), report=str(page), figures=str(figures))
     else:
-        _score(output, model, asked, of, _number(prompts), seeds, as_json)
+        _score(output, model, asked, of, _number(prompts), seeds or 4, as_json)
 
 
-def _number(text: str) -> int:
+def _what(given: set[str]) -> str:
+    """Return what is evaluated; no option is left unused. Raises: ConfigError."""
+    what = next((name for name in TAKES if name in given), "model")
+    if unused := sorted(given - {what} - TAKES.get(what, {"split", "level", "prompts", "seeds"})):
+        raise ConfigError(f"--{what} takes no --{unused[0]}; leave it out")
+    if what == "videos" and "prompts" not in given:
+        raise ConfigError("--videos needs --prompts FILE, a JSON file of what each video should show")
+    return what
+
+
+def _number(text: str | None) -> int:
+    text = text or "25"
     if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"--prompts is {text!r}; give a number, or --videos FOLDER with a file of prompts")
     return int(text)

@@ -105,11 +105,11 @@ def _said(caption: str) -> list[dict[str, str]]:
     for name, (thing, value) in facts:
         assert isinstance(thing, int)
         if name in RELATIONS and isinstance(value, int):
-            axis, own, others = RELATIONS[name]
-            places[thing][axis].add(own)
-            places[value][axis].add(others)
+            axis, one, other = RELATIONS[name]
+            places[thing][axis].add(one)
+            places[value][axis].add(other)
         elif value in CLASSES.get(name, ()):
             said[thing][name] = str(value)
-    for facts, found in zip(said, places, strict=True):
-        facts.update({axis: min(agreed) for axis, agreed in found.items() if len(agreed) == 1})
+    for own, found in zip(said, places, strict=True):
+        own.update({axis: min(agreed) for axis, agreed in found.items() if len(agreed) == 1})
     return said
