@@ -76,7 +76,7 @@ def extend(bench: Bench, say: Say) -> None:
                 a, b = video.frames[seam - 1], video.frames[seam]
                 if len(source) > 1:
                     jumps.append(difference(a, b) / max(float(np.mean(steps(source.frames))), 0.5))
-                ratios.append(peak_signal_noise_ratio(a, b))
+                ratios.append(min(peak_signal_noise_ratio(a, b), 60.0))
                 near = source.frames[:2] if before else source.frames[-2:]
                 own += [min(peak_signal_noise_ratio(*near), 60.0)] if len(near) == 2 else []
                 flows.append(flow(a, b) - (flow(*near) if len(near) == 2 else 0.0))
