@@ -68,6 +68,8 @@ def entry(name: str, value: Any) -> list[str]:
 def python_page() -> str:
     """Return the page of the Python interface."""
     lines = ["# Python", "", inspect.cleandoc(reelworld.__doc__ or ""), ""]
+    from reelworld.generate import edit, storyboard
+    from reelworld.generate.again import OPERATIONS
     from reelworld.generate.pipeline import Pipeline
     from reelworld.generate.simple import generate, load
 
@@ -77,6 +79,8 @@ def python_page() -> str:
         ("reelworld.Pipeline", Pipeline),
         ("reelworld.Pipeline.__call__", Pipeline.__call__),
         ("reelworld.Video", reelworld.Video),
+        *((f"reelworld.generate.edit.{name}", getattr(edit, name)) for name in OPERATIONS),
+        ("reelworld.generate.storyboard.render", storyboard.render),
     ):
         lines += entry(name, value)
     return "\n".join([*lines, "## Errors", "", "```", inspect.cleandoc(errors.__doc__ or ""), "```", ""])
