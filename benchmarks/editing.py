@@ -67,7 +67,7 @@ def animate(bench: Bench, say: Say) -> None:
 
 def extend(bench: Bench, say: Say) -> None:
     """The seam beside the clip's own frames, forward and backward; drift over half a minute."""
-    for what, sources in bench.sources():
+    for what, sources in bench.sources:
         for before in (False, True):
             jumps, flows, ratios, own = [], [], [], []
             for n, (caption, source) in enumerate(sources):
@@ -155,7 +155,7 @@ def fill(bench: Bench, say: Say) -> None:
 
 def loop(bench: Bench, say: Say) -> None:
     """Both seams, into what is made and back to the beginning, beside the clip's own frames."""
-    for what, sources in bench.sources():
+    for what, sources in bench.sources:
         for length in edit.GAPS:
             back, into, held = [], [], []
             for n, (caption, source) in enumerate(sources):
@@ -208,7 +208,7 @@ def blend(bench: Bench, say: Say) -> None:
 
 def recut(bench: Bench, say: Say) -> None:
     """Two parts joined: the seams beside the clip's own change a frame, and beside a plain cut."""
-    for what, sources in bench.sources():
+    for what, sources in bench.sources:
         joined, cut = [], []
         for n, (caption, source) in enumerate(sources):
             video = edit.recut(bench.pipeline, source, caption, keep=[(0.0, 0.75), (1.25, 2.0)], seed=1)

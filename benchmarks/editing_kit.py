@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,16 +53,12 @@ class Bench:
         films = film(chosen[:number], config).numpy()
         return [(c, Video(f, 8.0)) for c, f in zip(chosen, films, strict=False)]
 
-    def samples(self, number: int) -> list[tuple[str, Video]]:
-        """Return videos that the weights make of the renders' captions: what is mostly edited."""
-        return [
-            (c.caption, self.pipeline(c.caption, seed=n)[0]) for n, (c, _) in enumerate(self.renders(number))
-        ]
-
+    @cached_property
     def sources(self) -> list[tuple[str, list[tuple[str, Video]]]]:
-        """Return what editing begins from, by kind: renders, own samples, real films."""
+        """Return what editing begins from, by kind; own samples are of the captions of the renders."""
         renders = [(clip.caption, true) for clip, true in self.renders(self.clips)]
-        return [("renders", renders), ("own samples", self.samples(self.clips)), ("films", self.films())]
+        own = [(caption, self.pipeline(caption, seed=n)[0]) for n, (caption, _) in enumerate(renders)]
+        return [("renders", renders), ("own samples", own), ("films", self.films())]
 
     def real(self) -> list[tuple[str, Video]]:
         """Return photographs and the longest shots of films, resized and cropped to what the weights make."""

@@ -89,3 +89,11 @@ def test_a_file_that_was_loaded_is_named_as_a_parent(pipeline, tmp_path):
 def test_accounts_of_strangers_are_refused_not_trusted(pipeline, odd):
     with pytest.raises(ConfigError, match="does not write that"):
         again(pipeline, {"prompt": "a", **odd})
+
+
+@pytest.mark.parametrize("named", [{}, {"operation": "generate"}])
+def test_one_window_is_made_again_whole(pipeline, tmp_path, named):
+    first = pipeline(PROMPT, seed=3, **FAST)[0]
+    twin = again(pipeline, {**first.metadata, **named}, kept=tmp_path)
+    np.testing.assert_array_equal(twin.frames, first.frames)
+    assert not list(tmp_path.iterdir())

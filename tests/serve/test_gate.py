@@ -182,6 +182,19 @@ except OSError as error:
         assert done.stdout.strip() == "PermissionError"
 
 
+def test_what_decodes_uploads_reaches_no_socket_of_this_machine(tmp_path: Path) -> None:
+    """A network namespace alone leaves those that are files: databases, container engines."""
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        done = child(
+            f"import socket\ndecode.confine()\ntry:\n    socket.socket(socket.AF_UNIX).connect({path!r})\n"
+            "except OSError as error:\n    print(type(error).__name__)"
+        )
+    assert done.stdout.strip() == "PermissionError", done.stderr
+
+
 def test_what_decodes_uploads_has_little_of_everything() -> None:
     done = child(
         "decode.confine()\ntry:\n    bytearray(4 << 30)\nexcept MemoryError:\n    print('no memory')"

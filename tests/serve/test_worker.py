@@ -21,7 +21,7 @@ from reelworld.serve.serving import Settings, _expire, announce, run
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Job, open_database, upgrade
 from reelworld.serve.webhooks import Webhooks
-from reelworld.serve.worker import Late, Stopped, Watch, serve_jobs
+from reelworld.serve.worker import Late, Stopped, Watch, parse_weights, serve_jobs
 
 FAST = {"model": "tiny", "num_inference_steps": 2, "guidance_scale": 1.0, "seed": 1, "seconds": 1.0}
 
@@ -300,6 +300,14 @@ def test_jobs_that_wait_hold_up_no_others(jobs) -> None:
 def test_webhooks_that_cannot_be(urls, secret) -> None:
     with pytest.raises(ConfigError):
         Webhooks(urls, secret)
+
+
+def test_no_weights_are_served_under_the_name_of_others(weights: Path) -> None:
+    assert parse_weights([]) == {"nano": None}
+    assert parse_weights(["nano", f"small={weights}"]) == {"nano": None, "small": weights}
+    for given in ("small", str(weights), "small="):
+        with pytest.raises(ConfigError, match="NAME=FILE"):
+            parse_weights([given])
 
 
 def test_nobody_serves_the_world_without_keys(tmp_path: Path) -> None:

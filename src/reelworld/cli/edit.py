@@ -243,7 +243,7 @@ def again(
     runtime.set_threads()
     pipeline, enlarge = Pipeline.load(weights), _same_enlarger(made)
     with keeping(output) as kept:
-        watching = {"progress": kind(as_json)} | ({} if operation is None else {"kept": kept})
+        watching = {"progress": kind(as_json), "kept": kept}
         if operation == "storyboard":
             video = storyboard_again(pipeline, made, board, **changed, **watching)
         else:
@@ -290,10 +290,12 @@ def _part(told: dict[str, Any]) -> tuple[float, float] | None:
 
 def _change(text: str) -> tuple[str, Any]:
     """Read NAME=VALUE; the value as JSON, or as plain text. Raises: ConfigError."""
+    from reelworld.generate.windows import WATCHING
+
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise ConfigError(f"--set is {text!r}; give NAME=VALUE, as seed=3")
-    if name in ("progress", "callback", "kept"):
+    if name in WATCHING:
         raise ConfigError(f"there is no '{name}' to change")
     try:
         return name, json.loads(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +68,7 @@ def evaluate(
         page, figures = score_folder(videos, prompts or "", output, kind(as_json))
         say(as_json, str(page), report=str(page), figures=str(figures))
     else:
-        _score(output, model, asked, of, _number(prompts), seeds or 4, as_json)
+        _score(output, model, asked, of, _number(prompts), seeds, as_json)
 
 
 def _what(given: set[str]) -> str:
@@ -81,20 +82,24 @@ def _what(given: set[str]) -> str:
 
 
 def _number(text: str | None) -> int:
-    text = text or "25"
+    from reelworld.evaluate.run import Settings
+
+    if text is None:
+        return Settings().each
     if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"--prompts is {text!r}; give a number, or --videos FOLDER with a file of prompts")
     return int(text)
 
 
 def _score(
-    output: Path, model: Path | None, split: str, level: int, prompts: int, seeds: int, as_json: bool
+    output: Path, model: Path | None, split: str, level: int, prompts: int, seeds: int | None, as_json: bool
 ) -> None:
     from reelworld.evaluate.report import write_report
     from reelworld.evaluate.run import Evaluation, Settings
     from reelworld.generate.pipeline import Pipeline
 
-    settings, pipeline = Settings(split=split, level=level, each=prompts, seeds=seeds), Pipeline.load(model)
+    settings, pipeline = Settings(split=split, level=level, each=prompts), Pipeline.load(model)
+    settings = settings if seeds is None else replace(settings, seeds=seeds)
     evaluation = Evaluation(output, settings, pipeline.weights_hash, kind(as_json))
     evaluation.run(pipeline)
     page, figures = write_report(evaluation)

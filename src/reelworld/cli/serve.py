@@ -40,7 +40,6 @@ def serve(
     need("fastapi", "serve")
     from reelworld.serve.serving import Settings, run
 
-    print(f"ReelWorld serves at http://{host}:{port} (API: /v1/videos); Ctrl-C stops", flush=True)
     run(
         Settings(
             database=database, storage=storage, host=host, port=port, workers=workers,

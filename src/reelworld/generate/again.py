@@ -156,9 +156,9 @@ def _made_again(
     if (name := made.get("operation", "generate")) == "generate":
         if given := made.get("given"):
             raise ConfigError(f"it was made with frames ({', '.join(given)}) that its account does not hold")
-        return _repeated(
-            lambda **all_: pipeline(**all_)[0], {**made.get("shape", {}), **arguments, **changes}
-        )
+        asked = {**made.get("shape", {}), **arguments, **changes}
+        asked.pop("kept", None)  # one window, which is made or not
+        return _repeated(lambda **all_: pipeline(**all_)[0], asked)
     if name not in OPERATIONS:
         raise ConfigError(f"no operation '{name}' is known here; the file was made by another version")
     if len(parents) != (needed := len(made.get("parents", []))):

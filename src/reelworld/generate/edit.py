@@ -265,7 +265,7 @@ def blend(
 def _spans(keep: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return parts of a video as pairs of seconds. Raises: ConfigError."""
     try:
-        return [(start, end) for start, end in keep]
+        return [(float(start), float(end)) for start, end in keep]
     except (TypeError, ValueError) as error:
         raise ConfigError("keep is made of pairs of seconds, as keep=[(0.0, 1.5)]") from error
 

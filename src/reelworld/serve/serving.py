@@ -87,6 +87,8 @@ def run(settings: Settings) -> None:
         keepers.append(threading.Thread(target=_announce_all, args=(jobs, hooks, stop), daemon=True))
     for keeper in keepers:
         keeper.start()
+    where = f"http://{settings.host}:{settings.port}"
+    print(f"ReelWorld serves at {where} (API: /v1/videos); Ctrl-C stops", flush=True)
     try:
         uvicorn.run(
             app, host=settings.host, port=settings.port, log_level="warning", ws="none", server_header=False,
