@@ -97,6 +97,21 @@ def test_a_record_that_is_none_is_told(tmp_path):
         Evaluation.read(tmp_path)
 
 
+def test_damaged_verdicts_are_told(tmp_path):
+    Evaluation(tmp_path, SETTINGS, "renders")
+    for line in ("{", '{"prompt": 1}', "[]"):
+        (tmp_path / "verdicts.jsonl").write_text(line + "\n")
+        with pytest.raises(ConfigError, match="damaged"):
+            Evaluation(tmp_path, SETTINGS, "renders")
+
+
+def test_verdicts_of_other_code_are_not_mixed(tmp_path, monkeypatch):
+    Evaluation(tmp_path, SETTINGS, "renders")
+    monkeypatch.setattr("reelworld.evaluate.run.code_hash", lambda: "other")
+    with pytest.raises(ConfigError, match="code"):
+        Evaluation(tmp_path, SETTINGS, "renders")
+
+
 def test_other_prompts_under_the_same_numbers_are_told(finished, tmp_path):
     begun = json.loads((finished.folder / "settings.json").read_text())
     (tmp_path / "settings.json").write_text(json.dumps(begun | {"prompts": "of another world"}))

@@ -18,7 +18,6 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from reelworld.core.storage import write_bytes
-from reelworld.evaluate.gate import stale
 from reelworld.evaluate.references import CEILING
 from reelworld.evaluate.run import Evaluation, Row
 
@@ -43,8 +42,7 @@ def write_report(evaluation: Evaluation) -> tuple[Path, Path]:
     done, wanted = len(evaluation.verdicts), len(evaluation.cases) * evaluation.settings.seeds
     intro = (
         f"{claim['split']} prompts of level {claim['level']}, {claim['each']} a check and group, "
-        f"{claim['seeds']} seeds; {done} of {wanted} videos judged by the parser {claim['parser']}. "
-        f"{stale(evaluation.settings.level, claim['parser'])}"
+        f"{claim['seeds']} seeds; {done} of {wanted} videos judged by the parser {claim['parser']}."
     )
     rows = evaluation.table()
     clips = {check: _judged(evaluation, check) for check in dict.fromkeys(row.check for row in rows)}

@@ -28,7 +28,7 @@ from reelworld.core.types import Video
 from reelworld.core.version import __version__
 from reelworld.core.video import write
 from reelworld.evaluate.checks import Verdicts, judge
-from reelworld.evaluate.gate import failed, recorded
+from reelworld.evaluate.gate import code_hash, failed, recorded
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.references import CEILING, REFERENCES, References, prompts_hash
 from reelworld.evaluate.score import Score, Share, kappa
@@ -99,7 +99,7 @@ class Evaluation:
         self.cases = suite(settings.split, settings.each, settings.level)
         self.parser = Perceiver.load()
         about = {"weights": weights, "prompts": prompts_hash(self.cases), "reelworld": __version__}
-        about["parser"] = self.parser.weights_hash
+        about |= {"parser": self.parser.weights_hash, "code": code_hash()}
         self.claim = {**asdict(settings), **about}
         self._claim(self.claim)
         records = _read_records(self.folder / "verdicts.jsonl")
@@ -137,7 +137,7 @@ class Evaluation:
 
     def table(self) -> list[Row]:
         """Return the figures of every check that something asks for, as far as videos are judged."""
-        rows, record = [], recorded(self.settings.level, self.parser.weights_hash)
+        rows, record = [], recorded(self.settings.level, self.parser.weights_hash, self.folder)
         for group, about in groups_of(self.settings.level).items():
             prompts = sum(case.group == group for case in self.cases)
             for check in about.checks:
@@ -245,4 +245,12 @@ def _read_records(path: Path) -> list[dict[str, Any]]:
     whole = data[: data.rfind(b"\n") + 1]
     if whole != data:
         write_bytes(path, whole)
-    return [json.loads(line) for line in whole.splitlines()]
+    try:
+        return [_record(line) for line in whole.splitlines()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged; delete it, and its videos are made again") from error
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    found = json.loads(line)
+    return {name: found[name] for name in ("prompt", "seed", "verdicts", "second")}
