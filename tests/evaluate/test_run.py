@@ -65,7 +65,8 @@ def test_renders_of_the_prompts_reach_the_ceiling(finished):
         assert row.score.share.mean == pytest.approx(row.score.ceiling)
         if row.score.measured:
             assert row.score.value == pytest.approx(1.0)
-        assert np.isnan(row.agreement) or -1.0 <= row.agreement <= 1.0
+        share, kappa = row.agreement
+        assert np.isnan(share) or kappa <= share <= 1.0
         assert row.score.share.clips == SETTINGS.seeds * row.asked
 
 

@@ -31,7 +31,7 @@ from reelworld.evaluate.checks import Verdicts, judge
 from reelworld.evaluate.gate import code_hash, failed, recorded
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.references import CEILING, REFERENCES, References, prompts_hash
-from reelworld.evaluate.score import Score, Share, kappa
+from reelworld.evaluate.score import Score, Share, agreement
 from reelworld.evaluate.suite import Case, Key, groups_of, suite
 from reelworld.evaluate.track import Parser
 
@@ -72,7 +72,7 @@ class Row:
     ceiling: Share
     asked: int
     prompts: int
-    agreement: float  # of the two parsers, Cohen's kappa; NaN where the second cannot judge
+    agreement: tuple[float, float]  # of the two parsers: share and kappa; NaN where the second cannot judge
     gates: tuple[str, ...] = ()  # of this check that the parser fails
 
     @property
@@ -145,9 +145,9 @@ class Evaluation:
                 if (share := self._share(asking, check)) is not None:
                     ceiling = self.references.ceiling(group, check)
                     score = Score(share, ceiling.mean, self.references.floor(group, check))
-                    agreement = self._agreement(asking, check)
+                    agree = self._agreement(asking, check)
                     gates = failed(record, group, check)
-                    rows.append(Row(group, check, score, ceiling, len(asking), prompts, agreement, gates))
+                    rows.append(Row(group, check, score, ceiling, len(asking), prompts, agree, gates))
         return rows
 
     def shares(self) -> dict[str, float]:
@@ -180,12 +180,10 @@ class Evaluation:
         ]
         return Share.of(*map(list, zip(*found, strict=True))) if found else None
 
-    def _agreement(self, asking: Sequence[Case], check: str) -> float:
-        """Return how far the two parsers agree on a check beyond chance."""
+    def _agreement(self, asking: Sequence[Case], check: str) -> tuple[float, float]:
         keys = [(case.index, n) for case in asking for n in range(self.settings.seeds)]
-        pairs = [(self.verdicts[k][check], self.second[k][check]) for k in keys if k in self.verdicts]
-        judged = [(bool(a), bool(b)) for a, b in pairs if b is not None]
-        return kappa(*map(list, zip(*judged, strict=True))) if judged else float("nan")
+        judged = [k for k in keys if k in self.verdicts]
+        return agreement((bool(self.verdicts[k][check]), self.second[k][check]) for k in judged)
 
     def _claim(self, settings: dict[str, Any]) -> None:
         """Write what is evaluated, or make sure that it is what was begun here."""
