@@ -12,6 +12,7 @@ import argparse
 import resource
 import tempfile
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ MOVES = ("direction", "lift", "gravity", "camera")
 
 def animate(bench: Bench, say: Say) -> None:
     """First frame after the round trip through a file; the cast; whether motion follows the text."""
-    psnr, large, cast, moves = [], [], [], []
+    psnr, large, moves = [], [], []
+    cast: dict[str, list[bool | None]] = {"binding": [], "kind": [], "size": [], "permanence": []}
     enlarge = Enlarger.load()
     for clip, true in bench.renders(bench.clips):
         video = edit.animate(bench.pipeline, true, clip.caption, seed=1)
@@ -48,12 +50,14 @@ def animate(bench: Bench, say: Say) -> None:
         whole = enlarge(video)
         large.append(peak_signal_noise_ratio(enlarge(true).frames[0], round_trip(whole).frames[0]))
         verdict = judge(clip.told, bench.parser.look(video.frames))
-        cast.append(verdict["binding"])
+        for check, found in cast.items():
+            found.append(verdict[check])
         moves += [verdict[check] for check in MOVES]
         bench.keep("animate", video, clip.caption)
     say("animate, renders", f"first frame {min(psnr):.1f} dB at least, mean {np.mean(psnr):.1f}, enlarged "
-        f"{min(large):.1f} and {np.mean(large):.1f}; cast kept {share(cast)}; motions and camera as told "
-        f"{share(moves)}")  # fmt: skip
+        f"{min(large):.1f} and {np.mean(large):.1f}; cast kept: colours {share(cast['binding'])}, kinds of "
+        f"large things {share(cast['kind'])}, sizes {share(cast['size'])}, permanence "
+        f"{share(cast['permanence'])}; motions and camera as told {share(moves)}")  # fmt: skip
     for name, given in bench.real():
         video = edit.animate(bench.pipeline, given, "The camera pans left.", seed=1)
         say(f"animate, {name}", f"first frame equal {np.array_equal(video.frames[0], given.frames[0])}; "
@@ -63,8 +67,7 @@ def animate(bench: Bench, say: Say) -> None:
 
 def extend(bench: Bench, say: Say) -> None:
     """The seam beside the clip's own frames, forward and backward; drift over half a minute."""
-    given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
-    for what, sources in (("renders", given), ("files", bench.real())):
+    for what, sources in bench.sources():
         for before in (False, True):
             jumps, flows, ratios, own = [], [], [], []
             for n, (caption, source) in enumerate(sources):
@@ -86,16 +89,29 @@ def extend(bench: Bench, say: Say) -> None:
                     f"(most {max(jumps):.2f}); {np.mean(ratios):.1f} dB (beside it {np.mean(own):.1f}); "
                     f"flow {np.mean(flows):+.2f} px",
                 )
-    before = memory()
     for clip, true in bench.renders(2, still=True):
         video = edit.extend(bench.pipeline, true, clip.caption, seconds=30.0, seed=1)
         bench.keep("extend", video, f"30 s: {clip.caption}")
         say("extend to 32 s", f"{drift(bench, video)}: {clip.caption}")
-    say("memory at most", f"{before:.0f} MiB for clips to 4 s, {memory():.0f} MiB after those of 32 s")
+    used = {seconds: memory(seconds, bench.weights) for seconds in (2.0, 30.0, 120.0)}
+    say(
+        "memory at most, enlarged and written",
+        ", ".join(f"{m:.0f} MiB for {s + 2:g} s" for s, m in used.items()),
+    )
 
 
-def memory() -> float:
-    """Return the largest resident memory so far, in MiB."""
+def memory(seconds: float, weights: Path | None) -> float:
+    """Return the largest resident memory in MiB of a process that extends, enlarges and writes."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_extended, (seconds, weights))
+
+
+def _extended(seconds: float, weights: Path | None) -> float:
+    runtime.set_threads()
+    pipeline, still = Pipeline.load(weights), Video(np.full((16, 64, 64, 3), 128, np.uint8), 8.0)
+    video = edit.extend(pipeline, still, "a red ball", seconds=seconds, seed=1, num_inference_steps=1)
+    with tempfile.TemporaryDirectory() as folder:
+        write(Enlarger.load()(video), Path(folder) / "a.mp4")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -138,23 +154,28 @@ def fill(bench: Bench, say: Say) -> None:
 
 
 def loop(bench: Bench, say: Say) -> None:
-    """From the last frame to the first one, beside neighbouring frames."""
-    given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
-    for what, sources in (("renders", given), ("files", bench.films())):
+    """Both seams, into what is made and back to the beginning, beside the clip's own frames."""
+    for what, sources in bench.sources():
         for length in edit.GAPS:
-            ratios, most = [], []
+            back, into, held = [], [], []
             for n, (caption, source) in enumerate(sources):
                 video = edit.loop(bench.pipeline, source, caption, length=length, seed=1)
-                back = difference(video.frames[-1], video.frames[0])
-                ratios.append(back / max(float(np.mean(steps(video.frames))), 0.5))
-                most.append(back / max(max(steps(video.frames)), 0.5))
+                own = steps(source.frames)
+                mean, most = max(float(np.mean(own)), 0.5), max(max(own), 0.5)
+                seams = [
+                    difference(video.frames[a], video.frames[b])
+                    for a, b in ((-1, 0), (len(source) - 1, len(source)))
+                ]
+                back.append(seams[0] / mean)
+                into.append(seams[1] / mean)
+                held.append(max(seams) <= most)
                 if n == 0:
                     bench.keep("loop", video, f"{length}: {caption}")
-            if ratios:
+            if back:
                 say(
                     f"loop {length}, {what}",
-                    f"last to first {np.median(ratios):.2f} of the mean change, {np.median(most):.2f} "
-                    f"of the largest; no larger than that in {share([m <= 1 for m in most])}",
+                    f"last to first {np.median(back):.2f} of the clip's own mean change, into what is made "
+                    f"{np.median(into):.2f}; neither larger than its largest in {share(held)}",
                 )
 
 
@@ -187,8 +208,7 @@ def blend(bench: Bench, say: Say) -> None:
 
 def recut(bench: Bench, say: Say) -> None:
     """Two parts joined: the seams beside the clip's own change a frame, and beside a plain cut."""
-    given = [(clip.caption, true) for clip, true in bench.renders(bench.clips)]
-    for what, sources in (("renders", given), ("files", bench.films())):
+    for what, sources in bench.sources():
         joined, cut = [], []
         for n, (caption, source) in enumerate(sources):
             video = edit.recut(bench.pipeline, source, caption, keep=[(0.0, 0.75), (1.25, 2.0)], seed=1)
@@ -211,7 +231,7 @@ def variations(bench: Bench, say: Say) -> None:
         made = [bench.pipeline(clip.caption, seed=seed)[0] for seed in range(4)]
         apart = [difference(a.frames, b.frames) for n, a in enumerate(made) for b in made[:n]]
         passed = [judge(clip.told, bench.parser.look(video.frames))["binding"] for video in made]
-        say("variations", f"{np.mean(apart):.1f} apart; cast as told {share(passed)}: {clip.caption}")
+        say("variations", f"{np.mean(apart):.1f} apart; colours as told {share(passed)}: {clip.caption}")
         for seed, video in enumerate(made):
             bench.keep("variations", video, f"seed {seed}: {clip.caption}")
 
@@ -288,7 +308,9 @@ def main() -> None:
     options.add_argument("--pictures", type=Path)
     given = options.parse_args()
     runtime.set_threads()
-    bench = Bench(Pipeline.load(given.weights), Perceiver.load(), given.clips, tuple(given.files), {})
+    bench = Bench(
+        Pipeline.load(given.weights), Perceiver.load(), given.clips, tuple(given.files), {}, given.weights
+    )
     with record("editing") as say:
         say("weights", bench.pipeline.weights_hash)
         try:

@@ -20,6 +20,7 @@ from reelworld.world.scene import Thing
 from reelworld.world.stream import Clip, WorldConfig, film, plan
 
 SEED, SPLIT = 808, "heldout"
+CUT = 4.0  # median steps that make a cut
 Looks = tuple[str, str, str]
 NOBODY: Looks = ("", "", "")
 Say = Callable[[str, str], None]
@@ -34,6 +35,7 @@ class Bench:
     clips: int
     files: tuple[Path, ...]
     strips: dict[str, list[tuple[Video, str]]]
+    weights: Path | None = None
 
     def keep(self, operation: str, video: Video, label: str) -> None:
         """Keep the first few results of an operation for its picture."""
@@ -50,15 +52,37 @@ class Bench:
         films = film(chosen[:number], config).numpy()
         return [(c, Video(f, 8.0)) for c, f in zip(chosen, films, strict=False)]
 
+    def samples(self, number: int) -> list[tuple[str, Video]]:
+        """Return videos that the weights make of the renders' captions: what is mostly edited."""
+        return [
+            (c.caption, self.pipeline(c.caption, seed=n)[0]) for n, (c, _) in enumerate(self.renders(number))
+        ]
+
+    def sources(self) -> list[tuple[str, list[tuple[str, Video]]]]:
+        """Return what editing begins from, by kind: renders, own samples, real films."""
+        renders = [(clip.caption, true) for clip, true in self.renders(self.clips)]
+        return [("renders", renders), ("own samples", self.samples(self.clips)), ("films", self.films())]
+
     def real(self) -> list[tuple[str, Video]]:
-        """Return the real films and photographs, resized and cropped to what the weights make."""
+        """Return photographs and the longest shots of films, resized and cropped to what the weights make."""
         shape = self.pipeline.shape
         sizes = {"width": shape.width, "height": shape.height}
-        return [(p.name, read(p, fps=shape.fps, num_frames=shape.num_frames, **sizes)) for p in self.files]
+        whole = [(p.name, read(p, fps=shape.fps, **sizes)) for p in self.files]
+        return [(name, Video(longest_shot(v.frames)[: shape.num_frames], v.fps)) for name, v in whole]
 
     def films(self) -> list[tuple[str, Video]]:
         """Return the real films that are as long as a window."""
         return [(name, video) for name, video in self.real() if len(video) == self.pipeline.shape.num_frames]
+
+
+def longest_shot(frames: Frames) -> Frames:
+    """Return the longest stretch in which no step is as large as a cut: many times the median one."""
+    if len(frames) < 3:
+        return frames
+    change = np.array(steps(frames))
+    cuts = [0, *(np.flatnonzero(change > max(CUT * np.median(change), 25.0)) + 1), len(frames)]
+    first, last = max(pairwise(cuts), key=lambda part: part[1] - part[0])
+    return frames[first:last]
 
 
 def round_trip(video: Video) -> Video:

@@ -76,7 +76,8 @@ def main() -> None:
     with torch.no_grad():
         words, _ = taught.encode_words(ids[:500])
         told = {name: (logits.argmax(-1), labels[name][:500]) for name, logits in head(words).items()}
-    read = ", ".join(f"{name} {share(*pair):.2f}" for name, pair in told.items())
+    said = {name: pair for name, pair in told.items() if (pair[1] != UNKNOWN).any()}
+    read = ", ".join(f"{name} {share(*pair):.2f}" for name, pair in said.items())
     print(f"{given.out}: read {read}; keys and values moved {float(moved.detach()):.3f}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from reelworld.cli import app
 from reelworld.core.types import Video
 from reelworld.core.video import probe, read, write
+from reelworld.generate.pipeline import Pipeline
 
 FAST = ["--num-inference-steps", "2", "--no-upsample"]
 
@@ -171,6 +173,50 @@ def test_what_cannot_be_is_one_line(arguments, complaint, film, weights, tmp_pat
     assert complaint in told
     assert len(told.strip().splitlines()) == 1
     assert not (tmp_path / "x.mp4").exists()
+
+
+def test_nothing_beside_a_result_is_removed(film, weights, tmp_path):
+    """Folders that are named like those for windows may be anybody's, and hold what a result is made of."""
+    for folder in ("made_windows", ".made.mp4.windows"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.mp4").write_bytes(film.read_bytes())
+    out = tmp_path / "made.mp4"
+    own = tmp_path / ".made.mp4.windows" / "1.mp4"
+    code, _, told = reel(
+        "extend", own, "a red ball", "--seconds", "0.5", "-o", out, "--weights", weights, *FAST
+    )
+    assert code == 0, told
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*windows/*"))
+    assert left == [".made.mp4.windows/1.mp4", "made_windows/1.mp4"]
+
+
+def test_a_repeat_that_was_interrupted_goes_on(film, weights, tmp_path, monkeypatch):
+    first, out = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    code, _, told = reel(
+        "extend", film, "a red ball", "--seconds", "2", "-o", first, "--weights", weights, *FAST
+    )
+    assert code == 0, told
+    calls, real = [], Pipeline.__call__
+
+    def stopping(self, *given, **options):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, *given, **options)
+
+    monkeypatch.setattr(Pipeline, "__call__", stopping)
+    asked = ["again", first, "-o", out, "--made-of", film.parent, "--weights", weights]
+    code, _, _ = reel(*asked)
+    assert code == 130
+    assert not out.exists()
+    code, _, told = reel(*asked)
+    assert code == 0, told
+    again = len(calls)
+    shutil.rmtree(tmp_path / ".b.mp4.windows", ignore_errors=True)
+    reel("again", first, "-o", tmp_path / "c.mp4", "--made-of", film.parent, "--weights", weights)
+    assert len(calls) - again == again - 1  # the first window was not made anew; the second was tried twice
+    assert not list(tmp_path.glob(".*"))
+    assert apart(first, out) < 1.0
 
 
 def test_a_storyboard_is_rendered_from_its_file(film, weights, tmp_path):
@@ -381,3 +427,24 @@ def test_a_storyboard_is_made_again(film, weights, tmp_path):
     write(read(film, num_frames=5), tmp_path / "film.mp4")
     code, _, told = reel("again", one, "-o", other, *options)
     assert (code, "is not the file" in told) == (2, True)
+
+
+def test_an_account_cannot_steer_a_terminal(tmp_path):
+    hostile = {"prompt": "a", "operation": "loop\x1b[2J", "parents": [{"file": "b\x1b]0;x\x07.mp4\nok"}]}
+    out = write(Video(np.zeros((4, 16, 16, 3), np.uint8), 8.0, hostile), tmp_path / "a.mp4")
+    code, said, _ = reel("show", out)
+    assert code == 0
+    assert "loop" in said
+    assert all(c.isprintable() or c == "\n" for c in said)
+    assert "ok" not in said.splitlines()
+
+
+def test_a_variation_that_a_crash_cut_short_is_made_again(weights, tmp_path):
+    asked = ["variations", "a red ball", "--count", "2", "-o", tmp_path / "v", "--weights", weights]
+    code, _, told = reel(*asked, "--num-inference-steps", "1")
+    assert code == 0, told
+    films = sorted((tmp_path / "v").glob("seed_*.mp4"))
+    films[1].write_bytes(films[1].read_bytes()[:300])
+    code, _, told = reel(*asked, "--num-inference-steps", "1")
+    assert code == 0, told
+    assert probe(films[1]).num_frames == probe(films[0]).num_frames

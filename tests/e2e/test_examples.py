@@ -85,7 +85,8 @@ def test_average(run_folder: Path) -> None:
 def test_teach_reading(run_folder: Path) -> None:
     before, out = run_folder / "weights.safetensors", run_folder / "taught.safetensors"
     said = example("teach_reading.py", before, "-o", out, "--steps", 4, "--captions", 40)
-    assert "sides read" in said
+    assert "read side 0." in said
+    assert "nan" not in said  # of forty captions none says who stands before whom
     old, new = load(before)[0], load(out)[0]
     changed = {name for name in old if not torch.equal(old[name], new[name])}
     assert changed

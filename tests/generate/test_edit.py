@@ -356,3 +356,15 @@ def test_a_remix_of_no_strength_is_the_video(pipeline):
     same = edit.remix(pipeline, video, PROMPT, strength=0, **FAST)
     np.testing.assert_array_equal(same.frames, video.frames)
     assert same.metadata["strength"] == 0
+
+
+@pytest.mark.parametrize("points", [[(0, "x"), (1, 1)], [(0, 0, 1), (1, 1, 1)], [0, 1], [(0, 0)], 3])
+def test_a_curve_is_made_of_pairs(points):
+    with pytest.raises(ConfigError, match="curve"):
+        edit.through(points)
+
+
+@pytest.mark.parametrize("keep", [[1], [(0, 1, 2)], 3])
+def test_parts_are_pairs(pipeline, keep):
+    with pytest.raises(ConfigError, match="pairs"):
+        edit.recut(pipeline, film(8), PROMPT, keep=keep, **FAST)

@@ -1,5 +1,7 @@
 """Enlarging videos: four times as large, no seam where chunks of frames meet, an account of the weights."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -102,3 +104,17 @@ def test_weights_of_another_network_are_refused(tmp_path):
     path = network_to_checkpoint(tmp_path / "perception.safetensors", other, {})
     with pytest.raises(CheckpointError, match="give weights of upsampler networks"):
         Enlarger.load(path)
+
+
+@pytest.mark.parametrize(
+    ("told", "cuts"),
+    [("abc", []), ([10, 5, 5], [5, 10]), ([999, -1, 0, 3.0, True, None], []), ({"a": 1}, [])],
+)
+def test_cuts_that_others_wrote_harm_nothing(told, cuts):
+    video = Video(frames(12), 8.0, {"cuts": told})
+    assert video.cuts == cuts
+    network = upsampler()
+    large = Enlarger(network, "hash")(video).frames
+    for first, last in pairwise([0, *cuts, 12]):
+        alone = Enlarger(network, "hash").enlarge(video.frames[first:last])
+        assert furthest(large[first:last], alone).max() == 0

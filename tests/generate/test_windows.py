@@ -1,6 +1,8 @@
 """Windows: noise that they share, and work that goes on where it was interrupted."""
 
+import os
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from tests.generate.test_edit import FAST, PROMPT, film
 
 from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.generate import edit
-from reelworld.generate.windows import Windows
+from reelworld.generate.windows import Windows, forget_oldest
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -71,3 +73,18 @@ def test_what_is_interrupted_goes_on_where_it_was(pipeline, tmp_path, before):
             pipeline, film(8), PROMPT, **{**asked, **change}, callback=lambda step, *_: steps.append(step)
         )
         assert steps.count(0) == 4
+
+
+def test_the_windows_used_last_are_kept(tmp_path: Path) -> None:
+    """And nothing that is not a window is ever forgotten."""
+    names = [f"{digit * 24}.npy" for digit in "0123"]
+    for age, name in enumerate(names):
+        (tmp_path / name).write_bytes(b"x" * 100)
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    for name in ("other.txt", "mine.npy"):
+        (tmp_path / name).write_bytes(b"x" * 1000)
+    forget_oldest(tmp_path, 250)
+    assert {path.name for path in tmp_path.iterdir()} == {*names[:2], "other.txt", "mine.npy"}
+    forget_oldest(tmp_path, 0)
+    assert {path.name for path in tmp_path.iterdir()} == {"other.txt", "mine.npy"}
+    forget_oldest(tmp_path / "none", 0)

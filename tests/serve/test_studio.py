@@ -214,7 +214,7 @@ def test_keys_play_and_the_page_says_all_that_was_asked(page: Page, worker: None
     page.get_by_role("button", name="Open: a red ball").click(timeout=60_000)
     dialog, film = page.get_by_role("dialog"), page.locator("video.player")
     expect(film).to_be_visible()
-    page.wait_for_function("!document.querySelector('video.player').paused")
+    expect(film).to_have_js_property("paused", False)
     page.keyboard.press("Space")
     assert film.evaluate("film => film.paused")
     page.keyboard.press("Space")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import http.server
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from reelworld.core.errors import ConfigError, StorageError
 from reelworld.serve.jobs import Cancelled, Jobs, Lost, Turn
-from reelworld.serve.making import Studio, forget_oldest
+from reelworld.serve.making import Studio
 from reelworld.serve.serving import Settings, _expire, announce, run
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Job, open_database, upgrade
@@ -354,14 +353,3 @@ def test_a_cache_that_cannot_be_written_loses_no_video(jobs, storage, studio, mo
     assert done is not None
     assert done.status == "completed"
     assert "windows are not kept" in capfd.readouterr().err
-
-
-def test_the_windows_used_last_are_kept(tmp_path: Path) -> None:
-    for age, name in enumerate(("new", "used", "old", "older")):
-        (tmp_path / f"{name}.npy").write_bytes(b"x" * 100)
-        os.utime(tmp_path / f"{name}.npy", (1e9 - age, 1e9 - age))
-    (tmp_path / "other.txt").write_bytes(b"x" * 1000)
-    forget_oldest(tmp_path, 250)
-    assert {path.name for path in tmp_path.iterdir()} == {"new.npy", "used.npy", "other.txt"}
-    forget_oldest(tmp_path, 0)
-    assert [path.name for path in tmp_path.iterdir()] == ["other.txt"]

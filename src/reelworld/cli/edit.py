@@ -205,7 +205,7 @@ def show(
 ) -> None:
     """Tell how a file was made, and what it was made of; also by the .json beside it."""
     made = _account(file)
-    say(as_json, "\n".join(_lines(made)), made=made)
+    say(as_json, "\n".join(printable(line) for line in _lines(made)), made=made)
 
 
 @app.command()
@@ -234,7 +234,7 @@ def again(
 
     made = _account(file)
     check_account(made)
-    changed = {"progress": kind(as_json), **dict(_change(text) for text in changes or [])}
+    changed = dict(_change(text) for text in changes or [])
     places, parents = [file.parent, *(made_of or [])], made.get("parents", [])
     operation = made.get("operation")
     board = board_files(made, places) if operation == "storyboard" else {}
@@ -242,16 +242,16 @@ def again(
     check_outputs(output, made_of=[file, *paths, *board.values()])
     runtime.set_threads()
     pipeline, enlarge = Pipeline.load(weights), _same_enlarger(made)
-    if operation == "storyboard":
-        video = storyboard_again(pipeline, made, board, **changed)
-    else:
-        parts = [_part(parent) for parent in parents]
-        given = [
-            _read(path, pipeline.shape, str(operation), part) for path, part in zip(paths, parts, strict=True)
-        ]
-        cast = _same_cast(made.get("characters") or {})
-        video = make_again(pipeline, made, given, cast, **changed)
-    save(enlarge(video) if enlarge else video, output, as_json, made.get("scale", 1))
+    with keeping(output) as kept:
+        watching = {"progress": kind(as_json)} | ({} if operation is None else {"kept": kept})
+        if operation == "storyboard":
+            video = storyboard_again(pipeline, made, board, **changed, **watching)
+        else:
+            pairs = zip(paths, map(_part, parents), strict=True)
+            given = [_read(path, pipeline.shape, str(operation), part) for path, part in pairs]
+            cast = _same_cast(made.get("characters") or {})
+            video = make_again(pipeline, made, given, cast, **changed, **watching)
+        save(enlarge(video) if enlarge else video, output, as_json, made.get("scale", 1))
 
 
 def _same_enlarger(made: dict[str, Any]) -> Enlarger | None:
@@ -293,6 +293,8 @@ def _change(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise ConfigError(f"--set is {text!r}; give NAME=VALUE, as seed=3")
+    if name in ("progress", "callback", "kept"):
+        raise ConfigError(f"there is no '{name}' to change")
     try:
         return name, json.loads(value)
     except (ValueError, RecursionError):
@@ -322,6 +324,11 @@ def _sidecar(path: Path) -> dict[str, Any]:
     with storage_errors(path):
         made = stored_metadata(path.read_bytes()).get("made")
     return made if isinstance(made, dict) else {}
+
+
+def printable(line: str) -> str:
+    """Return a line without what would steer a terminal: accounts come with files of others."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:

@@ -149,9 +149,13 @@ def variations(
 
 def _is_there(file: Path, about: dict[str, Any]) -> bool:
     """Tell whether a file holds the video that was asked for, from an earlier run."""
+    from reelworld.core.errors import VideoError
     from reelworld.core.video import probe
 
-    made = probe(file).metadata if file.is_file() else {}
+    try:
+        made = probe(file).metadata if file.is_file() else {}
+    except VideoError:  # a crash left a part of it
+        return False
     return bool(made) and all(made.get(name) == value for name, value in about.items())
 
 

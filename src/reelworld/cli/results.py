@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,9 +97,13 @@ def check_outputs(
 @contextmanager
 def keeping(output: Path) -> Iterator[Path]:
     """Yield a folder for finished windows beside a result; what is interrupted finds them there again."""
-    folder = output.with_name(f"{output.stem}_windows")
+    from reelworld.generate.windows import forget_oldest
+
+    folder = output.with_name(f".{output.name}.windows")
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    forget_oldest(folder, 0)
+    with suppress(OSError):  # it holds something that is not ours, or was never made
+        folder.rmdir()
 
 
 def has_poster(target: Path) -> bool:

@@ -37,6 +37,7 @@ def storyboard(
     from reelworld.generate.enlarge import Enlarger
     from reelworld.generate.pipeline import Pipeline
     from reelworld.generate.storyboard import Storyboard, render
+    from reelworld.generate.windows import MOST_KEPT, forget_oldest
 
     board = Storyboard.load(file)
     check_outputs(output, made_of=[file, *(file.parent / name for name in board.files)])
@@ -47,6 +48,7 @@ def storyboard(
     sampling: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
     kept = output.with_name(f"{output.stem}_windows")
     video = render(pipeline, board, kept=kept, progress=kind(as_json), **sampling)
+    forget_oldest(kept, MOST_KEPT)
     save(Enlarger.load()(video) if upsample else video, output, as_json)
 
 

@@ -141,6 +141,13 @@ class Video:
         num_frames, height, width = (int(size) for size in self.frames.shape[:3])
         return VideoShape(width=width, height=height, num_frames=num_frames, fps=self.fps)
 
+    @property
+    def cuts(self) -> list[int]:
+        """The frames with which later shots begin, as far as the metadata tell of any, in their order."""
+        told = self.metadata.get("cuts")
+        whole = {cut for cut in told if type(cut) is int} if isinstance(told, list) else set()
+        return sorted(cut for cut in whole if 0 < cut < len(self))
+
     @classmethod
     def load(cls, path: str | Path, **options: Any) -> Video:
         """Read a video or image file; options are those of `reelworld.core.video.read`.

@@ -24,7 +24,7 @@ from reelworld.generate.lineage import find
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.shelf import Shelf
 from reelworld.generate.storyboard import Storyboard, render
-from reelworld.generate.windows import OPTIONS
+from reelworld.generate.windows import OPTIONS, WATCHING
 
 _EDITS = (
     edit.film, edit.animate, edit.extend, edit.fill, edit.loop, edit.recut, edit.remix, edit.blend
@@ -122,7 +122,7 @@ def _check_weights(pipeline: Pipeline, made: Mapping[str, Any]) -> None:
 
 
 def _check_changes(changes: Mapping[str, Any], settable: set[str]) -> None:
-    if unknown := [name for name in changes if name not in {*settable, "progress"}]:
+    if unknown := [name for name in changes if name not in {*settable, *WATCHING}]:
         raise ConfigError(f"there is no '{unknown[0]}' to change; there is {', '.join(sorted(settable))}")
 
 

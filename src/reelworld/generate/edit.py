@@ -175,7 +175,7 @@ def recut(
     """
     own, fps = _fitted(pipeline, video).frames, pipeline.shape.fps
     parts, inside = [], []
-    for start, end in keep:
+    for start, end in _spans(keep):
         first, last = _frame(pipeline, start, "keep"), _frame(pipeline, end, "keep")
         part = own[first:last]
         if not len(part) or first < 0 or last > len(own):
@@ -262,6 +262,14 @@ def blend(
     return _made(pipeline, frames, "blend", [one, other], [], **about, **options)
 
 
+def _spans(keep: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return parts of a video as pairs of seconds. Raises: ConfigError."""
+    try:
+        return [(start, end) for start, end in keep]
+    except (TypeError, ValueError) as error:
+        raise ConfigError("keep is made of pairs of seconds, as keep=[(0.0, 1.5)]") from error
+
+
 def _told(prompt: str | None, video: Video, options: Mapping[str, Any]) -> str:
     """Return a prompt; where it is left out, the video's own, or nothing where that cannot be read alone."""
     if prompt is not None:
@@ -274,9 +282,8 @@ def _told(prompt: str | None, video: Video, options: Mapping[str, Any]) -> str:
 
 def _cuts(pipeline: Pipeline, video: Video) -> list[int]:
     """Return the frames, at the rate of the weights, with which later shots of a video begin."""
-    told = video.metadata.get("cuts")
     rate = pipeline.shape.fps / video.fps
-    cuts = {round(n * rate) for n in told if isinstance(n, int)} if isinstance(told, list) else set()
+    cuts = {round(cut * rate) for cut in video.cuts}
     return sorted(cut for cut in cuts if 0 < cut < len(video) * rate)
 
 
@@ -288,7 +295,10 @@ def half_cosine(time: np.ndarray) -> np.ndarray:
 
 def through(points: Sequence[tuple[float, float]]) -> Curve:
     """Return the curve of straight lines through points (time, share). Raises: ConfigError."""
-    table = np.array(sorted(points), float).reshape(-1, 2)
+    try:
+        table = np.array(sorted((float(time), float(share)) for time, share in points)).reshape(-1, 2)
+    except (TypeError, ValueError) as error:
+        raise ConfigError("a curve is made of pairs of numbers, (time, share)") from error
     if len(table) < 2 or not ((table >= 0) & (table <= 1)).all():
         raise ConfigError("a curve needs two points or more, times and shares from 0 to 1")
     return lambda time: np.interp(time, table[:, 0], table[:, 1])

@@ -40,7 +40,7 @@ class Enlarger:
 
         Shots, where the metadata tell of cuts, are enlarged each for itself.
         """
-        edges = [0, *video.metadata.get("cuts", []), len(video)]
+        edges = [0, *video.cuts, len(video)]
         large = self._empty(video.frames)
         for a, b in pairwise(edges):
             self._fill(large[a:b], video.frames[a:b])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reelworld.core.errors import ConfigError
-from reelworld.core.storage import file_hash
+from reelworld.core.storage import file_hash, storage_errors
 
 MOST_BYTES = 64_000  # that an account tells of ancestors
 NAMES = ("operation", "file", "hash", "id", "take")  # which one it was, and no more
@@ -45,13 +45,14 @@ def ancestry(parents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def find(told: Mapping[str, Any], places: Sequence[Path]) -> Path:
     """Return the file that an account names, with the same content: in a folder, or one of the files.
 
-    Raises: ConfigError where it is in none of the places.
+    Raises: ConfigError where it is in none of the places; StorageError where it cannot be read.
     """
     name = str(told.get("file"))
     there = [path for place in places for path in _under(place, name) if path.is_file()]
     for path in there:
-        if file_hash(path) == told.get("hash"):
-            return path
+        with storage_errors(path):
+            if file_hash(path) == told.get("hash"):
+                return path
     if there:
         raise ConfigError(f"{there[0]} is not the file that it was made of; say by --made-of where that is")
     raise ConfigError(f"{name} is not beside it; say by --made-of where the file is that it was made of")

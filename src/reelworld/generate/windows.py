@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from reelworld.diffusion.masks import known_frames
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import Sampling
 
+MOST_KEPT = 1 << 30  # bytes of windows that are kept, so that only what is new or changed is made again
+MARK = 24  # digits of the name of a window that is kept
 WATCHING = ("progress", "callback", "kept")  # options that do not change a result
 OPTIONS = {*WATCHING, *(field.name for field in fields(Sampling)), "negative_prompt", "characters"}
 CONTEXT = 0.5  # share of a window that is known when a video goes on
@@ -133,7 +135,7 @@ class Windows:
         own = {name: value for name, value in {**self.options, **given}.items() if name not in WATCHING}
         found = hashlib.sha256(f"{self.pipeline.weights_hash} {__version__} {self.prompt}".encode())
         found.update(_bytes(own))
-        return found.hexdigest()[:24]
+        return found.hexdigest()[:MARK]
 
     def grown(self, frames: Frames, count: int, seed: int, before: bool = False) -> Frames:
         """Return frames with `count` more behind or before them, window by window.
@@ -195,6 +197,23 @@ def _stored(path: Path) -> Frames | None:
     except (OSError, VideoError):
         return None
     return frames
+
+
+def forget_oldest(folder: Path, most: int) -> None:
+    """Forget the windows that were not used for longest, until no more than so many bytes are kept.
+
+    Other workers may do the same at the same time.
+    """
+    found = []
+    for path in folder.glob("[0-9a-f]" * MARK + ".npy"):  # nothing else that lies there
+        with suppress(OSError):
+            state = path.stat()
+            found.append((state.st_mtime, state.st_size, path))
+    kept = 0
+    for _, size, path in sorted(found, reverse=True):
+        kept += size
+        if kept > most:
+            path.unlink(missing_ok=True)
 
 
 def _bytes(value: Any) -> bytes:

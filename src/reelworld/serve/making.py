@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,11 +34,11 @@ from reelworld.generate.enlarge import Enlarger
 from reelworld.generate.pipeline import Pipeline, default_weights
 from reelworld.generate.simple import of_text
 from reelworld.generate.storyboard import Storyboard, render
+from reelworld.generate.windows import MOST_KEPT, forget_oldest
 from reelworld.serve.asked import MOST_PIXELS
 
 THUMBNAIL = 256  # pixels of a thumbnail's longer side
 SHEET_FRAMES, SHEET_HEIGHT = 8, 128
-MOST_KEPT = 1 << 30  # bytes of windows that are kept, so that only what is new or changed is made again
 SAMPLING = ("num_inference_steps", "guidance_scale", "negative_prompt")
 
 Load = Callable[[str], Frames]  # name of a stored file, or of another job's video -> frames
@@ -194,23 +193,6 @@ def _cache() -> Path | None:
     except StorageError as error:
         print(f"windows are not kept: {error}", file=sys.stderr)
         return None
-
-
-def forget_oldest(folder: Path, most: int) -> None:
-    """Forget the windows that were not used for longest, until no more than so many bytes are kept.
-
-    Other workers may do the same at the same time.
-    """
-    found = []
-    for path in folder.glob("*.npy"):
-        with suppress(OSError):
-            state = path.stat()
-            found.append((state.st_mtime, state.st_size, path))
-    kept = 0
-    for _, size, path in sorted(found, reverse=True):
-        kept += size
-        if kept > most:
-            path.unlink(missing_ok=True)
 
 
 OPERATIONS: dict[str, Operation] = {
