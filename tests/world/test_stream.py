@@ -71,21 +71,6 @@ def test_a_failed_block_is_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(stream).captions == wanted.captions
 
 
-def test_planners_write_the_same_clips() -> None:
-    config = WorldConfig(level=1, width=16, height=16, num_frames=4, seed=5)
-    alone, helped = WorldStream(config, 3), WorldStream(config, 3, planners=1)
-    for stream in (alone, helped):
-        stream.seek(7)
-    for _ in range(9):  # more than one block
-        one, other = next(alone), next(helped)
-        assert one.captions == other.captions
-        assert one.indices == other.indices
-        assert torch.equal(one.pixels, other.pixels)
-    for stream in (alone, helped):  # with blocks still on their way
-        stream.seek(300)
-    assert next(alone).captions == next(helped).captions
-
-
 def test_captions_of_sampled_scenes_use_known_words_only() -> None:
     known = set(caption.vocabulary())
     for level in grammar.LEVELS:
