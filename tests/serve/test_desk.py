@@ -11,7 +11,7 @@ import pytest
 from tests.serve.conftest import Served
 
 from reelworld.core.encode import encode_png
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, StorageError
 from reelworld.core.types import Video
 from reelworld.serve.desk import MOST_OPEN
 from reelworld.serve.serving import Settings, run, sweep
@@ -280,6 +280,26 @@ def test_a_prompt_of_thousands_of_words_is_told_as_it_is(http: httpx.Client) -> 
     long = ("a red ball and " * 500)[:7900]
     answer = http.get("/v1/models/tiny/expansion", params={"text": long})
     assert (answer.status_code, answer.json()["text"]) == (200, long)
+
+
+def test_files_that_resist_hold_up_no_deletion(
+    http: httpx.Client, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row goes first: no completed video without its file, whatever the storage does."""
+    first, root = made(http, served), Path(served.storage.root)
+
+    def refuse(folder: str) -> None:
+        raise StorageError(f"{folder} cannot be removed: OSError")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(served.storage, "remove", refuse)
+        assert http.delete(f"/v1/videos/{first}").json()["deleted"]
+        assert http.get(f"/v1/videos/{first}").status_code == 404
+        nameless = sweep(served.jobs, served.storage, sweep(served.jobs, served.storage, set()))
+    assert nameless == {first}
+    assert (root / first).is_dir()
+    assert sweep(served.jobs, served.storage, nameless) == set()
+    assert not (root / first).exists()
 
 
 def test_what_nobody_names_is_swept_away(http: httpx.Client, served: Served) -> None:

@@ -19,6 +19,7 @@ from reelworld.core.progress import progress
 from reelworld.core.types import Video
 from reelworld.core.video import write
 from reelworld.serve.gate import LOCAL, Rules
+from reelworld.serve.jobs import Ask
 from reelworld.serve.making import Studio
 from reelworld.serve.tables import Job
 
@@ -340,7 +341,7 @@ def test_a_wrong_key_is_told_and_can_be_mended(browser: Browser, guarded: Served
 
 def test_what_is_deleted_elsewhere_does_not_stop_the_gallery(browser: Browser, served: Served) -> None:
     ids = [
-        served.jobs.add(owner=LOCAL, operation="generate", request={"prompt": f"n{n}", "seconds": 2}).id
+        served.jobs.add(Ask(owner=LOCAL, operation="generate", request={"prompt": f"n{n}", "seconds": 2})).id
         for n in range(30)
     ]
     page = browser.new_context().new_page()

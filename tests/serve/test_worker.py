@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from reelworld.core.errors import ConfigError, StorageError
-from reelworld.serve.jobs import Cancelled, Jobs, Lost, Turn
+from reelworld.serve.jobs import Ask, Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
 from reelworld.serve.serving import Settings, _expire, announce, run
 from reelworld.serve.storage import Storage
@@ -45,7 +45,7 @@ def studio(weights: Path) -> Studio:
 
 
 def add(jobs: Jobs, prompt: str = "a red ball", **more):
-    return jobs.add(owner="me", operation="generate", request={"prompt": prompt, **FAST, **more})
+    return jobs.add(Ask(owner="me", operation="generate", request={"prompt": prompt, **FAST, **more}))
 
 
 def work(jobs: Jobs, storage: Storage, studio: Studio, **options) -> None:

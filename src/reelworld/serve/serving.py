@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from reelworld.core.errors import ConfigError, ReelWorldError, StorageError
 from reelworld.core.storage import make_folder
 from reelworld.serve.app import build
-from reelworld.serve.desk import Desk, folders_of
+from reelworld.serve.desk import Desk, folders_of, remove_files
 from reelworld.serve.gate import LOOPBACK, Keys, Rules
 from reelworld.serve.jobs import KEPT_SECONDS, LEASE_SECONDS, Jobs
 from reelworld.serve.storage import Storage
@@ -215,25 +215,26 @@ def announce(
 def sweep(jobs: Jobs, storage: Storage, before: set[str]) -> set[str]:
     """Remove folders that nobody names now nor named at the last sweep; return those that nobody names.
 
-    A server that was killed between storing what a job begins from and queueing it leaves such a folder.
+    A server that was killed between storing what a job begins from and queueing it leaves such a folder, or
+    one that could not remove a deleted job's files.
     """
     with Session(jobs.reading) as session:
         owned = set(session.scalars(select(Character.id)))
     there = {name for name in storage.folders() if OWN.match(name)}
     for job_id, request in jobs.named():
         owned.update(folders_of(job_id, request))
+    left = set()
     for folder in (there - owned) & before:
-        storage.remove(folder)
-    return there - owned - before
+        try:
+            storage.remove(folder)
+        except StorageError as error:
+            left.add(folder)
+            print(f"housekeeping: {error}", file=sys.stderr)
+    return (there - owned - before) | left
 
 
 def _expire(jobs: Jobs, storage: Storage) -> None:
-    """Remove finished jobs whose time is over: their files first, so that none is left that nothing names."""
+    """Remove finished jobs whose time is over, then their files; what resists, a later sweep removes."""
     for job in jobs.expired():
-        try:
-            for folder in folders_of(job.id, job.request):
-                storage.remove(folder)
-            jobs.delete(job.id)
-        except StorageError as error:
-            jobs.postpone(job.id)
-            print(f"housekeeping: {error}", file=sys.stderr)
+        jobs.delete(job.id)
+        remove_files(storage, job)
