@@ -318,3 +318,19 @@ def test_what_nobody_names_is_swept_away(http: httpx.Client, served: Served) -> 
     served.work()
     assert http.get(f"/v1/videos/{remix}").json()["status"] == "completed"
     assert {first, remix, character, "my films"} <= {path.name for path in root.iterdir()}
+
+
+def test_what_nobody_foresaw_is_counted(
+    http: httpx.Client, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **more: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(served.jobs, "page", broken)
+        answer = http.get("/v1/videos")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "unforeseen" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    told = 'reelworld_requests_total{method="GET",route="/v1/videos",status="500"} 1.0'
+    assert told in http.get("/metrics").text

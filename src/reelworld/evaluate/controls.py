@@ -413,9 +413,13 @@ BREAKAGES: dict[str, Breakage] = {
     "another path": Breakage("camera", _other_camera, _always, (*OF_A_THING, "count")),
     "swap legs": Breakage("legs", _swap_legs, _told("walk", "run")),
     "no effect": Breakage("cause", _no_effect, _happens("bite", "switch_on", "knock_over")),
-    "pass through": Breakage("collision", _pass_through, _happens("collide", "push")),
+    "pass through": Breakage(  # of two in one place one is seen
+        "collision", _pass_through, _happens("collide", "push"), (*OF_A_THING, "count")
+    ),
     "too early": Breakage("collision", _too_early, _happens("collide", "push")),
-    "swap order": Breakage("order", _swap_order, _ordered),
-    "another actor": Breakage("shots", _other_actor, _colorful_cuts),
+    "swap order": Breakage(  # who acts at another time is hidden at another time
+        "order", _swap_order, _ordered, (*OF_A_THING, "count", "cause")
+    ),
+    "another actor": Breakage("shots", _other_actor, _colorful_cuts, ("binding", "kind")),
     "no cut": Breakage("shots", _no_cut, _cuts),
 }
