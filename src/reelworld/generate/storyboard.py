@@ -41,6 +41,7 @@ from reelworld.core.video import fit, read_named
 from reelworld.generate.casting import check_name, mentioned
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.request import seed_after
 from reelworld.generate.shelf import Shelf
 from reelworld.generate.windows import WATCHING, Windows, opened, to_bridge, to_grow, window_size
 
@@ -240,7 +241,8 @@ def _parts(
 
 def _seed(seed: int, card: Card) -> int:
     """Return a card's own seed: of its text and time, so that a card put in before it changes nothing."""
-    return seed + int.from_bytes(hashlib.sha256(f"{card.time:g} {card.text}".encode()).digest()[:3], "big")
+    own = hashlib.sha256(f"{card.time:g} {card.text}".encode()).digest()[:3]
+    return seed_after(seed, int.from_bytes(own, "big"))
 
 
 def _begins_with_cut(
@@ -305,7 +307,7 @@ def _made(windows: Windows, part: _Part, before: Frames) -> Frames:
     own, seed = part.given, part.seed
     if len(before) + len(own) == 0:
         own = windows.fresh(seed)[: _fresh(windows.pipeline, part)]
-        seed += 1
+        seed = seed_after(seed, 1)
     so_far, rest = np.concatenate([before, own]), part.count - len(own)
     if rest == 0:
         return own
