@@ -334,3 +334,13 @@ def test_what_nobody_foresaw_is_counted(
     assert answer.headers["x-content-type-options"] == "nosniff"
     told = 'reelworld_requests_total{method="GET",route="/v1/videos",status="500"} 1.0'
     assert told in http.get("/metrics").text
+
+
+@pytest.mark.parametrize(("count", "fps"), [(5, None), (24, 24), (10, 24), (3, 4), (7, 12)])
+def test_frames_are_counted_at_the_rate_that_is_asked_for(
+    http: httpx.Client, served: Served, count: int, fps: int | None
+) -> None:
+    video = made(http, served, num_frames=count, **({} if fps is None else {"fps": fps}))
+    told = http.get(f"/v1/videos/{video}").json()
+    assert told["reelworld"]["num_frames"] == count
+    assert float(told["seconds"]) == pytest.approx(count / (fps or 8), abs=1e-4)

@@ -377,7 +377,8 @@ def _seconds(
     match operation:
         case "generate":
             count = values.get("num_frames")
-            return count / shape.fps if count else float(values["seconds"])
+            rate = values.get("fps") or shape.fps
+            return count / rate if count else float(values["seconds"])
         case "extend":
             return sources[0] + float(values["seconds"])
         case "loop":
