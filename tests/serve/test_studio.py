@@ -133,6 +133,14 @@ def test_unknown_words_are_marked_as_one_types(page: Page) -> None:
     expect(page.locator(".shade mark")).to_have_text("zorp")
 
 
+def test_a_word_that_is_offered_takes_the_place_of_that_word_alone(page: Page) -> None:
+    prompt = page.get_by_label("What the video shows")
+    prompt.fill("a ballxy a ballx")
+    expect(page.locator(".shade mark")).to_have_count(2)
+    page.locator(".prompt .hint").get_by_role("button", name="ball", exact=True).last.click()
+    expect(prompt).to_have_value("a ballxy a ball")
+
+
 def test_a_storyboard_is_laid_out_by_keys_and_rendered(page: Page, worker: None) -> None:
     page.get_by_role("navigation", name="Views").get_by_role("button", name="Storyboard").click()
     page.get_by_label("What card 1 shows").fill("a red ball")
