@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -260,6 +261,23 @@ def test_parents_are_told_of_without_end_of_room(http: httpx.Client, served: Ser
         assert job is not None
         sizes.append(len(json.dumps([job.request, job.result])))
     assert sizes[-1] - sizes[-2] < 2 * sizes[0]
+
+
+def test_of_many_who_ask_for_a_name_at_once_one_gets_it(http: httpx.Client, served: Served) -> None:
+    video = made(http, served)
+
+    def ask(_: int) -> int:
+        body = {"name": "Bo", "video": {"id": video}}
+        return httpx.post(f"{served.url}/v1/videos/characters", json=body).status_code
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = sorted(threads.map(ask, range(6)))
+        assert answers == [200, 400, 400, 400, 400, 400]
+        identity = http.get("/v1/videos/characters").json()["data"][0]["id"]
+        address = f"{served.url}/v1/videos/characters/{identity}"
+        gone = set(threads.map(lambda _: httpx.delete(address).status_code, range(6)))
+    assert gone <= {200, 404}
+    assert [name for name in folders(served) if name.startswith("char")] == []
 
 
 def test_a_characters_name_is_taken_once(http: httpx.Client, served: Served) -> None:

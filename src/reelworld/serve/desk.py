@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from reelworld.core.checkpoint import read_card
@@ -297,18 +297,19 @@ class Desk:
             check_name(name)
         except ConfigError as error:
             raise ApiError(400, str(error), param="name", code="invalid_value") from error
-        there = self.characters(owner)
-        if name.lower() in (other.name.lower() for other in there):
-            raise ApiError(400, f"there is a character {name} already; delete it, or take another name",
-                           param="name", code="invalid_value")  # fmt: skip
-        if len(there) >= MOST_CHARACTERS:
-            raise ApiError(400, f"{MOST_CHARACTERS} characters are stored; delete some", code="too_many")
         identity = new_id("char")
         file = f"{identity}/frames.npy"
-        self.storage.put(file, encode_frames(source.frames[:1]))
         character = Character(id=identity, owner=owner, name=name, file=file, created_at=time.time())
-        with Session(self.jobs.engine, expire_on_commit=False) as session, session.begin():
-            session.add(character)
+        with ExitStack() as stack:
+            stack.callback(self.storage.remove, identity)
+            self.storage.put(file, encode_frames(source.frames[:1]))
+            with Session(self.jobs.engine, expire_on_commit=False) as session, session.begin():
+                self.jobs.alone(session, owner)
+                _check_free(
+                    name, session.scalars(select(Character.name).where(Character.owner == owner)).all()
+                )
+                session.add(character)
+            stack.pop_all()
         return character
 
     def characters(self, owner: str) -> list[Character]:
@@ -320,8 +321,9 @@ class Desk:
     def forget(self, character: Character) -> None:
         """Delete a character; videos with it stay as they are."""
         with Session(self.jobs.engine) as session, session.begin():
-            session.delete(session.merge(character))
-        self.storage.remove(character.id)
+            session.execute(delete(Character).where(Character.id == character.id))
+        with suppress(StorageError):  # the sweep removes it later
+            self.storage.remove(character.id)
 
     def character(self, character_id: str, owner: str) -> Character:
         """Return a character. Raises: ApiError."""
@@ -332,6 +334,15 @@ class Desk:
         if found is None:
             raise not_found("character")
         return found
+
+
+def _check_free(name: str, taken: Sequence[str]) -> None:
+    """Raise ApiError where a name is taken, or there are too many."""
+    if name.lower() in (other.lower() for other in taken):
+        raise ApiError(400, f"there is a character {name} already; delete it, or take another name",
+                       param="name", code="invalid_value")  # fmt: skip
+    if len(taken) >= MOST_CHARACTERS:
+        raise ApiError(400, f"{MOST_CHARACTERS} characters are stored; delete some", code="too_many")
 
 
 def remove_files(storage: Storage, job: Job) -> None:

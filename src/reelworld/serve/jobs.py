@@ -134,7 +134,7 @@ class Jobs:
         for _ in range(3):
             try:
                 with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                    self._alone(session, asked[0].owner)
+                    self.alone(session, asked[0].owner)
                     if old := self._known(session, asked):
                         return old
                     if most_open is not None and self._open(session, asked[0].owner) + len(asked) > most_open:
@@ -153,8 +153,8 @@ class Jobs:
                 continue
         raise KeyReused("requests with this idempotency key crossed each other; send it again")
 
-    def _alone(self, session: Session, owner: str) -> None:
-        """Let nobody else queue jobs of an owner meanwhile: two might take the last room (SQLite waits)."""
+    def alone(self, session: Session, owner: str) -> None:
+        """Let nobody else add what is an owner's until this transaction ends; on SQLite nobody writes then."""
         if self.engine.dialect.name == "postgresql":
             session.execute(select(func.pg_advisory_xact_lock(func.hashtext(owner))))
 
