@@ -154,7 +154,7 @@ class Jobs:
         raise KeyReused("requests with this idempotency key crossed each other; send it again")
 
     def alone(self, session: Session, owner: str) -> None:
-        """Let nobody else add what is an owner's until this transaction ends; on SQLite nobody writes then."""
+        """Let nobody else add what is an owner's until this transaction ends (SQLite has one writer)."""
         if self.engine.dialect.name == "postgresql":
             session.execute(select(func.pg_advisory_xact_lock(func.hashtext(owner))))
 
