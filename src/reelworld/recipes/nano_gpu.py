@@ -1,4 +1,4 @@
-"""nano_gpu: the model of nano, trained for five minutes on one data-centre GPU; the released weights.
+"""nano_gpu: the model of nano, trained for eleven minutes on one data-centre GPU; the released weights.
 
 python -m reelworld.train nano_gpu --out runs/nano
 """
