@@ -208,6 +208,11 @@ class Jobs:
             found = list(session.scalars(asked.limit(limit + 1)))
         return found[:limit], len(found) > limit
 
+    def ping(self) -> None:
+        """Ask the database for nothing; what goes wrong is raised."""
+        with self.reading.connect() as connection:
+            connection.execute(select(1))
+
     def counts(self) -> dict[str, int]:
         """Return how many jobs have each status."""
         with self.reading.connect() as connection:

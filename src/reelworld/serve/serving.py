@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,7 +130,7 @@ class Crew:
                 place.wait = 0.0 if lived > SLOWEST_RESTART else min(SLOWEST_RESTART, 2 * place.wait + 1)
                 place.again, place.started = now + place.wait, 0.0
             if now >= place.again:
-                place.process, place.started = subprocess.Popen(self._command()), now
+                place.process, place.started = self._begun(), now
 
     def dismiss(self) -> None:
         """Ask all to stop, and end who does not."""
@@ -144,11 +145,19 @@ class Crew:
                 process.kill()
                 process.wait()
 
+    def _begun(self) -> subprocess.Popen[bytes]:
+        """Start a worker; the database's URL, which may hold a password, is not for the list of processes."""
+        process = subprocess.Popen(self._command(), stdin=subprocess.PIPE)
+        assert process.stdin is not None
+        with suppress(BrokenPipeError), process.stdin:  # one that is dead already is found out by `check`
+            process.stdin.write(f"{self.settings.database}\n".encode())
+        return process
+
     def _command(self) -> list[str]:
         s = self.settings
         named = [part for text in s.weights for part in ("--weights", text)]
         return [
-            sys.executable, "-m", "reelworld.serve.worker", "--database", s.database, "--storage", s.storage,
+            sys.executable, "-m", "reelworld.serve.worker", "--database", "-", "--storage", s.storage,
             "--lease", str(s.lease_seconds), "--deadline", str(s.deadline_seconds),
             "--kept", str(s.kept_seconds), "--parent", str(os.getpid()), *named,
         ]  # fmt: skip
