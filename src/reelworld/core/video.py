@@ -135,6 +135,16 @@ def fit(video: Video, *, width: int, height: int, fps: float | None = None) -> V
     return Video(np.stack([frames[int(n)] for n in shown]), rate, told)
 
 
+def part(video: Video, start: float, num_frames: int) -> Video:
+    """Return as many frames of a video, or fewer, from a second on. Raises: VideoError where it is over."""
+    first = round(start * video.fps)
+    if first >= len(video):
+        raise VideoError(f"the video is over after {len(video) / video.fps:g} s; begin before {start:g} s")
+    frames = video.frames[first : first + num_frames]
+    told = _moved(video.metadata, video.fps, video.fps, first / video.fps, len(frames))
+    return Video(frames, video.fps, told)
+
+
 def _moved(told: dict[str, Any], fps: float, rate: float, start: float, count: int) -> dict[str, Any]:
     """Return metadata whose cuts are those of a part, at another rate: the frames that show them there."""
     cuts = told.get("cuts")

@@ -28,7 +28,7 @@ from reelworld.core.progress import Progress
 from reelworld.core.sheet import contact_sheet
 from reelworld.core.storage import make_folder
 from reelworld.core.types import Frames, Video
-from reelworld.core.video import fit
+from reelworld.core.video import fit, part
 from reelworld.diffusion.samplers import Callback
 from reelworld.generate import edit
 from reelworld.generate.enlarge import Enlarger
@@ -184,11 +184,10 @@ def _editing(operation: Callable[..., Video], *names: str) -> Operation:
 def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
     cast, shape = options.pop("characters", {}), pipeline.shape
 
-    def stored(name: str, num_frames: int, **_: Any) -> Video:
-        given = fit(
-            _source(pipeline, load, request, name), width=shape.width, height=shape.height, fps=shape.fps
-        )
-        return Video(given.frames[:num_frames], given.fps, given.metadata)
+    def stored(name: str, num_frames: int, start: float = 0.0, **_: Any) -> Video:
+        given = _source(pipeline, load, request, name)
+        fitted = fit(given, width=shape.width, height=shape.height, fps=shape.fps)
+        return part(fitted, start, num_frames)
 
     board = from_json(Storyboard, request["board"])
     return render(pipeline, board, cast=cast, reader=stored, **options)
