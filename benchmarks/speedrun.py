@@ -1,9 +1,10 @@
 """How long from nothing to a model that binds colours: binding S = 0.7 on prompts of one thing.
 
-python benchmarks/speedrun.py runs/speedrun                        # hours on two cores; minutes on a GPU
+python benchmarks/speedrun.py runs/speedrun                        # hours on two cores
+python benchmarks/speedrun.py runs/speedrun --recipe nano_gpu --every 1   # minutes on a GPU
 python benchmarks/speedrun.py runs/speedrun --set optim.muon_lr=0.003
 
-Trains the nano recipe from its seed and scores the average weights every few minutes; the time of scoring
+Trains a recipe (nano) from its seed and scores the average weights every few minutes; the time of scoring
 does not count. Prints wall time, clips and operations on the way; stopped, the same command goes on.
 """
 
@@ -44,15 +45,16 @@ def totals(folder: Path) -> tuple[float, int, float]:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("folder", type=Path)
+    options.add_argument("--recipe", default="nano")
     options.add_argument("--every", type=float, default=15.0, help="minutes of training between scores")
     options.add_argument("--prompts", type=int, default=25)
     options.add_argument("--most", type=float, default=600.0, help="minutes after which to give up")
     options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = options.parse_args()
     runtime.set_threads()
-    recipe = override(recipes.get("nano"), arguments.set)
+    recipe = override(recipes.get(arguments.recipe), arguments.set)
     with record("speedrun") as say:
-        say("settings", ", ".join(arguments.set) or "the nano recipe")
+        say("settings", ", ".join(arguments.set) or f"the recipe {arguments.recipe}")
         say("GEMM", f"{gemm_flops() / 1e9:.0f} GFLOP/s")
         reached, minutes = 0.0, 0.0
         while reached < GOAL and minutes < arguments.most:

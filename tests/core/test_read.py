@@ -11,7 +11,7 @@ from PIL import Image
 
 from reelworld.core.errors import ShapeError, VideoError
 from reelworld.core.types import Video, VideoShape
-from reelworld.core.video import Limits, probe, read, read_image, write
+from reelworld.core.video import Limits, fit, probe, read, read_image, write
 
 Film = Callable[..., Path]
 
@@ -378,3 +378,15 @@ def test_damaged_files_give_a_video_or_one_clear_error(
             refused += "\n" not in str(error)
             continue
     assert refused > 3
+
+
+def test_cuts_are_those_of_the_part_and_the_rate(clip: Video, tmp_path: Path) -> None:
+    told = {"prompt": "three shots", "cuts": [8, 16]}
+    path = write(Video(clip.frames, 8.0, told), tmp_path / "shots.mp4")
+    assert read(path).cuts == [8, 16]
+    assert read(path, start=1.5).cuts == [4]
+    assert read(path, num_frames=10).cuts == [8]
+    assert read(path, fps=16.0).cuts == [16, 32]
+    assert read(path, fps=4.0, start=0.5).cuts == [2, 6]
+    assert fit(read(path), width=32, height=24, fps=4.0).cuts == [4, 8]
+    assert read(path).metadata["cuts"] == [8, 16]

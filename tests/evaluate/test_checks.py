@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from reelworld.evaluate.checks import CHECKS, judge
-from reelworld.evaluate.tracking import nobody
+from reelworld.evaluate.motions import _comes_back
+from reelworld.evaluate.tracking import Track, nobody
 from reelworld.world.dataset import replay
 from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
 
@@ -25,8 +26,15 @@ def thing(color, x=0.0, z=0.0, kind="ball", **motion) -> Thing:
 PAIR = scene(thing("red", -1.5), thing("blue", 1.5, kind="cone"))
 SLIDE = scene(thing("purple", -0.8, action="slide", direction="right"))
 FALL = scene(thing("orange", 0.0, 2.4, action="fall"))
+BOUNCE = scene(thing("blue", 0.0, 2.4, action="bounce"))
 JUMP = scene(thing("blue", 0.0, action="jump"))
 REST = scene(thing("red"))
+
+
+def track_of(heights: np.ndarray) -> Track:
+    """Return a track of a thing at these heights."""
+    same = np.full(len(heights), 0.5)
+    return Track("red", "ball", "", ("red",) * len(heights), same, heights, *[same] * 10)
 
 
 def frames_of(program: Scene) -> np.ndarray:
@@ -37,7 +45,7 @@ def verdict(parser, program: Scene, frames: np.ndarray, check: str):
     return judge(program, parser.look(frames))[check]
 
 
-@pytest.mark.parametrize("program", [PAIR, SLIDE, FALL, JUMP, REST])
+@pytest.mark.parametrize("program", [PAIR, SLIDE, FALL, JUMP, BOUNCE, REST])
 def test_what_happened_as_told_passes_every_check(parser, program):
     verdicts = judge(program, parser.look(frames_of(program)))
     assert not [name for name, verdict in verdicts.items() if verdict is False]
@@ -46,7 +54,14 @@ def test_what_happened_as_told_passes_every_check(parser, program):
 
 @pytest.mark.parametrize(
     ("program", "check"),
-    [(PAIR, "left_right"), (SLIDE, "direction"), (FALL, "gravity"), (JUMP, "lift"), (SLIDE, "growth")],
+    [
+        (PAIR, "left_right"),
+        (SLIDE, "direction"),
+        (FALL, "gravity"),
+        (JUMP, "lift"),
+        (BOUNCE, "bounce"),
+        (SLIDE, "growth"),
+    ],
 )
 def test_each_check_is_asked_where_it_belongs(parser, program, check):
     assert verdict(parser, program, frames_of(program), check) is True
@@ -54,15 +69,28 @@ def test_each_check_is_asked_where_it_belongs(parser, program, check):
 
 @pytest.mark.parametrize(
     ("program", "check"),
-    [(PAIR, "binding"), (PAIR, "count"), (SLIDE, "direction"), (FALL, "gravity"), (JUMP, "lift")],
+    [(PAIR, "binding"), (PAIR, "count"), (SLIDE, "direction"), (FALL, "gravity"), (BOUNCE, "bounce")],
 )
 def test_a_grey_picture_passes_nothing(parser, program, check):
     assert verdict(parser, program, np.full((16, 64, 64, 3), 128, np.uint8), check) is False
 
 
+def test_what_bounces_comes_back_but_not_higher_than_it_fell_from():
+    path = np.array([2.4, 2.3, 2.0, 1.4, 0.6, 0.1, 0.9, 1.3, 1.6, 1.6]) * 0.2
+    higher = np.concatenate([path[:6], [0.3, 0.45, 0.55, 0.6]])
+    dead = np.concatenate([path[:6], [0.02, 0.03, 0.02, 0.02]])
+    for heights, right in ((path, True), (higher, False), (dead, False), (path[:6], False)):
+        assert _comes_back(track_of(heights)) is right, heights
+
+
 def test_a_still_picture_passes_no_motion(parser):
     moving = ("direction", "growth", "permanence")
-    for program, check in (*((SLIDE, name) for name in moving), (FALL, "gravity"), (JUMP, "lift")):
+    for program, check in (
+        *((SLIDE, name) for name in moving),
+        (FALL, "gravity"),
+        (JUMP, "lift"),
+        (BOUNCE, "bounce"),
+    ):
         frames = np.repeat(frames_of(program)[:1], 16, axis=0)
         assert verdict(parser, program, frames, check) is False
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, PromptError
 from reelworld.core.types import Video
 from reelworld.core.video import write
 from reelworld.evaluate.folder import score_folder
@@ -52,3 +52,10 @@ def test_missing_videos_and_bad_files_are_told(renders, tmp_path):
         score_folder(renders, tmp_path / "prompts.json", tmp_path)
     with pytest.raises(ConfigError, match="cannot read"):
         score_folder(renders, tmp_path / "nothing.json", tmp_path)
+
+
+def test_prompts_in_which_nothing_is_read_are_named(renders, tmp_path):
+    names = {path.name: "xyzzy" for path in sorted(renders.glob("*.mp4"))}
+    (tmp_path / "prompts.json").write_text(json.dumps(names))
+    with pytest.raises(PromptError, match=f"{next(iter(names))}.*leave them out"):
+        score_folder(renders, tmp_path / "prompts.json", tmp_path)

@@ -65,7 +65,8 @@ def test_renders_of_the_prompts_reach_the_ceiling(finished):
         assert row.score.share.mean == pytest.approx(row.score.ceiling)
         if row.score.measured:
             assert row.score.value == pytest.approx(1.0)
-        assert np.isnan(row.agreement) or -1.0 <= row.agreement <= 1.0
+        share, kappa = row.agreement
+        assert np.isnan(share) or kappa <= share <= 1.0
         assert row.score.share.clips == SETTINGS.seeds * row.asked
 
 
@@ -95,6 +96,21 @@ def test_a_record_that_is_none_is_told(tmp_path):
     (tmp_path / "settings.json").write_text("[1]")
     with pytest.raises(ConfigError, match="no record of an evaluation"):
         Evaluation.read(tmp_path)
+
+
+def test_damaged_verdicts_are_told(tmp_path):
+    Evaluation(tmp_path, SETTINGS, "renders")
+    for line in ("{", '{"prompt": 1}', "[]"):
+        (tmp_path / "verdicts.jsonl").write_text(line + "\n")
+        with pytest.raises(ConfigError, match="damaged"):
+            Evaluation(tmp_path, SETTINGS, "renders")
+
+
+def test_verdicts_of_other_code_are_not_mixed(tmp_path, monkeypatch):
+    Evaluation(tmp_path, SETTINGS, "renders")
+    monkeypatch.setattr("reelworld.evaluate.run.code_hash", lambda: "other")
+    with pytest.raises(ConfigError, match="code"):
+        Evaluation(tmp_path, SETTINGS, "renders")
 
 
 def test_other_prompts_under_the_same_numbers_are_told(finished, tmp_path):

@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reelworld.core.errors import ConfigError
 from reelworld.evaluate import gate, validate
 from reelworld.evaluate.checks import judge
 from reelworld.evaluate.controls import BREAKAGES
-from reelworld.evaluate.gate import UNTESTED, Gate, failed, recorded, stale, write_gates
+from reelworld.evaluate.gate import UNTESTED, Gate, failed, packaged, recorded, write_gates
 from reelworld.evaluate.references import References
 from reelworld.evaluate.staging import NEARER, from_near
 from reelworld.evaluate.suite import enough, groups_of, suite, suite_config
-from reelworld.evaluate.validate import gates, mirrored
+from reelworld.evaluate.validate import NULL_CHANGES, gates, mirrored
 from reelworld.world.stream import film, plan
 
 
@@ -42,13 +43,33 @@ def test_what_fails_is_read_back_for_its_parser_alone(tmp_path, monkeypatch):
     assert failed(None, "one thing", "kind") == (UNTESTED,)
 
 
-def test_a_record_says_whether_it_is_older_than_the_code(tmp_path, monkeypatch):
+def test_gates_of_other_code_vouch_for_nothing(tmp_path, monkeypatch):
+    (tmp_path / "own").mkdir()
     monkeypatch.setattr(gate, "packaged", lambda level: tmp_path / f"gates-level{level}.json")
-    write_gates(tmp_path / "gates-level1.json", "this parser", "train", [])
-    assert stale(1, "this parser") == ""
+    tested = [Gate("ceiling", "kind", "", 0.98, 0.97, group="one thing")]
+    write_gates(tmp_path / "gates-level1.json", "this parser", "train", tested)
+    assert recorded(1, "this parser") == tested
     monkeypatch.setattr(gate, "code_hash", lambda: "other code")
-    assert "other code" in stale(1, "this parser")
-    assert stale(1, "another parser") == stale(2, "this parser") == ""
+    assert recorded(1, "this parser", tmp_path / "own") is None
+    write_gates(tmp_path / "own" / "gates-level1.json", "this parser", "train", tested)
+    assert recorded(1, "this parser", tmp_path / "own") == tested
+    assert recorded(1, "this parser") is None
+
+
+def test_a_damaged_record_is_told(tmp_path):
+    path = tmp_path / packaged(1).name
+    for text in ("{", "[1]"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="delete it"):
+            recorded(1, "this parser", tmp_path)
+
+
+def test_enlarging_and_back_changes_next_to_nothing():
+    clip = suite("train", 1)[0].clip
+    true = film([clip], suite_config("train", 1))[0].numpy()
+    again = NULL_CHANGES["enlarged"](true)
+    assert again.shape == true.shape
+    assert 0 < np.abs(again.astype(int) - true).mean() < 2
 
 
 def test_comments_are_no_code():

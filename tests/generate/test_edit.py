@@ -368,3 +368,11 @@ def test_a_curve_is_made_of_pairs(points):
 def test_parts_are_pairs(pipeline, keep):
     with pytest.raises(ConfigError, match="pairs"):
         edit.recut(pipeline, film(8), PROMPT, keep=keep, **FAST)
+
+
+def test_the_last_seed_of_all_makes_later_windows_too(pipeline):
+    last = 2**63 - 1
+    assert len(edit.film(pipeline, PROMPT, num_frames=20, seed=last, **FAST)) == 20
+    assert len(edit.extend(pipeline, film(8), PROMPT, seconds=1.5, seed=last, **FAST)) == 20
+    cut = edit.recut(pipeline, film(24), PROMPT, keep=[(0.0, 1.0), (2.0, 3.0)], gap=4.0, seed=last, **FAST)
+    assert len(cut) == 8 + 32 + 8

@@ -7,7 +7,7 @@ import pytest
 
 from reelworld.core.errors import ConfigError, PromptError, VideoError
 from reelworld.core.types import Video
-from reelworld.core.video import write
+from reelworld.core.video import part, write
 from reelworld.generate.shelf import Shelf
 from reelworld.generate.storyboard import Card, Role, Storyboard, render
 
@@ -239,3 +239,20 @@ def test_a_card_without_a_text_goes_on_with_the_text_before(pipeline, tmp_path):
     other, _ = counted(pipeline, replace(board, cards=(first, replace(picture, text="a blue box"))))
     np.testing.assert_array_equal(silent.frames, told.frames)
     assert not np.array_equal(silent.frames, other.frames)
+
+
+def test_a_film_is_shown_from_its_moment_with_its_cuts(pipeline):
+    told = {"prompt": "two shots", "cuts": [6, 11]}
+    film = Video(noise(16, 2).frames, 8.0, told)
+    cards = (Card(time=0.0, text="a red ball"), Card(time=0.5, video="film", at=0.5))
+    board = Storyboard(cards=cards, duration=1.5)
+    video, windows = counted(
+        pipeline, board, reader=lambda name, start=0.0, num_frames=1, **_: part(film, start, num_frames)
+    )
+    assert (len(video), windows) == (12, 1)
+    np.testing.assert_array_equal(video.frames[4:], film.frames[4:12])
+    assert video.cuts == [4, 6, 11]
+    with pytest.raises(VideoError, match="begin before 2 s"):
+        part(film, 2.0, 8)
+    with pytest.raises(ConfigError, match="of a video"):
+        Storyboard(cards=(Card(time=0.0, text="a red ball", at=1.0),))

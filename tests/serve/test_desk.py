@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from tests.serve.conftest import Served
 
 from reelworld.core.encode import encode_png
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, StorageError
 from reelworld.core.types import Video
 from reelworld.serve.desk import MOST_OPEN
 from reelworld.serve.serving import Settings, run, sweep
@@ -262,6 +263,23 @@ def test_parents_are_told_of_without_end_of_room(http: httpx.Client, served: Ser
     assert sizes[-1] - sizes[-2] < 2 * sizes[0]
 
 
+def test_of_many_who_ask_for_a_name_at_once_one_gets_it(http: httpx.Client, served: Served) -> None:
+    video = made(http, served)
+
+    def ask(_: int) -> int:
+        body = {"name": "Bo", "video": {"id": video}}
+        return httpx.post(f"{served.url}/v1/videos/characters", json=body).status_code
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = sorted(threads.map(ask, range(6)))
+        assert answers == [200, 400, 400, 400, 400, 400]
+        identity = http.get("/v1/videos/characters").json()["data"][0]["id"]
+        address = f"{served.url}/v1/videos/characters/{identity}"
+        gone = set(threads.map(lambda _: httpx.delete(address).status_code, range(6)))
+    assert gone <= {200, 404}
+    assert [name for name in folders(served) if name.startswith("char")] == []
+
+
 def test_a_characters_name_is_taken_once(http: httpx.Client, served: Served) -> None:
     video = made(http, served)
     assert http.post("/v1/videos/characters", json={"name": "Bo", "video": {"id": video}}).status_code == 200
@@ -282,6 +300,26 @@ def test_a_prompt_of_thousands_of_words_is_told_as_it_is(http: httpx.Client) -> 
     assert (answer.status_code, answer.json()["text"]) == (200, long)
 
 
+def test_files_that_resist_hold_up_no_deletion(
+    http: httpx.Client, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row goes first: no completed video without its file, whatever the storage does."""
+    first, root = made(http, served), Path(served.storage.root)
+
+    def refuse(folder: str) -> None:
+        raise StorageError(f"{folder} cannot be removed: OSError")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(served.storage, "remove", refuse)
+        assert http.delete(f"/v1/videos/{first}").json()["deleted"]
+        assert http.get(f"/v1/videos/{first}").status_code == 404
+        nameless = sweep(served.jobs, served.storage, sweep(served.jobs, served.storage, set()))
+    assert nameless == {first}
+    assert (root / first).is_dir()
+    assert sweep(served.jobs, served.storage, nameless) == set()
+    assert not (root / first).exists()
+
+
 def test_what_nobody_names_is_swept_away(http: httpx.Client, served: Served) -> None:
     """Twice looked at: between storing and queueing there is a moment where nobody names a folder."""
     first = made(http, served)
@@ -298,3 +336,29 @@ def test_what_nobody_names_is_swept_away(http: httpx.Client, served: Served) -> 
     served.work()
     assert http.get(f"/v1/videos/{remix}").json()["status"] == "completed"
     assert {first, remix, character, "my films"} <= {path.name for path in root.iterdir()}
+
+
+def test_what_nobody_foresaw_is_counted(
+    http: httpx.Client, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **more: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(served.jobs, "page", broken)
+        answer = http.get("/v1/videos")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "unforeseen" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    told = 'reelworld_requests_total{method="GET",route="/v1/videos",status="500"} 1.0'
+    assert told in http.get("/metrics").text
+
+
+@pytest.mark.parametrize(("count", "fps"), [(5, None), (24, 24), (10, 24), (3, 4), (7, 12)])
+def test_frames_are_counted_at_the_rate_that_is_asked_for(
+    http: httpx.Client, served: Served, count: int, fps: int | None
+) -> None:
+    video = made(http, served, num_frames=count, **({} if fps is None else {"fps": fps}))
+    told = http.get(f"/v1/videos/{video}").json()
+    assert told["reelworld"]["num_frames"] == count
+    assert float(told["seconds"]) == pytest.approx(count / (fps or 8), abs=1e-4)

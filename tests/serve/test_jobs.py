@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from reelworld.core.errors import ConfigError
 from reelworld.serve.gate import Keys
-from reelworld.serve.jobs import Cancelled, Jobs, KeyReused, Lost, QueueFull
+from reelworld.serve.jobs import Ask, Cancelled, Jobs, KeyReused, Lost, QueueFull
 from reelworld.serve.tables import Base, open_database, upgrade
 
 
@@ -39,8 +39,12 @@ def jobs(engine: Engine) -> Jobs:
     return Jobs(engine, lease_seconds=0.3)
 
 
-def add(jobs: Jobs, owner: str = "me", prompt: str = "a ball", **more):
-    return jobs.add(owner=owner, operation="generate", request={"prompt": prompt}, **more)
+def ask(owner: str = "me", prompt: str = "a ball", **more) -> Ask:
+    return Ask(owner=owner, operation="generate", request={"prompt": prompt}, **more)
+
+
+def add(jobs: Jobs, owner: str = "me", prompt: str = "a ball", most_open: int | None = None, **more):
+    return jobs.add(ask(owner, prompt, **more), most_open=most_open)
 
 
 def test_a_job_goes_from_queue_to_completion(jobs: Jobs) -> None:
@@ -166,8 +170,8 @@ def test_turns_go_round_also_among_owners_who_delete_what_they_have(jobs: Jobs) 
 
 
 def test_a_worker_takes_only_jobs_of_models_that_it_has(jobs: Jobs) -> None:
-    big = jobs.add(owner="me", operation="generate", request={"model": "big"})
-    small = jobs.add(owner="me", operation="generate", request={"model": "nano"})
+    big = jobs.add(Ask(owner="me", operation="generate", request={"model": "big"}))
+    small = jobs.add(Ask(owner="me", operation="generate", request={"model": "nano"}))
     turn = jobs.lease("w", ["nano"])
     assert turn is not None
     assert turn.id == small.id
@@ -202,14 +206,28 @@ def test_leases_go_by_the_clock_of_the_database(jobs: Jobs, monkeypatch: pytest.
     assert Jobs(jobs.engine, lease_seconds=30.0).reclaim() == 0
 
 
-def test_files_that_cannot_be_removed_hold_up_no_others(jobs: Jobs) -> None:
-    jobs.kept = -1.0
-    for _ in range(3):
-        jobs.cancel(add(jobs).id, "me")
-    first, second, _ = jobs.expired()
-    assert jobs.expired(limit=1)[0].id == first.id
-    jobs.postpone(first.id)
-    assert jobs.expired(limit=1)[0].id == second.id
+def test_jobs_are_queued_together_or_not_at_all(jobs: Jobs) -> None:
+    with pytest.raises(QueueFull):
+        jobs.add_all([ask(prompt=f"{n}") for n in range(4)], most_open=3)
+    assert jobs.counts() == {}
+    keyed = [ask(prompt=f"{n}", idempotency_key=f"k{n}") for n in range(3)]
+    made = jobs.add_all(keyed, most_open=3)
+    assert [job.id for job in jobs.add_all(keyed, most_open=3)] == [job.id for job in made]
+    with pytest.raises(KeyReused):
+        jobs.add_all([ask(prompt="other", idempotency_key="k1")])
+    assert jobs.counts() == {"queued": 3}
+
+
+def test_two_at_once_cannot_both_take_the_last_room(jobs: Jobs) -> None:
+    def four(n: int) -> int:
+        try:
+            return len(jobs.add_all([ask(prompt=f"{n} {m}") for m in range(4)], most_open=10))
+        except QueueFull:
+            return 0
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(four, range(8))) == 8
+    assert jobs.counts() == {"queued": 8}
 
 
 def test_cancelling(jobs: Jobs) -> None:

@@ -19,6 +19,7 @@ from reelworld.core.progress import progress
 from reelworld.core.types import Video
 from reelworld.core.video import write
 from reelworld.serve.gate import LOCAL, Rules
+from reelworld.serve.jobs import Ask
 from reelworld.serve.making import Studio
 from reelworld.serve.tables import Job
 
@@ -130,6 +131,14 @@ def test_unknown_words_are_marked_as_one_types(page: Page) -> None:
     page.get_by_label("What the video shows").fill("a red zorp")
     expect(page.locator(".prompt .hint")).to_contain_text("never learnt zorp")
     expect(page.locator(".shade mark")).to_have_text("zorp")
+
+
+def test_a_word_that_is_offered_takes_the_place_of_that_word_alone(page: Page) -> None:
+    prompt = page.get_by_label("What the video shows")
+    prompt.fill("a ballxy a ballx")
+    expect(page.locator(".shade mark")).to_have_count(2)
+    page.locator(".prompt .hint").get_by_role("button", name="ball", exact=True).last.click()
+    expect(prompt).to_have_value("a ballxy a ball")
 
 
 def test_a_storyboard_is_laid_out_by_keys_and_rendered(page: Page, worker: None) -> None:
@@ -340,7 +349,7 @@ def test_a_wrong_key_is_told_and_can_be_mended(browser: Browser, guarded: Served
 
 def test_what_is_deleted_elsewhere_does_not_stop_the_gallery(browser: Browser, served: Served) -> None:
     ids = [
-        served.jobs.add(owner=LOCAL, operation="generate", request={"prompt": f"n{n}", "seconds": 2}).id
+        served.jobs.add(Ask(owner=LOCAL, operation="generate", request={"prompt": f"n{n}", "seconds": 2})).id
         for n in range(30)
     ]
     page = browser.new_context().new_page()

@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from reelworld.core.errors import ConfigError, StorageError
-from reelworld.serve.jobs import Cancelled, Jobs, Lost, Turn
+from reelworld.serve.jobs import Ask, Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
-from reelworld.serve.serving import Settings, _expire, announce, run
+from reelworld.serve.serving import Crew, Settings, _expire, announce, run
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Job, open_database, upgrade
 from reelworld.serve.webhooks import Webhooks
@@ -45,7 +45,7 @@ def studio(weights: Path) -> Studio:
 
 
 def add(jobs: Jobs, prompt: str = "a red ball", **more):
-    return jobs.add(owner="me", operation="generate", request={"prompt": prompt, **FAST, **more})
+    return jobs.add(Ask(owner="me", operation="generate", request={"prompt": prompt, **FAST, **more}))
 
 
 def work(jobs: Jobs, storage: Storage, studio: Studio, **options) -> None:
@@ -361,3 +361,15 @@ def test_a_cache_that_cannot_be_written_loses_no_video(jobs, storage, studio, mo
     assert done is not None
     assert done.status == "completed"
     assert "windows are not kept" in capfd.readouterr().err
+
+
+def test_no_password_stands_in_the_list_of_processes(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://me:secret@host/videos"
+    crew = Crew(Settings(database=url, storage=str(tmp_path), workers=1))
+    assert "secret" not in " ".join(crew._command())
+    process = crew._begun()  # it reads the URL from what it is sent, and finds no such host
+    try:
+        assert process.wait(60) != 0
+    finally:
+        process.kill()
+        process.wait()

@@ -100,7 +100,7 @@ def tiny(steps: int = 6, **changes: object) -> Recipe:
             Stage(name="long", steps=steps // 2, batch=2, buckets=(long,), text_length=32),
         ),
         "optim": OptimConfig(warmup_steps=2),
-        "data": DataConfig(workers=0, reuse=2, reuse_spacing=2, heldout_clips=2, sample_prompts=2),
+        "data": DataConfig(workers=0, reuse=2, reuse_memory=2, heldout_clips=2, sample_prompts=2),
         "report": ReportConfig(sample_steps=2),
     }
     return Recipe(**(settings | changes))

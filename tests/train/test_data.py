@@ -1,5 +1,7 @@
 """What each step sees: a function of the step, with every clip shown as often as the recipe says."""
 
+import os
+import signal
 from collections import Counter
 from dataclasses import replace
 
@@ -9,7 +11,7 @@ import torch
 from reelworld import recipes
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.recipes import DataConfig
-from reelworld.train.data import Echo, WorldData, bucket_at, open_feed, servings
+from reelworld.train.data import Echo, WorldData, _makers, bucket_at, open_feed, servings
 from reelworld.train.footage import Footage
 from reelworld.world.splits import is_heldout
 from reelworld.world.stream import plan
@@ -24,13 +26,28 @@ def test_servings_continue_from_any_step(tiny, squares):
             assert torch.equal(expected.batch.pixels, got.batch.pixels)
 
 
-def test_echo_shows_each_clip_exactly_reuse_times_and_never_twice_at_once(squares, tiny):
+def echo_of(squares, tiny, start: int = 0) -> Echo:
     stage = tiny().stages[0]
     stream = squares.stream(stage, stage.buckets[0].shape, 2, split="train", seed=0, device="cpu")
-    batches = [next(echo) for echo in [Echo(stream, 2, 3, 5)] for _ in range(60)]
-    assert all(len(set(batch.indices)) == 6 for batch in batches)
+    return Echo(stream, 2, 3, 5, start, seed=4)
+
+
+def test_echo_shows_each_clip_about_reuse_times_and_never_twice_at_once(squares, tiny):
+    echo = echo_of(squares, tiny)
+    batches = [next(echo) for _ in range(1000)]
+    assert all({2 * k, 2 * k + 1} <= set(batch.indices) for k, batch in enumerate(batches))  # what is new
+    assert all(min(batch.indices) >= 2 * (k - 5) for k, batch in enumerate(batches))  # what is remembered
+    assert all(len(set(batch.indices)) == 6 for batch in batches[2:])
     counts = Counter(index for batch in batches for index in batch.indices)
-    assert {counts[index] for index in range(20, 120)} == {3}
+    assert sum(counts[index] for index in range(100, 1900)) / 1800 == pytest.approx(3, abs=0.05)
+
+
+def test_echo_continues_anywhere(squares, tiny):
+    whole = echo_of(squares, tiny)
+    batches = [next(whole) for _ in range(20)]
+    for start in (1, 3, 11):
+        echo = echo_of(squares, tiny, start)
+        assert [next(echo).indices for _ in range(start, 20)] == [b.indices for b in batches[start:]]
 
 
 def test_buckets_are_drawn_by_weight_and_cost_the_same(tiny):
@@ -43,7 +60,7 @@ def test_buckets_are_drawn_by_weight_and_cost_the_same(tiny):
 
 def world_recipe(tiny, workers: int):
     return tiny(
-        4, data=DataConfig(workers=workers, reuse=2, reuse_spacing=1, heldout_clips=2, sample_prompts=2)
+        4, data=DataConfig(workers=workers, reuse=2, reuse_memory=1, heldout_clips=2, sample_prompts=2)
     )
 
 
@@ -56,6 +73,36 @@ def test_the_second_process_renders_the_same_clips(tiny):
     for left, right in zip(ahead, here, strict=True):
         assert left.batch.captions == right.batch.captions
         assert torch.equal(left.batch.pixels, right.batch.pixels)
+
+
+def test_makers_make_the_same_batches_ahead(tiny):
+    recipe = world_recipe(tiny, 0)
+    with _makers(2, "cpu") as opened:
+        made = list(servings(WorldData(), recipe, 1, words_of, opened))
+    here = list(servings(WorldData(), recipe, 1, words_of))
+    assert [item.step for item in made] == [1, 2, 3]
+    for left, right in zip(made, here, strict=True):
+        assert left.batch.captions == right.batch.captions
+        assert torch.equal(left.batch.pixels, right.batch.pixels)
+        assert torch.equal(left.batch.words["length"], right.batch.words["length"])
+        assert left.batch.words["length"].tolist() == [len(caption) for caption in left.batch.captions]
+
+
+def words_of(captions, length):
+    return {"length": torch.tensor([len(caption) for caption in captions])}
+
+
+def die(captions, length):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_maker_that_dies_or_fails_is_told(tiny, tmp_path):
+    recipe = world_recipe(tiny, 0)
+    with _makers(1, "cpu") as opened, pytest.raises(DataError, match=r"was killed.*--resume"):
+        next(servings(WorldData(), recipe, 0, die, opened))
+    missing = Footage(str(tmp_path / "missing"))
+    with _makers(1, "cpu") as opened, pytest.raises(DataError, match="is no folder"):
+        next(servings(missing, recipe, 0, words_of, opened))
 
 
 def test_a_parser_sees_combinations_that_are_held_out_of_a_generator_s_training(tiny):

@@ -122,7 +122,7 @@ class SignallingStream:
 def test_a_signal_finishes_the_step_saves_and_resumes_bit_for_bit(tiny, squares, tmp_path, number):
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match=r"after step \d+ .*--resume"):
-        train(tiny(12), tmp_path / "a", data=Signalling(squares, 6, number), **QUIET)
+        train(tiny(12), tmp_path / "a", data=Signalling(squares, 4, number), **QUIET)
     assert signal.getsignal(number) is before
     assert len(checkpoint.states(tmp_path / "a" / "state")) == 1
     train(tiny(12), tmp_path / "a", data=squares, resume=True, **QUIET)

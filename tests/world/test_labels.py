@@ -312,7 +312,7 @@ def parser_recipe(workers: int) -> Recipe:
         base,
         model=PerceptionConfig(widths=(8, 8, 8)),
         stages=(replace(stage, steps=4, batch=2, buckets=buckets),),
-        data=DataConfig(workers=workers, reuse=2, reuse_spacing=1),
+        data=DataConfig(workers=workers, reuse=2, reuse_memory=1),
     )
 
 

@@ -88,6 +88,21 @@ def test_words_that_fit_nothing_are_listed() -> None:
     assert Fact("color", (0, "red")) in parsed.facts
 
 
+@pytest.mark.parametrize(
+    "text", ["a red ball and ", "a red ball rolls and rolls and ", "and and, ", "The ball "]
+)
+def test_texts_of_any_length_are_read(text: str) -> None:
+    assert parse(text * 3000) is not None
+
+
+def test_lists_of_things_are_read_to_their_end() -> None:
+    colors = ("red", "blue", "green", "yellow", "purple")
+    parsed = parse(", ".join(f"a {color} ball" for color in colors[:-1]) + " and a purple ball spin.")
+    assert {f.args[1] for f in parsed.facts if f.name == "color"} == set(colors)
+    assert sum(f.name == "action" for f in parsed.facts) == parsed.things == 5
+    assert not parsed.unread
+
+
 def test_the_same_thing_is_not_counted_twice() -> None:
     parsed = parse("Three white dominoes stand. A ball rolls. The ball hits the second domino.")
     assert parsed.things == 4

@@ -71,21 +71,6 @@ def test_a_failed_block_is_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(stream).captions == wanted.captions
 
 
-def test_planners_write_the_same_clips() -> None:
-    config = WorldConfig(level=1, width=16, height=16, num_frames=4, seed=5)
-    alone, helped = WorldStream(config, 3), WorldStream(config, 3, planners=1)
-    for stream in (alone, helped):
-        stream.seek(7)
-    for _ in range(9):  # more than one block
-        one, other = next(alone), next(helped)
-        assert one.captions == other.captions
-        assert one.indices == other.indices
-        assert torch.equal(one.pixels, other.pixels)
-    for stream in (alone, helped):  # with blocks still on their way
-        stream.seek(300)
-    assert next(alone).captions == next(helped).captions
-
-
 def test_captions_of_sampled_scenes_use_known_words_only() -> None:
     known = set(caption.vocabulary())
     for level in grammar.LEVELS:
@@ -150,10 +135,21 @@ def test_scenes_can_all_be_about_something() -> None:
     walks = [[thing.motion.action for thing in clip.scene.cast] == ["walk"] for clip in clips]
     assert all(bite != walk for bite, walk in zip(bites, walks, strict=True))
     assert 4 <= sum(bites) <= 20
-    with pytest.raises(ConfigError, match=r"about fly; themes are collide, .*, walk, in order"):
+    with pytest.raises(ConfigError, match=r"about fly; themes are collide, .*, walk, in order, one"):
         WorldConfig(level=2, themes=("fly",))
     with pytest.raises(ConfigError, match="levels 2 and 3"):
         WorldConfig(level=1, themes=("walk",))
+
+
+def test_scenes_can_all_be_of_so_many_things_or_in_depth() -> None:
+    for theme, count in (("one thing", 1), ("two things", 2)):
+        clips = plan(WorldConfig(seed=5, themes=(theme,)), range(16))
+        assert {len(clip.scene.cast) for clip in clips} == {count}
+    clips = plan(WorldConfig(seed=5, themes=("in depth",), caption_mix=(0.0, 0.0, 1.0)), range(24))
+    told = [fact.name for clip in clips for fact in caption.parse(clip.caption).facts]
+    deep = sum(name in ("in_front_of", "behind") for name in told)
+    assert deep > 16
+    assert deep > sum(name in ("left_of", "right_of") for name in told)
 
 
 def test_scenes_can_all_be_events_in_their_order() -> None:

@@ -9,7 +9,13 @@ import typer
 
 from reelworld.cli.app import Json, app, need, say, told
 
-Database = Annotated[str, typer.Option(help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")]
+Database = Annotated[
+    str,
+    typer.Option(
+        help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME; with a password better in the variable.",
+        envvar="REELWORLD_DATABASE",
+    ),
+]
 Place = Annotated[str, typer.Option(help="Folder, or any URL that fsspec reads, for the videos.")]
 Served = Annotated[list[str] | None, typer.Option(help="NAME or NAME=FILE of a model; often; default: nano.")]
 KeepDays = Annotated[float, typer.Option(min=0.001, help="Days that finished videos stay.")]
@@ -30,7 +36,10 @@ def serve(
     weights: Served = None,
     host_name: Annotated[list[str] | None, typer.Option(help="A name by which it is reached; often.")] = None,
     webhook: Annotated[list[str] | None, typer.Option(help="Address told of finished videos; often.")] = None,
-    webhook_secret: Annotated[str, typer.Option(help="whsec_... that signs what they are told.")] = "",
+    webhook_secret: Annotated[
+        str,
+        typer.Option(help="whsec_... that signs what they are told.", envvar="REELWORLD_WEBHOOK_SECRET"),
+    ] = "",
     keep_days: KeepDays = 7.0,
     deadline: Deadline = 1800.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second of one key.")] = 50.0,

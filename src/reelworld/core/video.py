@@ -98,7 +98,7 @@ def read(
         frames = _collect(source, shown, size, path, limits)
     if not frames:
         raise VideoError(f"{path} shows nothing from {start:g} seconds on; start earlier")
-    return Video(np.stack(frames), rate, info.metadata)
+    return Video(np.stack(frames), rate, _moved(info.metadata, info.fps, rate, start, len(frames)))
 
 
 def read_image(path: str | Path, *, width: int | None = None, height: int | None = None) -> Video:
@@ -131,7 +131,27 @@ def fit(video: Video, *, width: int, height: int, fps: float | None = None) -> V
     times = (np.arange(count) + 0.5) / rate
     shown = np.minimum((times * video.fps).astype(int), len(video) - 1)
     frames = {int(n): _fit(Image.fromarray(video.frames[n]), width, height) for n in np.unique(shown)}
-    return Video(np.stack([frames[int(n)] for n in shown]), rate, video.metadata)
+    told = _moved(video.metadata, video.fps, rate, 0.0, count)
+    return Video(np.stack([frames[int(n)] for n in shown]), rate, told)
+
+
+def part(video: Video, start: float, num_frames: int) -> Video:
+    """Return as many frames of a video, or fewer, from a second on. Raises: VideoError where it is over."""
+    first = round(start * video.fps)
+    if first >= len(video):
+        raise VideoError(f"the video is over after {len(video) / video.fps:g} s; begin before {start:g} s")
+    frames = video.frames[first : first + num_frames]
+    told = _moved(video.metadata, video.fps, video.fps, first / video.fps, len(frames))
+    return Video(frames, video.fps, told)
+
+
+def _moved(told: dict[str, Any], fps: float, rate: float, start: float, count: int) -> dict[str, Any]:
+    """Return metadata whose cuts are those of a part, at another rate: the frames that show them there."""
+    cuts = told.get("cuts")
+    if not isinstance(cuts, list) or (fps == rate and start == 0.0):
+        return told
+    there = {round((cut / fps - start) * rate) for cut in cuts if type(cut) is int}
+    return {**told, "cuts": sorted(cut for cut in there if 0 < cut < count)}
 
 
 def write(

@@ -25,13 +25,14 @@ CHECKS: dict[str, Check] = {
     for check in (
         looks.binding, looks.count, looks.kind, looks.size, looks.left_right, looks.front_behind,
         looks.permanence, motions.growth, motions.perspective, motions.direction, motions.gravity,
-        motions.lift, motions.legs, motions.camera, events.collision, events.cause, events.order, looks.shots,
+        motions.lift, motions.bounce, motions.legs, motions.camera, events.collision, events.cause,
+        events.order, looks.shots,
     )
 }  # fmt: skip
 # What a picture that stands still must not pass.
 MOVING = (
-    "permanence", "growth", "perspective", "direction", "gravity", "lift", "legs", "camera", "collision",
-    "cause", "order", "shots",
+    "permanence", "growth", "perspective", "direction", "gravity", "lift", "bounce", "legs", "camera",
+    "collision", "cause", "order", "shots",
 )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def compare(a: Evaluation, b: Evaluation) -> list[Change]:
 
     Raises: ConfigError where the evaluations are of other prompts or seeds.
     """
-    for name in ("split", "level", "each", "seeds", "prompts", "parser", "reelworld"):
+    for name in ("split", "level", "each", "seeds", "prompts", "parser", "code", "reelworld"):
         if a.claim[name] != b.claim[name]:
             raise ConfigError(
                 f"one evaluation has {name} {a.claim[name]}, the other {b.claim[name]}; compare equals"

@@ -33,6 +33,7 @@ RATES = {1: 0.01, 2: 0.015, 3: 0.025}  # growth a frame
 MIRRORED = {1: 0.6, 2: 0.8, 3: 1.0}  # of the way to the mirror image
 HEIGHTS = {1: 0.2, 2: 0.1, 3: 0.0}  # share that is left of a jump
 STRAIGHT = {1: 0.6, 2: 0.8, 3: 1.0}  # how far a fall is bent towards constant speed
+LIVELY = {1: 1.1, 2: 1.2, 3: 1.3}  # restitution
 SWAPS = {1: 0.7, 2: 0.85, 3: 1.0}  # of the time between two events by which each is moved
 EARLY = {1: 2, 2: 3, 3: 4}  # frames by which an effect comes before its cause
 OPPOSITE_MOVES = {"left": "right", "right": "left", "in": "out", "out": "in", "up": "down", "down": "up"}
@@ -170,6 +171,28 @@ def _grounded(clip: Clip, t: int, severity: int) -> Clip:
         if thing.motion.action in ("jump", "bounce"):
             position[:, n, 2] *= HEIGHTS[severity]
     return replace(clip, trajectory=replace(clip.trajectory, position=position))
+
+
+def _rise_higher(clip: Clip, t: int, severity: int) -> Clip:
+    """Let what bounces come up faster than it came down."""
+    position = clip.trajectory.position.copy()
+    times = np.arange(len(position)) / _fps(clip)
+    for n, thing in enumerate(clip.scene.cast):
+        if thing.motion.action == "bounce":
+            position[:, n, 2] = _bounced(position[0, n, 2], LIVELY[severity], times)
+    return replace(clip, trajectory=replace(clip.trajectory, position=position))
+
+
+def _bounced(height: float, restitution: float, times: np.ndarray) -> np.ndarray:
+    """Return the heights of what is dropped: h - g t^2 / 2, then flights v t - g t^2 / 2 with v' = e v."""
+    z = height - 0.5 * GRAVITY * times**2
+    speed, start = np.sqrt(2 * GRAVITY * height), np.sqrt(2 * height / GRAVITY)
+    while start <= times[-1]:
+        speed *= restitution
+        later = times - start
+        z = np.where(later >= 0, speed * later - 0.5 * GRAVITY * later**2, z)
+        start += max(2 * speed / GRAVITY, times[1])
+    return np.maximum(z, 0.0)
 
 
 def _resize(clip: Clip, t: int, severity: int) -> Clip:
@@ -363,7 +386,7 @@ def _cuts(clip: Clip) -> bool:
 
 OF_A_THING = (
     "binding", "kind", "size", "left_right", "front_behind", "direction", "permanence", "growth",
-    "perspective", "gravity", "lift", "camera",
+    "perspective", "gravity", "lift", "bounce", "camera",
 )  # fmt: skip
 
 BREAKAGES: dict[str, Breakage] = {
@@ -374,19 +397,29 @@ BREAKAGES: dict[str, Breakage] = {
     "resize": Breakage("size", _resize, _always, ("kind", "growth", "perspective", "lift", "gravity")),
     "mirror": Breakage("direction", _mirror, _goes_sideways, ("left_right", "growth")),
     "swap sides": Breakage("left_right", _mirror, _pair, ("direction", "growth")),
-    "swap depths": Breakage("front_behind", _swap_depth, _pair, ("perspective", "left_right")),
+    "swap depths": Breakage(  # whoever comes to stand in front hides a part of the other
+        "front_behind",
+        _swap_depth,
+        _pair,
+        (*OF_A_THING, "count", "lift", "permanence", "perspective", "left_right"),
+    ),
     "vanish": Breakage("permanence", _vanish, _always, (*OF_A_THING, "count")),
     "teleport": Breakage("permanence", _teleport, _always, (*OF_A_THING, "count")),
     "grow": Breakage("growth", _grow, _always, ("perspective", "size")),
     "keep apparent size": Breakage("perspective", _keep_apparent_size, _always, ("size", "growth")),
     "steady fall": Breakage("gravity", _steady_fall, _told("fall")),
-    "stay on the ground": Breakage("lift", _grounded, _told("jump", "bounce"), ("permanence",)),
+    "stay on the ground": Breakage("lift", _grounded, _told("jump", "bounce"), ("permanence", "bounce")),
+    "rise higher": Breakage("bounce", _rise_higher, _told("bounce"), (*OF_A_THING, "count")),
     "another path": Breakage("camera", _other_camera, _always, (*OF_A_THING, "count")),
     "swap legs": Breakage("legs", _swap_legs, _told("walk", "run")),
     "no effect": Breakage("cause", _no_effect, _happens("bite", "switch_on", "knock_over")),
-    "pass through": Breakage("collision", _pass_through, _happens("collide", "push")),
+    "pass through": Breakage(  # of two in one place one is seen
+        "collision", _pass_through, _happens("collide", "push"), (*OF_A_THING, "count")
+    ),
     "too early": Breakage("collision", _too_early, _happens("collide", "push")),
-    "swap order": Breakage("order", _swap_order, _ordered),
-    "another actor": Breakage("shots", _other_actor, _colorful_cuts),
+    "swap order": Breakage(  # who acts at another time is hidden at another time
+        "order", _swap_order, _ordered, (*OF_A_THING, "count", "cause")
+    ),
+    "another actor": Breakage("shots", _other_actor, _colorful_cuts, ("binding", "kind")),
     "no cut": Breakage("shots", _no_cut, _cuts),
 }

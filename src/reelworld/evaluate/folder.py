@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reelworld.core.errors import ConfigError
+from reelworld.core.errors import ConfigError, PromptError
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import file_hash, make_folder
@@ -26,7 +26,7 @@ from reelworld.evaluate.gate import failed, recorded
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.report import Shown, write_page
 from reelworld.evaluate.run import Row
-from reelworld.evaluate.score import Score, Share, kappa
+from reelworld.evaluate.score import Score, Share, agreement
 from reelworld.evaluate.suite import GROUPS
 from reelworld.evaluate.told import told
 from reelworld.evaluate.track import Parser
@@ -98,10 +98,24 @@ def _read_prompts(path: Path) -> dict[str, str]:
     return found
 
 
+def _told(prompts: dict[str, str]) -> dict[str, tuple[Scene, tuple[str, ...]]]:
+    """Read every prompt. Raises: PromptError, with the names of those in which nothing is read."""
+    found, unread = {}, []
+    for name, prompt in prompts.items():
+        try:
+            found[prompt] = told(prompt)
+        except PromptError:
+            unread.append(name)
+    if unread:
+        names = ", ".join(unread[:5]) + (f" and {len(unread) - 5} more" if len(unread) > 5 else "")
+        raise PromptError(f"nothing that the world knows is read in the prompts of {names}; leave them out")
+    return found
+
+
 def _judge(files: dict[str, Path], prompts: dict[str, str], folder: Path, progress: Kind) -> list[_Film]:
     """Parse each video twice and judge it by its own prompt, and by the next different one."""
     parsers = (Perceiver.load(), Parser.fit())
-    told_by = {prompt: told(prompt) for prompt in dict.fromkeys(prompts.values())}
+    told_by = _told(prompts)
     texts = list(told_by)
     found = []
     with open_progress(progress, len(files), "judging") as bar:
@@ -127,11 +141,10 @@ def _rows(films: Sequence[_Film], group: str, check: str) -> list[Row]:
     texts = [film.prompt for film in asking]
     share = Share.of([bool(film.verdicts[check]) for film in asking], [texts.index(text) for text in texts])
     swapped = [bool(film.swapped[check]) for film in members if check in film.swapped]
-    both = [(bool(f.verdicts[check]), bool(f.second[check])) for f in asking if f.second[check] is not None]
-    agreement = kappa(*map(list, zip(*both, strict=True))) if both else float("nan")
+    agree = agreement((bool(f.verdicts[check]), f.second[check]) for f in asking)
     ceiling, gates = _on_record(group, check)
     score = Score(share, ceiling.mean, float(np.mean(swapped)) if swapped else 0.0)
-    return [Row(group, check, score, ceiling, len(asking), len(members), agreement, gates)]
+    return [Row(group, check, score, ceiling, len(asking), len(members), agree, gates)]
 
 
 def _on_record(group: str, check: str) -> tuple[Share, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """A figure of a check and its limit; and the record of those that the packaged parser was released with.
 
-gates = recorded(level=1, parser=Perceiver.load().weights_hash)
+gates = recorded(level=1, parser=Perceiver.load().weights_hash)   # or those of a folder that was validated
 failed(gates, "one thing", "growth")          # ("null encoded, of 60: 0.030 against 0.02",)
 """
 
@@ -11,13 +11,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+from reelworld.core.errors import ConfigError
 from reelworld.core.storage import write_bytes
 
-UNTESTED = "its gates were not tested with this parser: `reel evaluate --validate`"
-SHOWING = ("report.py", "compare.py")  # code of this room on which no verdict depends
+UNTESTED = "its gates were not tested with this parser and this code: `reel evaluate --validate`"
+SHOWING = ("report.py", "compare.py", "gate.py")  # code of this room on which no verdict depends
 
 
 @dataclass(frozen=True)
@@ -63,24 +66,30 @@ def packaged(level: int) -> Path:
     return Path(str(files("reelworld") / "weights" / f"gates-level{level}.json"))
 
 
-def recorded(level: int, parser: str) -> list[Gate] | None:
-    """Return the gates of the packaged record; None where there is none of this parser."""
-    path = packaged(level)
-    record = json.loads(path.read_text()) if path.is_file() else {}
-    if record.get("parser") != parser:
-        return None
-    return [Gate(**facts) for facts in record["gates"]]
+def recorded(level: int, parser: str, folder: Path | None = None) -> list[Gate] | None:
+    """Return the gates on record in a folder, else the packaged ones.
+
+    None where neither was tested with this parser and this code. Raises: ConfigError for a damaged record.
+    """
+    for path in (*([folder / packaged(level).name] if folder else []), packaged(level)):
+        record = read_json(path) if path.is_file() else {}
+        if (record.get("parser"), record.get("code")) == (parser, code_hash()):
+            return [Gate(**facts) for facts in record["gates"]]
+    return None
 
 
-def stale(level: int, parser: str) -> str:
-    """Say that the packaged record of a parser was tested with other code; nothing, if with this."""
-    path = packaged(level)
-    record = json.loads(path.read_text()) if path.is_file() else {}
-    if record.get("parser") != parser or record.get("code") == code_hash():
-        return ""
-    return "The gates were tested with other code of the checks or the world: `reel evaluate --validate`."
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object. Raises: ConfigError where a file holds none."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is damaged ({error}); delete it, and it will be made again") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} holds no object; delete it, and it will be made again")
+    return found
 
 
+@cache
 def code_hash() -> str:
     """Return 16 digits that change with the code of the checks and of the world, not with comments.
 

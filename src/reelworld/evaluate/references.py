@@ -20,7 +20,7 @@ from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import write_bytes
 from reelworld.core.types import Frames
 from reelworld.evaluate.checks import MOVING, Verdicts, judge
-from reelworld.evaluate.gate import code_hash
+from reelworld.evaluate.gate import code_hash, read_json
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.score import Share
 from reelworld.evaluate.suite import Case, enough, suite_config
@@ -81,10 +81,10 @@ class References:
     ) -> References:
         """Read what a file holds of these cases, this parser and this code; else compute and write it.
 
-        Raises: StorageError.
+        Raises: ConfigError for a damaged file; StorageError.
         """
         about = {"parser": parser.weights_hash, "prompts": prompts_hash(cases), "code": code_hash()}
-        stored = json.loads(path.read_text()) if path.is_file() else {}
+        stored = read_json(path) if path.is_file() else {}
         if stored.get("about") == about:
             return cls(cases, stored["true"], stored["cheats"])
         found = cls.of(cases, split, level, parser, progress)

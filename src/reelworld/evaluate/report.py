@@ -18,7 +18,6 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from reelworld.core.storage import write_bytes
-from reelworld.evaluate.gate import stale
 from reelworld.evaluate.references import CEILING
 from reelworld.evaluate.run import Evaluation, Row
 
@@ -43,8 +42,7 @@ def write_report(evaluation: Evaluation) -> tuple[Path, Path]:
     done, wanted = len(evaluation.verdicts), len(evaluation.cases) * evaluation.settings.seeds
     intro = (
         f"{claim['split']} prompts of level {claim['level']}, {claim['each']} a check and group, "
-        f"{claim['seeds']} seeds; {done} of {wanted} videos judged by the parser {claim['parser']}. "
-        f"{stale(evaluation.settings.level, claim['parser'])}"
+        f"{claim['seeds']} seeds; {done} of {wanted} videos judged by the parser {claim['parser']}."
     )
     rows = evaluation.table()
     clips = {check: _judged(evaluation, check) for check in dict.fromkeys(row.check for row in rows)}
@@ -80,10 +78,15 @@ def _facts(row: Row) -> dict[str, Any]:
         "clips": score.share.clips,
         "prompts": score.share.prompts,
         "asked": row.asked,
-        "kappa": round(row.agreement, 4) if np.isfinite(row.agreement) else None,
+        "agree": _rounded(row.agreement[0]),
+        "kappa": _rounded(row.agreement[1]),
         "coverage": round(row.asked / row.prompts, 4),
         "refused": list(row.refused),
     }
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 4) if np.isfinite(value) else None
 
 
 def _page(title: str, intro: str, rows: Sequence[Row], clips: dict[str, list[Shown]]) -> Iterator[str]:
@@ -99,12 +102,12 @@ def _page(title: str, intro: str, rows: Sequence[Row], clips: dict[str, list[Sho
 
 LEGEND = (
     "M: share of the videos that pass; F: what knows nothing of the prompt; C: true renders; "
-    "S = (M &minus; F) / (C &minus; F) with its 95&#8239;% interval, clustered by prompt; kappa: agreement "
-    "with the second parser beyond chance. "
+    "S = (M &minus; F) / (C &minus; F) with its 95&#8239;% interval, clustered by prompt; agree: share of "
+    "verdicts that the second parser shares; kappa: that beyond chance. "
     f"A score is refused where the lower end of C's interval does not reach {CEILING}, or the parser "
     "fails a gate of the check (point at the word: which)."
 )
-HEADINGS = ("prompts of", "check", "M", "F", "C", "S", "95 %", "kappa", "prompts", "asked by")
+HEADINGS = ("prompts of", "check", "M", "F", "C", "S", "95 %", "agree", "kappa", "prompts", "asked by")
 
 
 def _table_row(row: Row) -> str:
@@ -112,10 +115,10 @@ def _table_row(row: Row) -> str:
     s, interval = f"{score.value:.2f}", f"{low:.2f} to {high:.2f}"
     if row.refused:
         s, interval = f"<abbr title='{escape('; '.join(row.refused))}'>refused</abbr>", "&ndash;"
-    agreement = f"{row.agreement:.2f}" if np.isfinite(row.agreement) else "&ndash;"
+    agree, kappa = (f"{value:.2f}" if np.isfinite(value) else "&ndash;" for value in row.agreement)
     cells = (
         row.group, row.check.replace("_", " "), f"{score.share.mean:.2f}", f"{score.floor:.2f}",
-        f"{score.ceiling:.2f}", s, interval, agreement, str(score.share.prompts),
+        f"{score.ceiling:.2f}", s, interval, agree, kappa, str(score.share.prompts),
         f"{row.asked / row.prompts:.0%}",
     )  # fmt: skip
     return f"<tr{'' if not row.refused else ' class=weak'}>" + "".join(f"<td>{cell}" for cell in cells)

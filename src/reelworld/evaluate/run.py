@@ -28,10 +28,10 @@ from reelworld.core.types import Video
 from reelworld.core.version import __version__
 from reelworld.core.video import write
 from reelworld.evaluate.checks import Verdicts, judge
-from reelworld.evaluate.gate import failed, recorded
+from reelworld.evaluate.gate import code_hash, failed, recorded
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.references import CEILING, REFERENCES, References, prompts_hash
-from reelworld.evaluate.score import Score, Share, kappa
+from reelworld.evaluate.score import Score, Share, agreement
 from reelworld.evaluate.suite import Case, Key, groups_of, suite
 from reelworld.evaluate.track import Parser
 
@@ -72,7 +72,7 @@ class Row:
     ceiling: Share
     asked: int
     prompts: int
-    agreement: float  # of the two parsers, Cohen's kappa; NaN where the second cannot judge
+    agreement: tuple[float, float]  # of the two parsers: share and kappa; NaN where the second cannot judge
     gates: tuple[str, ...] = ()  # of this check that the parser fails
 
     @property
@@ -99,7 +99,7 @@ class Evaluation:
         self.cases = suite(settings.split, settings.each, settings.level)
         self.parser = Perceiver.load()
         about = {"weights": weights, "prompts": prompts_hash(self.cases), "reelworld": __version__}
-        about["parser"] = self.parser.weights_hash
+        about |= {"parser": self.parser.weights_hash, "code": code_hash()}
         self.claim = {**asdict(settings), **about}
         self._claim(self.claim)
         records = _read_records(self.folder / "verdicts.jsonl")
@@ -137,7 +137,7 @@ class Evaluation:
 
     def table(self) -> list[Row]:
         """Return the figures of every check that something asks for, as far as videos are judged."""
-        rows, record = [], recorded(self.settings.level, self.parser.weights_hash)
+        rows, record = [], recorded(self.settings.level, self.parser.weights_hash, self.folder)
         for group, about in groups_of(self.settings.level).items():
             prompts = sum(case.group == group for case in self.cases)
             for check in about.checks:
@@ -145,9 +145,9 @@ class Evaluation:
                 if (share := self._share(asking, check)) is not None:
                     ceiling = self.references.ceiling(group, check)
                     score = Score(share, ceiling.mean, self.references.floor(group, check))
-                    agreement = self._agreement(asking, check)
+                    agree = self._agreement(asking, check)
                     gates = failed(record, group, check)
-                    rows.append(Row(group, check, score, ceiling, len(asking), prompts, agreement, gates))
+                    rows.append(Row(group, check, score, ceiling, len(asking), prompts, agree, gates))
         return rows
 
     def shares(self) -> dict[str, float]:
@@ -180,12 +180,10 @@ class Evaluation:
         ]
         return Share.of(*map(list, zip(*found, strict=True))) if found else None
 
-    def _agreement(self, asking: Sequence[Case], check: str) -> float:
-        """Return how far the two parsers agree on a check beyond chance."""
+    def _agreement(self, asking: Sequence[Case], check: str) -> tuple[float, float]:
         keys = [(case.index, n) for case in asking for n in range(self.settings.seeds)]
-        pairs = [(self.verdicts[k][check], self.second[k][check]) for k in keys if k in self.verdicts]
-        judged = [(bool(a), bool(b)) for a, b in pairs if b is not None]
-        return kappa(*map(list, zip(*judged, strict=True))) if judged else float("nan")
+        judged = [k for k in keys if k in self.verdicts]
+        return agreement((bool(self.verdicts[k][check]), self.second[k][check]) for k in judged)
 
     def _claim(self, settings: dict[str, Any]) -> None:
         """Write what is evaluated, or make sure that it is what was begun here."""
@@ -245,4 +243,12 @@ def _read_records(path: Path) -> list[dict[str, Any]]:
     whole = data[: data.rfind(b"\n") + 1]
     if whole != data:
         write_bytes(path, whole)
-    return [json.loads(line) for line in whole.splitlines()]
+    try:
+        return [_record(line) for line in whole.splitlines()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged; delete it, and its videos are made again") from error
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    found = json.loads(line)
+    return {name: found[name] for name in ("prompt", "seed", "verdicts", "second")}

@@ -9,7 +9,7 @@ Clips of one prompt are alike, so a prompt is the unit of chance: all errors are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,6 +159,17 @@ def kappa(a: Sequence[bool], b: Sequence[bool]) -> float:
     seen = float((x == y).mean())
     chance = float(x.mean() * y.mean() + (1 - x.mean()) * (1 - y.mean()))
     return (seen - chance) / (1.0 - chance) if chance < 1.0 else 1.0
+
+
+def agreement(pairs: Iterable[tuple[bool, bool | None]]) -> tuple[float, float]:
+    """Return in what share of verdicts two judges agree, and their kappa; NaN where the second gives none.
+
+    Where nearly all pass, a high share comes with a low kappa: both are told.
+    """
+    judged = [(bool(a), bool(b)) for a, b in pairs if b is not None]
+    if not judged:
+        return float("nan"), float("nan")
+    return float(np.mean([a == b for a, b in judged])), kappa(*map(list, zip(*judged, strict=True)))
 
 
 def _sums(values: Array, cluster: Array) -> Array:

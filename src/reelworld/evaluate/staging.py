@@ -152,6 +152,11 @@ def falling(scene: Scene) -> Sequence[Scene]:
     return held_still(_first_moves(scene, scene.cast[0], Motion(action="fall"), ALOFT))
 
 
+def bouncing(scene: Scene) -> Sequence[Scene]:
+    """Let the first thing be dropped and bounce in place under a still camera."""
+    return held_still(_first_moves(scene, scene.cast[0], Motion(action="bounce"), ALOFT))
+
+
 def walking(scene: Scene) -> Sequence[Scene]:
     """Let a large person in the first thing's place walk across before a camera that stands still."""
     if scene.events:
@@ -287,4 +292,5 @@ FROM_NEAR = Staging(from_near, all_seen)
 IN_ORDER = Staging(in_order, partial(all_seen, changed=CHANGED_IN_ORDER), themes=("in order",))
 IN_DEPTH, IN_SHOTS = Staging(in_depth), Staging(in_shots, all_shown)
 CROSSING, COMING, FALLING = Staging(crossing), Staging(coming), Staging(falling)
+BOUNCING = Staging(bouncing)
 WALKING = Staging(walking, walker_is_large)

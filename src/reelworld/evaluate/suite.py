@@ -22,6 +22,7 @@ from reelworld.core.errors import ConfigError
 from reelworld.evaluate.checks import asks
 from reelworld.evaluate.staging import (
     AS_IT_IS,
+    BOUNCING,
     COMING,
     CROSSING,
     FALLING,
@@ -69,6 +70,7 @@ GROUPS: dict[str, Group] = {
     "something comes or goes": Group(1, ("perspective",), staging=COMING),
     "something falls": Group(1, ("gravity",), staging=FALLING),
     "one behind the other": Group(1, ("front_behind",), num_things=2, staging=IN_DEPTH),
+    "something bounces": Group(1, ("bounce",), staging=BOUNCING),
     "all things": Group(2, ("camera",)),
     "all things, still camera": Group(2, ("collision", "cause"), staging=FROM_NEAR),
     "a person walks": Group(2, ("legs",), staging=WALKING),

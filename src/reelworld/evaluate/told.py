@@ -21,7 +21,8 @@ ASIDE, BEHIND, ALOFT = 1.0, 1.2, 2.4  # metres: where "left of", "behind" and "f
 NEEDS = {"count": "kind", "kind": "kind", "size": "size", "direction": "action"}  # besides its colour
 # Asked only where the camera is told.
 STILL = (
-    "growth", "perspective", "direction", "gravity", "lift", "legs", "collision", "cause", "order", "camera",
+    "growth", "perspective", "direction", "gravity", "lift", "bounce", "legs", "collision", "cause", "order",
+    "camera",
 )  # fmt: skip
 NOT_ASKED = ("shots",)  # the text does not say when a cut comes
 

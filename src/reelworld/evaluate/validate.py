@@ -5,7 +5,7 @@
 ceiling     true renders pass: the lower end of the 95 % interval reaches 0.97
 floor       what knows nothing of the prompt (other prompts' films, a still frame) stays far below
 grey        an empty grey video passes nothing
-null        what changes nothing (brightness, re-encoding, a mirror with its caption) moves no share
+null        what changes nothing (brightness, re-encoding, enlarging and back, a mirror) moves no share
 breakage    what breaks one thing is noticed by its check, and by no other; weaker ones are told beside it
 trivial     the film of the training caption that is nearest to the prompt does not reach the ceiling
 """
@@ -19,18 +19,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import make_folder
 from reelworld.core.types import Frames, Video
 from reelworld.core.video import read, write
-from reelworld.evaluate.checks import Verdicts, judge
+from reelworld.evaluate.checks import CHECKS, Verdicts, judge
 from reelworld.evaluate.controls import BREAKAGES, SEVERITIES, Breakage
 from reelworld.evaluate.gate import Gate, packaged, write_gates
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.references import CEILING, REFERENCES, Parser, References
 from reelworld.evaluate.suite import Case, Group, enough, groups_of, suite, suite_config
+from reelworld.models.released import packaged as packaged_weights
+from reelworld.models.upsampler import Upsampler, UpsamplerConfig, shrink
 from reelworld.world.scene import Scene, Thing
 from reelworld.world.stream import film, plan
 
@@ -155,10 +158,21 @@ def _encoded(frames: Frames) -> Frames:
         return read(write(Video(frames, 8.0), Path(folder) / "clip.mp4")).frames
 
 
+@torch.inference_mode()
+def _enlarged(frames: Frames) -> Frames:
+    """Enlarge by the packaged upsampler, and make small again."""
+    network, _ = packaged_weights(Upsampler, UpsamplerConfig, "upsampler", None)
+    large = network(torch.from_numpy(np.ascontiguousarray(frames)).float()[None] / 127.5 - 1)[0]
+    small = shrink(large.permute(0, 3, 1, 2), network.config.scale).permute(0, 2, 3, 1)
+    made: Frames = ((small.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    return made
+
+
 NULL_CHANGES: dict[str, Callable[[Frames], Frames]] = {
     "brighter": _brighter(0.1),
     "darker": _brighter(-0.1),
     "encoded": _encoded,
+    "enlarged": _enlarged,
     "mirror": lambda frames: np.ascontiguousarray(frames[:, :, ::-1]),
 }
 
@@ -211,15 +225,10 @@ def _breakage(
         pairs = []
         for case, was in sound if severity == SEVERITIES[-1] else sound[:WEAKER]:
             now = judge(case.clip.told, parser.look(breakage.film(case.clip, config, severity)))
-            pairs.append((case, was, now))
+            pairs.append((was, now))
             told()
-        lost = {
-            check: float(np.mean(broken))
-            for check in dict.fromkeys(check for case, _, _ in pairs for check in case.asks)
-            if len(broken := [not now[check] for c, was, now in pairs if check in c.asks and was[check]])
-            >= FEW
-            or check == breakage.check
-        }
+        broken = {check: [not now[check] for was, now in pairs if was[check]] for check in CHECKS}
+        lost = {c: float(np.mean(b)) for c, b in broken.items() if len(b) >= FEW or c == breakage.check}
         noticed[severity] = lost.pop(breakage.check)
     weaker = ", ".join(f"{noticed[severity]:.2f}" for severity in SEVERITIES[:-1])
     what = f"{name}, of {len(sound)} (weaker: {weaker})"

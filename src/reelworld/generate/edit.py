@@ -24,7 +24,7 @@ from reelworld.core.types import Frames, Video
 from reelworld.core.video import fit
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
-from reelworld.generate.request import check_count
+from reelworld.generate.request import check_count, seed_after
 from reelworld.generate.windows import WATCHING, opened, padded, to_bridge, to_grow, to_make_anew, window_size
 
 MOST_SECONDS = 600.0  # that one operation makes
@@ -43,7 +43,7 @@ def film(
     count = _length(pipeline, num_frames)
     with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
         frames = windows.fresh(seed)[:count]
-        frames = windows.grown(frames, count - len(frames), seed + 1)
+        frames = windows.grown(frames, count - len(frames), seed_after(seed, 1))
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
     return _made(pipeline, frames, "film", [], [], **about, **options)
 
@@ -71,7 +71,7 @@ def animate(
     with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
         known = padded(_fitted(pipeline, image).frames[:1], windows.size)
         frames = windows.complete(known, [0], seed)[:count]
-        frames = windows.grown(frames, count - len(frames), seed + 1)
+        frames = windows.grown(frames, count - len(frames), seed_after(seed, 1))
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
     return _made(pipeline, frames, "animate", [image], [], **about, **options)
 
@@ -190,9 +190,9 @@ def recut(
     needed = sum(to_bridge(pipeline, int(length), count) for length in ends[:-1]) if count else 0
     with opened(pipeline, prompt, options, needed + to_grow(pipeline, int(ends[-1]), more)) as windows:
         for number, part in enumerate(parts[1:]):
-            middle = windows.bridge(frames, part, count, seed + number) if count else part[:0]
+            middle = windows.bridge(frames, part, count, seed_after(seed, number)) if count else part[:0]
             frames = np.concatenate([frames, middle, part])
-        frames = windows.grown(frames, more, seed + len(parts))
+        frames = windows.grown(frames, more, seed_after(seed, len(parts)))
     about = {"prompt": prompt, "keep": [list(part) for part in keep], "gap": gap, "seconds": seconds}
     about |= {"seed": seed}
     begins = [0, *(int(end) + count for end in ends[:-1])]

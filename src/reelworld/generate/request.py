@@ -91,6 +91,11 @@ def seeds(seed: int, num_videos: int) -> list[int]:
     return list(range(seed, seed + num_videos))
 
 
+def seed_after(seed: int, count: int) -> int:
+    """Return the seed of a later window; behind the last one comes the first."""
+    return (seed + count) % 2**63
+
+
 def wanted_shape(
     default: VideoShape, known: Frames | None, patch: PatchConfig, **sizes: float | None
 ) -> VideoShape:

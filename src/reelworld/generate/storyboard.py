@@ -41,6 +41,7 @@ from reelworld.core.video import fit, read_named
 from reelworld.generate.casting import check_name, mentioned
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
+from reelworld.generate.request import seed_after
 from reelworld.generate.shelf import Shelf
 from reelworld.generate.windows import WATCHING, Windows, opened, to_bridge, to_grow, window_size
 
@@ -52,12 +53,14 @@ class Card:
     """What is to be seen from a time on, in seconds; files are beside the storyboard's.
 
     A card that shows something itself may have no text; one that goes on has that of the card before then.
+    A video is shown from the second `at` of it on.
     """
 
     time: float
     text: str = ""
     image: str | None = None
     video: str | None = None
+    at: float = 0.0
     cut: bool | None = None
     seed: int | None = None
 
@@ -97,6 +100,10 @@ class Storyboard:
         for card in self.cards:
             if card.image is not None and card.video is not None:
                 raise ConfigError(f"the card at {card.time:g} s has an image and a video; give one of them")
+            if not 0 <= card.at <= MOST_SECONDS or (card.at and card.video is None):
+                raise ConfigError(
+                    f"the card at {card.time:g} s begins at {card.at:g} s; give seconds from 0 of a video"
+                )
         for role in self.characters:
             check_name(role.name)
             if role.image is not None and role.text is not None:
@@ -143,6 +150,11 @@ class _Part:
         """Return the frames that it shows itself; may be none."""
         return self.target[:0] if self.shown is None else self.shown.frames[: self.count]
 
+    @property
+    def cuts(self) -> list[int]:
+        """Return the frames with which later shots of what it shows begin."""
+        return [] if self.shown is None else [cut for cut in self.shown.cuts if cut < self.count]
+
 
 Reader = Callable[..., Video]  # a card's file by name, with the options of `video.read`
 
@@ -176,7 +188,10 @@ def render(
                 begin = len(film)
                 cuts.append(begin)
             saying = windows.saying(part.text, characters=part.characters)
+            inside = [len(film) + cut for cut in part.cuts]
             film = np.concatenate([film, _made(saying, part, film[begin:])])
+            cuts += inside
+            begin = max([begin, *inside])  # what follows goes on with its last shot
     about = {
         "operation": "storyboard",
         "prompt": " ".join(card.text for card in board.cards if card.text),
@@ -240,7 +255,8 @@ def _parts(
 
 def _seed(seed: int, card: Card) -> int:
     """Return a card's own seed: of its text and time, so that a card put in before it changes nothing."""
-    return seed + int.from_bytes(hashlib.sha256(f"{card.time:g} {card.text}".encode()).digest()[:3], "big")
+    own = hashlib.sha256(f"{card.time:g} {card.text}".encode()).digest()[:3]
+    return seed_after(seed, int.from_bytes(own, "big"))
 
 
 def _begins_with_cut(
@@ -264,7 +280,7 @@ def _shown(card: Card, reader: Reader, shape: VideoShape, count: int) -> Video |
     if name is None:
         return None
     sizes = {"width": shape.width, "height": shape.height, "fps": shape.fps}
-    video = reader(name, num_frames=1 if card.image is not None else count, **sizes)
+    video = reader(name, start=card.at, num_frames=1 if card.image is not None else count, **sizes)
     return Video(fit(video, width=shape.width, height=shape.height).frames, shape.fps, video.metadata)
 
 
@@ -305,7 +321,7 @@ def _made(windows: Windows, part: _Part, before: Frames) -> Frames:
     own, seed = part.given, part.seed
     if len(before) + len(own) == 0:
         own = windows.fresh(seed)[: _fresh(windows.pipeline, part)]
-        seed += 1
+        seed = seed_after(seed, 1)
     so_far, rest = np.concatenate([before, own]), part.count - len(own)
     if rest == 0:
         return own

@@ -32,7 +32,7 @@ from reelworld.core.types import Frames, Video
 from reelworld.core.version import __version__
 from reelworld.diffusion.masks import known_frames
 from reelworld.generate.pipeline import Pipeline
-from reelworld.generate.request import Sampling
+from reelworld.generate.request import Sampling, seed_after
 
 MOST_KEPT = 1 << 30  # bytes of windows that are kept, so that only what is new or changed is made again
 MARK = 24  # digits of the name of a window that is kept
@@ -178,7 +178,7 @@ class Windows:
         """
         begun = left
         if gap > (most := _widest_gap(self.size)):
-            begun = self.grown(left, gap - most, seed + 1)
+            begun = self.grown(left, gap - most, seed_after(seed, 1))
         rest = gap - (len(begun) - len(left))
         before = begun[-((self.size - rest) // 2) :]
         after = right[: self.size - rest - len(before)]

@@ -21,7 +21,7 @@ from reelworld.models.perception import PerceptionConfig
 from reelworld.models.upsampler import UpsamplerConfig
 from reelworld.world.words import CHARACTERS
 
-NAMES = ("nano", "small", "perception", "upsampler")
+NAMES = ("nano", "nano_gpu", "small", "perception", "upsampler")
 
 
 def _at_least(config: object, least: float, *names: str) -> None:
@@ -208,14 +208,15 @@ class DegradeConfig:
 class DataConfig:
     """How clips reach the loop.
 
-    `reuse`: how many steps see each rendered clip, some steps apart, with fresh noise and masks (data
-    echoing, Source: arXiv:1907.05550). `workers` 1 renders in a second process, 0 between the steps; on a GPU
-    clips are always rendered in place. For parsers: a share of the world's clips are `close_ups`, of which no
-    caption tells what their border cuts off, and `split` "all" holds no combination out.
+    `reuse`: how many steps see each rendered clip, with fresh noise and masks (data echoing, Source:
+    arXiv:1907.05550), drawn from those of the last `reuse_memory` steps. `workers` 1 renders in a second
+    process, 0 between the steps; for a GPU every core but two renders. For parsers: a share of the world's
+    clips are `close_ups`, of which no caption tells what their border cuts off, and `split` "all" holds no
+    combination out.
     """
 
     reuse: int = 1
-    reuse_spacing: int = 23
+    reuse_memory: int = 64
     workers: int = 1
     worker_threads: int = 1
     prefetch: int = 4
@@ -226,7 +227,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _at_least(
-            self, 1, "reuse", "reuse_spacing", "worker_threads", "prefetch", "heldout_clips", "sample_prompts"
+            self, 1, "reuse", "reuse_memory", "worker_threads", "prefetch", "heldout_clips", "sample_prompts"
         )
         _shares(self, "close_ups")
         if self.split not in ("train", "all"):

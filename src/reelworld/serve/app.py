@@ -36,7 +36,6 @@ def build(desk: Desk, keys: Keys, rules: Rules) -> FastAPI:
     app.add_exception_handler(ReelWorldError, _told)
     app.add_exception_handler(HTTPException, _routing)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unforeseen)
     describe(app)
     return app
 
@@ -65,7 +64,3 @@ async def _invalid(_: Request, error: Exception) -> Response:
     first = error.errors()[0]
     place = str(first["loc"][-1])
     return ApiError(400, f"{place}: {first['msg']}", param=place, code="invalid_value").response()
-
-
-async def _unforeseen(_: Request, error: Exception) -> Response:
-    return ApiError(500, "something went wrong; the server's log says what", code="internal_error").response()

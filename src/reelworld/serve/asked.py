@@ -142,6 +142,9 @@ class BoardCard(BaseModel):
     ] = ""
     image: Shown | None = None
     video: Shown | None = None
+    at: Annotated[
+        float, Field(ge=0, le=MOST_SECONDS, description="Seconds of the video from which it is shown.")
+    ] = 0.0
     cut: bool | None = None
     seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
 

@@ -10,19 +10,19 @@ import random
 import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from reelworld.core.checkpoint import read_card
 from reelworld.core.config import from_json
 from reelworld.core.encode import decode_frames, encode_frames
-from reelworld.core.errors import ConfigError, PromptError
+from reelworld.core.errors import ConfigError, PromptError, StorageError
 from reelworld.core.types import Frames, VideoShape
 from reelworld.generate.cards import native_shape
 from reelworld.generate.casting import check_name, mentioned, places
@@ -33,7 +33,7 @@ from reelworld.generate.storyboard import Storyboard
 from reelworld.models.text import Tokenizer
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
 from reelworld.serve.errors import ApiError, not_found, not_ready
-from reelworld.serve.jobs import COMPLETED, Jobs, QueueFull, new_id
+from reelworld.serve.jobs import COMPLETED, Ask, Jobs, QueueFull, new_id
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Character, Job
 from reelworld.serve.uploads import Decoder
@@ -61,6 +61,15 @@ class Source:
     def seconds(self) -> float:
         """Return how long it lasts."""
         return len(self.frames) / self.fps
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A job to be queued, the folder of what it begins from, and what lies there by name."""
+
+    ask: Ask
+    folder: str
+    files: Mapping[str, Source]
 
 
 class Desk:
@@ -112,6 +121,21 @@ class Desk:
         A card of a board shows the source whose number is its "image" or "video". `mark` tells the request
         from others that come with the same idempotency key. Raises: ApiError.
         """
+        entry = self._entry(owner, operation, asked, sources, image, board, idempotency_key, mark)
+        return self._enter([entry])[0]
+
+    def _entry(
+        self,
+        owner: str,
+        operation: str,
+        asked: Asked,
+        sources: Sequence[Source],
+        image: Source | None,
+        board: Mapping[str, Any] | None,
+        idempotency_key: str | None,
+        mark: str | None,
+    ) -> Entry:
+        """Write down what a worker needs, and which files it begins from. Raises: ApiError."""
         asked = _like(asked, sources[0].like, self.shapes) if sources else asked
         cast = self._cast(owner, asked)
         given = [*sources, *([image] if image is not None else []), *cast.values()]
@@ -127,39 +151,40 @@ class Desk:
         if board is not None:
             request["board"] = _with_files(board, names, request["seed"])
         parents = [source.parent for source in given if source.parent is not None]
-        if idempotency_key is None:
-            self._room(owner, 1)
-        with ExitStack() as stack:
-            stack.callback(self.storage.remove, folder)
-            for name, source in zip(names, given, strict=True):
-                self.storage.put(name, encode_frames(source.frames))
-            job = self.jobs.add(
-                owner=owner, operation=operation, request=request, parents=parents, most_open=MOST_OPEN,
-                idempotency_key=idempotency_key, print_of=mark,
-            )  # fmt: skip
-            if job.request is request:  # and not one that was asked for before
-                stack.pop_all()
-        return job
+        ask = Ask(
+            owner=owner, operation=operation, request=request, parents=parents,
+            idempotency_key=idempotency_key, print_of=mark,
+        )  # fmt: skip
+        return Entry(ask, folder, dict(zip(names, given, strict=True)))
 
-    def _room(self, owner: str, count: int) -> None:
-        """Raise QueueFull unless an owner may queue so many jobs more."""
-        if self.jobs.unfinished(owner) + count > MOST_OPEN:
+    def _enter(self, entries: Sequence[Entry]) -> list[Job]:
+        """Store what jobs begin from, then queue them, all or none. Raises: QueueFull, KeyReused."""
+        asked = [entry.ask for entry in entries]
+        if asked[0].idempotency_key is None and self.jobs.unfinished(asked[0].owner) + len(asked) > MOST_OPEN:
             raise QueueFull(f"{MOST_OPEN} jobs are unfinished at most; wait for one, or delete it")
+        with ExitStack() as stack:
+            for entry in entries:
+                stack.callback(self.storage.remove, entry.folder)
+                for name, source in entry.files.items():
+                    self.storage.put(name, encode_frames(source.frames))
+            jobs = self.jobs.add_all(asked, most_open=MOST_OPEN)
+            if jobs[0].request is asked[0].request:  # and none that were asked for before
+                stack.pop_all()
+        return jobs
 
     def queue_many(
         self, owner: str, asked: Variations, image: Source | None, key: str | None, mark: str
     ) -> list[Job]:
         """Queue jobs that differ by their seeds, all or none. Raises: ApiError."""
-        self._room(owner, asked.count)
         drawn = random.SystemRandom() if key is None else random.Random(f"{owner} {key}")
         first = asked.seed if asked.seed is not None else drawn.randrange(2**31)
-        return [
-            self.queue(
-                owner, "generate", asked.model_copy(update={"seed": first + n}), image=image,
-                idempotency_key=own, mark=mark,
+        entries = [
+            self._entry(
+                owner, "generate", asked.model_copy(update={"seed": first + n}), (), image, None, own, mark
             )
             for n, own in enumerate(_keys(key, asked.count))
-        ]  # fmt: skip
+        ]
+        return self._enter(entries)
 
     def queued_before(self, owner: str, count: int, key: str | None, mark: str) -> list[Job]:
         """Return the jobs that were queued together with an idempotency key. Raises: KeyReused."""
@@ -256,13 +281,13 @@ class Desk:
         return Source(frames, shape.fps, {"file": "upload", "hash": hashlib.sha256(data).hexdigest()[:16]})
 
     def delete(self, job: Job) -> None:
-        """Delete a job and its files, and the copies of what it began from.
+        """Delete a job, then its files and the copies of what it began from.
 
-        The files go first: where that fails, the job is still there to be deleted again.
+        The job goes first, or a crash between the two would leave a completed one without its video. Files
+        that cannot be removed now are named by nobody: the sweep removes them later.
         """
-        for folder in folders_of(job.id, job.request):
-            self.storage.remove(folder)
         self.jobs.delete(job.id, job.owner)
+        remove_files(self.storage, job)
 
     # ---- characters
 
@@ -272,18 +297,19 @@ class Desk:
             check_name(name)
         except ConfigError as error:
             raise ApiError(400, str(error), param="name", code="invalid_value") from error
-        there = self.characters(owner)
-        if name.lower() in (other.name.lower() for other in there):
-            raise ApiError(400, f"there is a character {name} already; delete it, or take another name",
-                           param="name", code="invalid_value")  # fmt: skip
-        if len(there) >= MOST_CHARACTERS:
-            raise ApiError(400, f"{MOST_CHARACTERS} characters are stored; delete some", code="too_many")
         identity = new_id("char")
         file = f"{identity}/frames.npy"
-        self.storage.put(file, encode_frames(source.frames[:1]))
         character = Character(id=identity, owner=owner, name=name, file=file, created_at=time.time())
-        with Session(self.jobs.engine, expire_on_commit=False) as session, session.begin():
-            session.add(character)
+        with ExitStack() as stack:
+            stack.callback(self.storage.remove, identity)
+            self.storage.put(file, encode_frames(source.frames[:1]))
+            with Session(self.jobs.engine, expire_on_commit=False) as session, session.begin():
+                self.jobs.alone(session, owner)
+                _check_free(
+                    name, session.scalars(select(Character.name).where(Character.owner == owner)).all()
+                )
+                session.add(character)
+            stack.pop_all()
         return character
 
     def characters(self, owner: str) -> list[Character]:
@@ -295,8 +321,9 @@ class Desk:
     def forget(self, character: Character) -> None:
         """Delete a character; videos with it stay as they are."""
         with Session(self.jobs.engine) as session, session.begin():
-            session.delete(session.merge(character))
-        self.storage.remove(character.id)
+            session.execute(delete(Character).where(Character.id == character.id))
+        with suppress(StorageError):  # the sweep removes it later
+            self.storage.remove(character.id)
 
     def character(self, character_id: str, owner: str) -> Character:
         """Return a character. Raises: ApiError."""
@@ -307,6 +334,22 @@ class Desk:
         if found is None:
             raise not_found("character")
         return found
+
+
+def _check_free(name: str, taken: Sequence[str]) -> None:
+    """Raise ApiError where a name is taken, or there are too many."""
+    if name.lower() in (other.lower() for other in taken):
+        raise ApiError(400, f"there is a character {name} already; delete it, or take another name",
+                       param="name", code="invalid_value")  # fmt: skip
+    if len(taken) >= MOST_CHARACTERS:
+        raise ApiError(400, f"{MOST_CHARACTERS} characters are stored; delete some", code="too_many")
+
+
+def remove_files(storage: Storage, job: Job) -> None:
+    """Remove the files of a job that is gone; what resists is left to `serving.sweep`."""
+    for folder in folders_of(job.id, job.request):
+        with suppress(StorageError):
+            storage.remove(folder)
 
 
 def folders_of(job_id: str, request: Mapping[str, Any]) -> list[str]:
@@ -345,7 +388,8 @@ def _seconds(
     match operation:
         case "generate":
             count = values.get("num_frames")
-            return count / shape.fps if count else float(values["seconds"])
+            rate = values.get("fps") or shape.fps
+            return count / rate if count else float(values["seconds"])
         case "extend":
             return sources[0] + float(values["seconds"])
         case "loop":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import re
 import secrets
 import time
@@ -131,25 +132,34 @@ class Gate:
         try:
             await self._check(scope)
         except ApiError as error:
-            await error.response()(scope, receive, _secured(send))
+            await error.response()(scope, receive, _Secured(send))
             return
         bounded = _Bounded(receive, self.rules.most_bytes)
         size = self._announced(Headers(scope=scope))
         if self.open_bytes + size > self.rules.most_open_bytes:
             full = ApiError(429, "too much is being sent at once; wait a little", code="rate_limit",
                             headers={"retry-after": "5"})  # fmt: skip
-            await full.response()(scope, receive, _secured(send))
+            await full.response()(scope, receive, _Secured(send))
             return
         self.open_bytes += size
+        answer = _Secured(send)
         try:
-            await self.app(scope, bounded, _secured(send))
-        except _TooLarge:
-            await _too_large(self.rules.most_bytes).response()(scope, receive, _secured(send))
-        except _TooSlow:
-            slow = ApiError(408, "the request came too slowly", code="request_timeout")
-            await slow.response()(scope, receive, _secured(send))
+            await self.app(scope, bounded, answer)
+        except Exception as error:
+            if answer.begun:
+                raise
+            await self._told(error).response()(scope, receive, answer)
         finally:
             self.open_bytes -= size
+
+    def _told(self, error: Exception) -> ApiError:
+        """Return what a client is told of an exception; what nobody foresaw goes into the server's log."""
+        if isinstance(error, _TooLarge):
+            return _too_large(self.rules.most_bytes)
+        if isinstance(error, _TooSlow):
+            return ApiError(408, "the request came too slowly", code="request_timeout")
+        logging.getLogger("uvicorn.error").error("unforeseen", exc_info=error)
+        return ApiError(500, "something went wrong; the server's log says what", code="internal_error")
 
     def _announced(self, headers: Headers) -> int:
         """Return how many bytes a request may send, by what it says of itself."""
@@ -245,14 +255,15 @@ class _Bounded:
         return message
 
 
-def _secured(send: Send) -> Send:
-    """Put secure headers on an answer that has none of its own."""
+class _Secured:
+    """Sends an answer with secure headers where it has none of its own; knows whether it has begun."""
 
-    async def secured(message: Message) -> None:
+    def __init__(self, send: Send) -> None:
+        self.send, self.begun = send, False
+
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
+            self.begun, headers = True, MutableHeaders(scope=message)
             for name, value in SECURE.items():
                 headers.setdefault(name, value)
-        await send(message)
-
-    return secured
+        await self.send(message)

@@ -1,7 +1,7 @@
 """Jobs that are never lost: each is queued, in progress under a lease, completed or failed.
 
     jobs = Jobs(open_database("sqlite:///jobs.db"))
-    job = jobs.add(owner="me", operation="generate", request={"prompt": "a red ball"})
+    job = jobs.add(Ask(owner="me", operation="generate", request={"prompt": "a red ball"}))
     turn = jobs.lease("worker-1")           # the next job, for `lease_seconds`; None where there is none
     jobs.heartbeat(turn, progress=40)       # keeps it; raises Lost or Cancelled
     jobs.complete(turn, {"video": "..."})
@@ -33,7 +33,6 @@ CANCELLED, DIED, LATE = "cancelled", "worker_died", "deadline_exceeded"  # codes
 MOST_ATTEMPTS = 3
 LEASE_SECONDS = 30.0
 KEPT_SECONDS = 7 * 86_400.0  # that a finished job and its files stay
-POSTPONED_SECONDS = 600.0  # before files that could not be removed are tried again
 CLOCK_SECONDS = 60.0  # for which the clock of the database is known
 
 
@@ -75,6 +74,33 @@ def fingerprint(operation: str, request: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([operation, request], sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What is asked for: whose, which operation, what a worker needs to know, and what it is made of.
+
+    Without a priority it has that of its owner's key. `print_of` is the fingerprint of what was asked, where
+    the request differs by names of stored files.
+    """
+
+    owner: str
+    operation: str
+    request: dict[str, Any]
+    parents: Sequence[str] = ()
+    priority: int | None = None
+    idempotency_key: str | None = None
+    print_of: str | None = None
+
+    @property
+    def mark(self) -> str:
+        """Return what tells it from other requests with the same idempotency key."""
+        return self.print_of or fingerprint(self.operation, self.request)
+
+    @property
+    def made_of(self) -> list[str]:
+        """Return its parents, each once."""
+        return list(dict.fromkeys(self.parents))
+
+
 class Jobs:
     """The job table; any number of processes may hold one of the same database."""
 
@@ -95,46 +121,58 @@ class Jobs:
 
     # ---- asking
 
-    def add(
-        self,
-        *,
-        owner: str,
-        operation: str,
-        request: dict[str, Any],
-        parents: Sequence[str] = (),
-        priority: int | None = None,
-        idempotency_key: str | None = None,
-        print_of: str | None = None,
-        most_open: int | None = None,
-    ) -> Job:
-        """Queue a job; with an idempotency key that was used for the same request, return that job.
+    def add(self, ask: Ask, *, most_open: int | None = None) -> Job:
+        """Queue a job; as `add_all` does."""
+        return self.add_all([ask], most_open=most_open)[0]
 
-        Without a priority it has that of its owner's key.
-        `print_of` is the fingerprint of what was asked, where the request differs by names of stored files.
-        Raises: KeyReused for the same key and another request; QueueFull.
+    def add_all(self, asked: Sequence[Ask], *, most_open: int | None = None) -> list[Job]:
+        """Queue jobs of one owner, all of them or none; return them.
+
+        With idempotency keys that were used for the same requests, return the jobs of then that are still
+        there. Raises: KeyReused for the same key and another request; QueueFull.
         """
-        mark, made_of = print_of or fingerprint(operation, request), list(dict.fromkeys(parents))
         for _ in range(3):
             try:
                 with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                    if idempotency_key is not None and (old := self._keyed(session, owner, idempotency_key)):
-                        return _same(old, mark)
-                    if most_open is not None and self._open(session, owner) >= most_open:
-                        raise QueueFull(f"{most_open} jobs are unfinished; wait for one, or delete it")
-                    if priority is None:
-                        priority = session.scalar(select(Key.priority).where(Key.owner == owner)) or 0
-                    job = Job(
-                        id=new_id("video"), number=time.time_ns(), owner=owner, operation=operation,
-                        request=request, status=QUEUED, priority=priority, progress=0, preview=0,
-                        cancelled=False, announced=False, created_at=self.now(), attempts=0,
-                        parent=made_of[0] if made_of else None,
-                        idempotency_key=idempotency_key, fingerprint=mark,
-                    )  # fmt: skip
-                    session.add_all([job, *(Parent(job=job.id, parent=parent) for parent in made_of)])
-                return job
+                    self.alone(session, asked[0].owner)
+                    if old := self._known(session, asked):
+                        return old
+                    if most_open is not None and self._open(session, asked[0].owner) + len(asked) > most_open:
+                        raise QueueFull(
+                            f"{most_open} jobs are unfinished at most; wait for one, or delete it"
+                        )
+                    jobs = [self._new(session, ask) for ask in asked]
+                    session.add_all(jobs)
+                    session.add_all(
+                        Parent(job=job.id, parent=parent)
+                        for job, ask in zip(jobs, asked, strict=True)
+                        for parent in ask.made_of
+                    )
+                return jobs
             except IntegrityError:  # the same key, or the same nanosecond, elsewhere at the same time
                 continue
         raise KeyReused("requests with this idempotency key crossed each other; send it again")
+
+    def alone(self, session: Session, owner: str) -> None:
+        """Let nobody else add what is an owner's until this transaction ends (SQLite has one writer)."""
+        if self.engine.dialect.name == "postgresql":
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(owner))))
+
+    def _known(self, session: Session, asked: Sequence[Ask]) -> list[Job]:
+        keyed = [ask for ask in asked if ask.idempotency_key is not None]
+        found = [(self._keyed(session, ask.owner, str(ask.idempotency_key)), ask.mark) for ask in keyed]
+        return [_same(job, mark) for job, mark in found if job is not None]
+
+    def _new(self, session: Session, ask: Ask) -> Job:
+        priority = ask.priority
+        if priority is None:
+            priority = session.scalar(select(Key.priority).where(Key.owner == ask.owner)) or 0
+        return Job(
+            id=new_id("video"), number=time.time_ns(), owner=ask.owner, operation=ask.operation,
+            request=ask.request, status=QUEUED, priority=priority, progress=0, preview=0, cancelled=False,
+            announced=False, created_at=self.now(), attempts=0, parent=next(iter(ask.made_of), None),
+            idempotency_key=ask.idempotency_key, fingerprint=ask.mark,
+        )  # fmt: skip
 
     def get(self, job_id: str, owner: str | None = None) -> Job | None:
         """Return a job, of that owner if one is given."""
@@ -169,6 +207,11 @@ class Jobs:
         with Session(self.reading, expire_on_commit=False) as session:
             found = list(session.scalars(asked.limit(limit + 1)))
         return found[:limit], len(found) > limit
+
+    def ping(self) -> None:
+        """Ask the database for nothing; what goes wrong is raised."""
+        with self.reading.connect() as connection:
+            connection.execute(select(1))
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs have each status."""
@@ -282,10 +325,6 @@ class Jobs:
         asked = select(Job).where(Job.expires_at < self.now()).order_by(Job.expires_at).limit(limit)
         with Session(self.reading, expire_on_commit=False) as session:
             return list(session.scalars(asked))
-
-    def postpone(self, job_id: str) -> None:
-        """Let a finished job that cannot be removed wait, so that it holds up no others."""
-        self._change(Job.id == job_id, expires_at=self.now() + POSTPONED_SECONDS)
 
     def named(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield id and request of every job."""

@@ -10,6 +10,7 @@ then scaled and cropped; `about` says what was done.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from reelworld.core.progress import Progress
 from reelworld.core.sheet import contact_sheet
 from reelworld.core.storage import make_folder
 from reelworld.core.types import Frames, Video
-from reelworld.core.video import fit
+from reelworld.core.video import fit, part
 from reelworld.diffusion.samplers import Callback
 from reelworld.generate import edit
 from reelworld.generate.enlarge import Enlarger
@@ -105,6 +106,7 @@ class Studio:
         watch.advance(0)
         if (width, height, fps) != (video.shape.width, video.shape.height, video.fps):
             video = fit(video, width=width, height=height, fps=fps)
+            video = replace(video, frames=video.frames[: request.get("num_frames")])
             done.append(f"scaled and cropped to {width}x{height} at {fps:g} fps")
         about = {"done": done, "num_frames": len(video), "size": [width, height], "fps": fps}
         about |= {"base_fps": base.fps}
@@ -151,8 +153,7 @@ def _generate(pipeline: Pipeline, request: Mapping[str, Any], load: Load, option
 
     What a picture shows is not left open, nor how a character looks: such a prompt stays as it is.
     """
-    count = request.get("num_frames") or max(1, round(request["seconds"] * pipeline.shape.fps))
-    about = {"num_frames": count, "seed": request["seed"], **options}
+    about = {"num_frames": _native_frames(request, pipeline.shape.fps), "seed": request["seed"], **options}
     if image := request.get("image"):
         return edit.animate(pipeline, _source(pipeline, load, request, image), request["prompt"], **about)
     told = request["prompt"]
@@ -160,6 +161,13 @@ def _generate(pipeline: Pipeline, request: Mapping[str, Any], load: Load, option
         told, _ = pipeline.expand(told, seed=request["seed"])
     video = of_text(pipeline, told, **about)
     return replace(video, metadata={**video.metadata, "asked": request["prompt"]})
+
+
+def _native_frames(request: Mapping[str, Any], native: float) -> int:
+    """Return how many frames to make, at the rate of the weights, for those that are asked for."""
+    if asked := request.get("num_frames"):
+        return math.ceil(asked * native / (request.get("fps") or native))
+    return max(1, round(request["seconds"] * native))
 
 
 def _editing(operation: Callable[..., Video], *names: str) -> Operation:
@@ -176,11 +184,10 @@ def _editing(operation: Callable[..., Video], *names: str) -> Operation:
 def _storyboard(pipeline: Pipeline, request: Mapping[str, Any], load: Load, options: dict[str, Any]) -> Video:
     cast, shape = options.pop("characters", {}), pipeline.shape
 
-    def stored(name: str, num_frames: int, **_: Any) -> Video:
-        given = fit(
-            _source(pipeline, load, request, name), width=shape.width, height=shape.height, fps=shape.fps
-        )
-        return Video(given.frames[:num_frames], given.fps, given.metadata)
+    def stored(name: str, num_frames: int, start: float = 0.0, **_: Any) -> Video:
+        given = _source(pipeline, load, request, name)
+        fitted = fit(given, width=shape.width, height=shape.height, fps=shape.fps)
+        return part(fitted, start, num_frames)
 
     board = from_json(Storyboard, request["board"])
     return render(pipeline, board, cast=cast, reader=stored, **options)

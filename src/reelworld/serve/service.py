@@ -11,6 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from reelworld.generate.cards import told_in_full
 from reelworld.serve.asked import MOST_PROMPT
+from reelworld.serve.desk import Desk
+from reelworld.serve.errors import ApiError, not_found
 from reelworld.serve.given import desk_of
 from reelworld.serve.jobs import COMPLETED, FAILED, QUEUED, RUNNING
 from reelworld.serve.objects import model_object
@@ -18,6 +20,14 @@ from reelworld.serve.objects import model_object
 STUDIO = Path(__file__).parent / "studio"
 
 router = APIRouter(tags=["service"])
+
+
+def _served(desk: Desk, model: str) -> str:
+    """Return the name of the model that an address names. Raises: ApiError, 404 where there is none."""
+    try:
+        return desk.model(model)[0]
+    except ApiError as error:
+        raise not_found("model") from error
 
 
 @router.get("/v1/models")
@@ -32,7 +42,7 @@ def models(request: Request) -> Response:
 def model(request: Request, model: str) -> Response:
     """Return one model."""
     desk = desk_of(request)
-    name, _ = desk.model(model)
+    name = _served(desk, model)
     return JSONResponse(model_object(name, desk.shapes[name], desk.knows_characters(name)))
 
 
@@ -40,7 +50,7 @@ def model(request: Request, model: str) -> Response:
 def words(request: Request, model: str, text: Annotated[str, Query(max_length=MOST_PROMPT)]) -> Response:
     """Return the words of a text that a model never learnt, with known ones spelt alike."""
     desk = desk_of(request)
-    name, _ = desk.model(model)
+    name = _served(desk, model)
     strange = desk.tokenizers[name].unknown_words(text)
     unknown = [{"word": word, "nearest": near} for word, near in strange]
     return JSONResponse({"object": "words", "model": name, "unknown": unknown})
@@ -55,7 +65,7 @@ def expansion(
 ) -> Response:
     """Return a short prompt told in full, as a job of this seed would tell it; or why it stays as it is."""
     desk = desk_of(request)
-    name, _ = desk.model(model)
+    name = _served(desk, model)
     told, why = told_in_full(text, seed, desk.cards[name])
     return JSONResponse({"object": "expansion", "model": name, "text": told, "why": why})
 
@@ -69,7 +79,7 @@ def studio() -> Response:
 @router.get("/healthz")
 def healthz(request: Request) -> Response:
     """Say that the server answers and its database too."""
-    desk_of(request).jobs.counts()
+    desk_of(request).jobs.ping()
     return JSONResponse({"status": "ok"})
 
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session
 from reelworld.core.errors import ConfigError, ReelWorldError, StorageError
 from reelworld.core.storage import make_folder
 from reelworld.serve.app import build
-from reelworld.serve.desk import Desk, folders_of
+from reelworld.serve.desk import Desk, folders_of, remove_files
 from reelworld.serve.gate import LOOPBACK, Keys, Rules
 from reelworld.serve.jobs import KEPT_SECONDS, LEASE_SECONDS, Jobs
 from reelworld.serve.storage import Storage
@@ -129,7 +130,7 @@ class Crew:
                 place.wait = 0.0 if lived > SLOWEST_RESTART else min(SLOWEST_RESTART, 2 * place.wait + 1)
                 place.again, place.started = now + place.wait, 0.0
             if now >= place.again:
-                place.process, place.started = subprocess.Popen(self._command()), now
+                place.process, place.started = self._begun(), now
 
     def dismiss(self) -> None:
         """Ask all to stop, and end who does not."""
@@ -144,11 +145,19 @@ class Crew:
                 process.kill()
                 process.wait()
 
+    def _begun(self) -> subprocess.Popen[bytes]:
+        """Start a worker; the database's URL, which may hold a password, is not for the list of processes."""
+        process = subprocess.Popen(self._command(), stdin=subprocess.PIPE)
+        assert process.stdin is not None
+        with suppress(BrokenPipeError), process.stdin:  # one that is dead already is found out by `check`
+            process.stdin.write(f"{self.settings.database}\n".encode())
+        return process
+
     def _command(self) -> list[str]:
         s = self.settings
         named = [part for text in s.weights for part in ("--weights", text)]
         return [
-            sys.executable, "-m", "reelworld.serve.worker", "--database", s.database, "--storage", s.storage,
+            sys.executable, "-m", "reelworld.serve.worker", "--database", "-", "--storage", s.storage,
             "--lease", str(s.lease_seconds), "--deadline", str(s.deadline_seconds),
             "--kept", str(s.kept_seconds), "--parent", str(os.getpid()), *named,
         ]  # fmt: skip
@@ -215,25 +224,26 @@ def announce(
 def sweep(jobs: Jobs, storage: Storage, before: set[str]) -> set[str]:
     """Remove folders that nobody names now nor named at the last sweep; return those that nobody names.
 
-    A server that was killed between storing what a job begins from and queueing it leaves such a folder.
+    A server that was killed between storing what a job begins from and queueing it leaves such a folder, or
+    one that could not remove a deleted job's files.
     """
     with Session(jobs.reading) as session:
         owned = set(session.scalars(select(Character.id)))
     there = {name for name in storage.folders() if OWN.match(name)}
     for job_id, request in jobs.named():
         owned.update(folders_of(job_id, request))
+    left = set()
     for folder in (there - owned) & before:
-        storage.remove(folder)
-    return there - owned - before
+        try:
+            storage.remove(folder)
+        except StorageError as error:
+            left.add(folder)
+            print(f"housekeeping: {error}", file=sys.stderr)
+    return (there - owned - before) | left
 
 
 def _expire(jobs: Jobs, storage: Storage) -> None:
-    """Remove finished jobs whose time is over: their files first, so that none is left that nothing names."""
+    """Remove finished jobs whose time is over, then their files; what resists, a later sweep removes."""
     for job in jobs.expired():
-        try:
-            for folder in folders_of(job.id, job.request):
-                storage.remove(folder)
-            jobs.delete(job.id)
-        except StorageError as error:
-            jobs.postpone(job.id)
-            print(f"housekeeping: {error}", file=sys.stderr)
+        jobs.delete(job.id)
+        remove_files(storage, job)

@@ -257,7 +257,7 @@ class _Beating:
 def main(arguments: list[str] | None = None) -> None:
     """Run a worker from the command line."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--database", required=True)
+    options.add_argument("--database", required=True, help="a URL, or - to read it from the first line sent")
     options.add_argument("--storage", required=True)
     options.add_argument("--weights", action="append", default=[], help="NAME or NAME=FILE; often")
     options.add_argument(
@@ -275,7 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     runtime.set_threads()
-    engine = open_database(given.database)
+    engine = open_database(sys.stdin.readline().strip() if given.database == "-" else given.database)
     upgrade(engine)
     jobs = Jobs(engine, lease_seconds=given.lease, kept=given.kept)
     studio = Studio(parse_weights(given.weights))

@@ -1,4 +1,4 @@
-"""Clips in the order of the steps: streams, data echoing, and rendering ahead in a second process.
+"""Clips in the order of the steps: streams, data echoing, and rendering ahead in other processes.
 
     with open_feed(WorldData(), recipe, start=step, device="cpu") as feed:
         for serving in feed: ...
@@ -11,15 +11,19 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from reelworld.core import runtime
 from reelworld.core.errors import DataError, ReelWorldError
@@ -27,7 +31,14 @@ from reelworld.core.types import References, VideoShape
 from reelworld.recipes import Recipe, Stage
 from reelworld.world.stream import Batch
 
-MOST_PLANNERS = 8  # processes that write scenes for a GPU
+SPARE_CORES = 2  # for the training itself, where other cores make clips for a GPU
+
+Annotate = Callable[[Sequence[str], int], dict[str, Tensor]]  # captions, text length -> a row for each
+
+
+def nothing(captions: Sequence[str], length: int) -> dict[str, Tensor]:
+    """Make nothing of captions, as the trainings of parsers and upsamplers do."""
+    return {}
 
 
 class Stream(Protocol):
@@ -58,30 +69,39 @@ class DataSet(Protocol):
 
 
 class Echo:
-    """Show each clip in `reuse` batches, `spacing` batches apart, each time among other clips.
+    """Show each clip in about `reuse` batches, each time among others: rendering costs more than training.
 
-    Batch k holds the groups k, k + spacing, k + 2 spacing, ... of batch / reuse clips, so a batch costs the
-    rendering of one new group. Source: arXiv:1907.05550 (data echoing).
+    Batch k holds group k, which is new, and `reuse` - 1 groups drawn from the `memory` before it; a group has
+    batch / reuse clips. What is drawn is a function of k. Source: arXiv:1907.05550 (data echoing).
     """
 
-    def __init__(self, stream: Stream, group: int, reuse: int, spacing: int, start: int = 0) -> None:
-        self.stream, self.group = stream, group
-        self.lags = [index * spacing for index in range(reuse)]
-        self.position = start
-        self.groups: deque[Batch] = deque(maxlen=self.lags[-1] + 1)
-        self.started = False
+    def __init__(
+        self, stream: Stream, group: int, reuse: int, memory: int, start: int = 0, seed: int = 0
+    ) -> None:
+        self.stream, self.group, self.reuse, self.seed = stream, group, reuse, seed
+        self.position, self.started = start, False
+        self.groups: deque[Batch] = deque(maxlen=memory + 1)
 
     def __next__(self) -> Batch:
         if not self.started:
             self._fill()
         self.groups.append(next(self.stream))
+        drawn = self._drawn(np.random.default_rng([self.seed, self.position]))
         self.position += 1
-        return _join([self.groups[lag] for lag in self.lags])
+        return _join([self.groups[-1], *(self.groups[place] for place in drawn)])
+
+    def _drawn(self, rng: np.random.Generator) -> list[int]:
+        """Draw places of earlier groups; of a new run's first groups some come twice."""
+        earlier, wanted = len(self.groups) - 1, self.reuse - 1
+        few = earlier < wanted
+        return rng.choice(earlier + few, wanted, replace=few).tolist() if wanted else []
 
     def _fill(self) -> None:
         """Render the groups that earlier batches would have left."""
-        self.stream.seek(self.position * self.group)
-        self.groups.extend(next(self.stream) for _ in range(self.lags[-1]))
+        memory = (self.groups.maxlen or 1) - 1 if self.reuse > 1 else 0
+        first = max(0, self.position - memory)
+        self.stream.seek(first * self.group)
+        self.groups.extend(next(self.stream) for _ in range(first, self.position))
         self.started = True
 
 
@@ -94,7 +114,100 @@ def _join(batches: list[Batch]) -> Batch:
         indices=[index for batch in batches for index in batch.indices],
         labels={name: torch.cat([batch.labels[name] for batch in batches]) for name in batches[0].labels},
         references=References(*map(torch.cat, zip(*referred, strict=True))) if referred else None,
+        words={name: torch.cat([batch.words[name] for batch in batches]) for name in batches[0].words},
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the batches of a bucket come from; it travels to the process that makes them."""
+
+    data: DataSet
+    stage: Stage
+    shape: VideoShape
+    batch: int
+    split: str
+    seed: int
+    annotate: Annotate
+
+    def open(self) -> Stream:
+        """Open the stream, on the CPU."""
+        return self.data.stream(
+            self.stage, self.shape, self.batch, split=self.split, seed=self.seed, device="cpu"
+        )
+
+
+class Here:
+    """The batches of a source, made when they are asked for, with what the training makes of captions."""
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.stream, self.position = source, source.open(), 0
+
+    def seek(self, count: int) -> None:
+        """Continue after `count` clips."""
+        self.position = count
+        self.stream.seek(count)
+
+    def __next__(self) -> Batch:
+        batch = next(self.stream)
+        self.position += len(batch.captions)
+        return replace(batch, words=self.source.annotate(batch.captions, self.source.stage.text_length))
+
+
+class Ahead:
+    """The same batches, made by other processes before they are asked for, then moved to a device."""
+
+    _numbers = count()
+
+    def __init__(self, source: Source, makers: ProcessPoolExecutor, most: int, device: str) -> None:
+        self.source, self.makers, self.most, self.device = source, makers, most, device
+        self.number, self.position = next(Ahead._numbers), 0
+        self._coming: deque[Future[Packed]] = deque()
+
+    def seek(self, count: int) -> None:
+        """Continue after `count` clips; what is on its way is not waited for."""
+        for future in self._coming:
+            future.cancel()
+        self.position, self._coming = count, deque()
+
+    def __next__(self) -> Batch:
+        try:
+            while len(self._coming) < self.most:
+                first = self.position + len(self._coming) * self.source.batch
+                self._coming.append(self.makers.submit(_make, self.number, self.source, first))
+            packed = self._coming[0].result()
+        except BrokenProcessPool as error:
+            raise DataError("a process that makes clips was killed; go on with --resume") from error
+        self._coming.popleft()
+        self.position += self.source.batch
+        return _unpacked(packed, self.device)
+
+
+Packed = tuple[Any, ...]  # a batch as NumPy arrays, which any process can be sent
+
+
+def _packed(batch: Batch) -> Packed:
+    labels, words = ({k: v.numpy() for k, v in of.items()} for of in (batch.labels, batch.words))
+    referred = None if batch.references is None else [part.numpy() for part in batch.references]
+    return batch.pixels.numpy(), batch.captions, batch.indices, labels, referred, words
+
+
+def _unpacked(packed: Packed, device: str = "cpu") -> Batch:
+    pixels, captions, indices, labels, referred, words = packed
+    tensors = {name: torch.from_numpy(label).to(device) for name, label in labels.items()}
+    rows = {name: torch.from_numpy(row) for name, row in words.items()}
+    references = None if referred is None else References(*(torch.from_numpy(r).to(device) for r in referred))
+    return Batch(torch.from_numpy(pixels).to(device), captions, indices, tensors, references, rows)
+
+
+_opened: dict[int, Here] = {}  # in a process that makes batches, by the number of their stream
+
+
+def _make(number: int, source: Source, first: int) -> Packed:
+    """Make the batch that begins with clip `first`; runs in another process."""
+    here = _opened[number] if number in _opened else _opened.setdefault(number, Here(source))
+    here.seek(first)
+    return _packed(next(here))
 
 
 def bucket_at(stage: Stage, seed: int, step: int) -> int:
@@ -113,49 +226,87 @@ class Serving:
     seconds: float
 
 
-def servings(data: DataSet, recipe: Recipe, start: int, device: str = "cpu") -> Iterator[Serving]:
+Open = Callable[[Source], Stream]
+
+
+def servings(
+    data: DataSet, recipe: Recipe, start: int, annotate: Annotate = nothing, opened: Open = Here
+) -> Iterator[Serving]:
     """Yield what each step from `start` on sees."""
     echoes: dict[tuple[int, int], Echo] = {}
     for step in range(start, recipe.total_steps):
         began = time.perf_counter()
-        stage, first = recipe.stage_at(step)
+        stage, _ = recipe.stage_at(step)
         bucket = bucket_at(recipe.stages[stage], recipe.seed, step)
         if (stage, bucket) not in echoes:
-            echoes = {key: echo for key, echo in echoes.items() if key[0] == stage}
-            echoes[stage, bucket] = _open_echo(data, recipe, stage, bucket, first, step, device)
+            for key in [key for key in echoes if key[0] != stage]:
+                echoes.pop(key).stream.seek(0)  # what is on its way is not waited for
+            echoes[stage, bucket] = _open_echo(data, recipe, step, bucket, annotate, opened)
         batch = next(echoes[stage, bucket])
         yield Serving(step=step, bucket=bucket, batch=batch, seconds=time.perf_counter() - began)
 
 
 def _open_echo(
-    data: DataSet, recipe: Recipe, stage_index: int, bucket: int, first: int, step: int, device: str
+    data: DataSet, recipe: Recipe, step: int, bucket: int, annotate: Annotate, opened: Open
 ) -> Echo:
     """Open a bucket's stream where the stage's earlier steps left it."""
-    stage = recipe.stages[stage_index].of(bucket)
+    index, first = recipe.stage_at(step)
+    stage = recipe.stages[index].of(bucket)
     earlier = sum(bucket_at(stage, recipe.seed, before) == bucket for before in range(first, step))
-    group = stage.clips(bucket) // recipe.data.reuse
-    seed = recipe.seed * 1000 + stage_index * 100 + bucket
-    shape, split = stage.buckets[bucket].shape, recipe.data.split
-    stream = data.stream(stage, shape, group, split=split, seed=seed, device=device)
-    return Echo(stream, group, recipe.data.reuse, recipe.data.reuse_spacing, earlier)
+    source = Source(
+        data=data,
+        stage=stage,
+        shape=stage.buckets[bucket].shape,
+        batch=stage.clips(bucket) // recipe.data.reuse,
+        split=recipe.data.split,
+        seed=recipe.seed * 1000 + index * 100 + bucket,
+        annotate=annotate,
+    )
+    config = recipe.data
+    return Echo(opened(source), source.batch, config.reuse, config.reuse_memory, earlier, source.seed)
 
 
 @contextmanager
-def open_feed(data: DataSet, recipe: Recipe, start: int, device: str) -> Iterator[Iterator[Serving]]:
-    """Yield the servings from a step on; on a CPU the recipe's worker, a second process, renders ahead."""
-    if device != "cpu" or recipe.data.workers == 0:
-        yield servings(data, recipe, start, device)
-        return
-    with _worker(data, recipe, start) as feed:
-        yield feed
+def open_feed(
+    data: DataSet, recipe: Recipe, start: int, device: str, annotate: Annotate = nothing
+) -> Iterator[Iterator[Serving]]:
+    """Yield the servings from a step on; made ahead by a second process, for a GPU by one on each core."""
+    if device != "cpu":
+        with _makers(max(1, runtime.num_cores() - SPARE_CORES), device) as opened:
+            yield servings(data, recipe, start, annotate, opened)
+    elif recipe.data.workers == 0:
+        yield servings(data, recipe, start, annotate)
+    else:
+        with _worker(data, recipe, start, annotate) as feed:
+            yield feed
 
 
 @contextmanager
-def _worker(data: DataSet, recipe: Recipe, start: int) -> Iterator[Iterator[Serving]]:
+def _makers(count: int, device: str) -> Iterator[Open]:
+    """Let processes make batches; a GPU that trains has no time to render (docs/design/0016)."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(SPARE_CORES)  # with more, the trainer fights its makers for every core
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_be_helper)
+    try:
+        yield lambda source: Ahead(source, pool, 2 * count, device)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        torch.set_num_threads(threads)
+
+
+def _be_helper(threads: int = 1) -> None:
+    """Compute with few threads, and let the trainer decide when to stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    runtime.set_threads(threads)
+
+
+@contextmanager
+def _worker(data: DataSet, recipe: Recipe, start: int, annotate: Annotate) -> Iterator[Iterator[Serving]]:
     """Render in another process; a thread would hold Python's lock and stall the training."""
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(sender, data, recipe, start), daemon=True)
+    process = context.Process(target=_serve, args=(sender, data, recipe, start, annotate), daemon=True)
     process.start()
     sender.close()
     ready: queue.Queue[Serving | Exception] = queue.Queue(maxsize=recipe.data.prefetch)
@@ -180,18 +331,12 @@ def _ignore_empty() -> Iterator[None]:
         return
 
 
-def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int) -> None:
+def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int, annotate: Annotate) -> None:
     """Send servings until the trainer hangs up; runs in the second process."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer decides when to stop
-        signal.signal(number, signal.SIG_IGN)
-    runtime.set_threads(recipe.data.worker_threads)
+    _be_helper(recipe.data.worker_threads)
     try:
-        for item in servings(data, recipe, start):
-            batch = item.batch
-            labels = {name: label.numpy() for name, label in batch.labels.items()}
-            referred = None if batch.references is None else [part.numpy() for part in batch.references]
-            content = (batch.pixels.numpy(), batch.captions, batch.indices, labels, referred)
-            sender.send((item.step, item.bucket, item.seconds, *content))
+        for item in servings(data, recipe, start, annotate):
+            sender.send((item.step, item.bucket, item.seconds, _packed(item.batch)))
     except BrokenPipeError:
         return
     except ReelWorldError as error:
@@ -213,11 +358,8 @@ def _receive(receiver: Connection, ready: "queue.Queue[Serving | Exception]") ->
         if isinstance(message, Exception):
             ready.put(message)
             return
-        step, bucket, seconds, pixels, captions, indices, labels, referred = message
-        tensors = {name: torch.from_numpy(label) for name, label in labels.items()}
-        references = None if referred is None else References(*map(torch.from_numpy, referred))
-        batch = Batch(torch.from_numpy(pixels), captions, indices, tensors, references)
-        ready.put(Serving(step=step, bucket=bucket, batch=batch, seconds=seconds))
+        step, bucket, seconds, packed = message
+        ready.put(Serving(step=step, bucket=bucket, batch=_unpacked(packed), seconds=seconds))
 
 
 def _served(ready: "queue.Queue[Serving | Exception]", count: int) -> Iterator[Serving]:
@@ -267,9 +409,7 @@ class WorldData:
             close_ups=self.close_ups,
             themes=stage.themes,
         )
-        ahead = device != "cpu" and split != "heldout"  # a CPU's worker plans itself, held-out clips are few
-        planners = min(MOST_PLANNERS, max(1, runtime.num_cores() - 2)) if ahead else 0
-        return WorldStream(config, batch, device, planners, self.labelled)
+        return WorldStream(config, batch, device, self.labelled)
 
 
 def world_data(recipe: Recipe) -> WorldData:

@@ -5,6 +5,7 @@ objective = Denoising(model, tokenizer, recipes.get("nano"), torch.device("cpu")
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.released import check_same, checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.models.text import Tokenizer, encode, null_ids
 from reelworld.recipes import Bucket, Recipe
-from reelworld.train.data import DataSet
+from reelworld.train.data import Annotate, DataSet
 from reelworld.train.heldout import Heldout
 from reelworld.train.objectives import to_float
 from reelworld.train.reading import UNKNOWN, Reading, batch_labels
@@ -30,6 +31,19 @@ from reelworld.train.token_labels import TokenLabels
 from reelworld.world.stream import Batch
 
 HEAD, READER = "label_head", "reading_head"  # trained, saved and averaged with the model, but not released
+
+
+@dataclass(frozen=True)
+class Annotator:
+    """What a denoiser reads in captions: the ids of words and, where reading is taught, their labels."""
+
+    tokenizer: Tokenizer
+    taught: bool
+
+    def __call__(self, captions: Sequence[str], length: int) -> dict[str, Tensor]:
+        """Return int64 [B, length] by name."""
+        said = batch_labels(captions, length) if self.taught else {}
+        return {"token_ids": encode(self.tokenizer, captions, length), **said}
 
 
 class Denoising:
@@ -45,6 +59,8 @@ class Denoising:
         if recipe.loss.reading_weight > 0.0:
             reader = Reading(model.config.text.dim, runtime.generator(seed + 37)).to(device)
             self.model.add_module(READER, reader)
+        self.annotate: Annotate = Annotator(tokenizer, recipe.loss.reading_weight > 0.0)
+        self.read = torch.zeros(tokenizer.size, dtype=torch.bool, device=device)  # ids that came by
         names = ("timestep", "noise", "mask", "dropout")
         self.generators = {
             name: runtime.generator(seed + 7919 * (i + 1), device) for i, name in enumerate(names)
@@ -79,9 +95,10 @@ class Denoising:
             torch.rand(len(pixels), generator=draw["dropout"], device=self.device)
             >= self.config.caption_dropout
         )
-        token_ids = encode(self.tokenizer, batch.captions, text_length)
-        self.tokenizer.learn(token_ids)
-        token_ids = token_ids.to(self.device)
+        words = batch.words or self.annotate(batch.captions, text_length)
+        words = {name: rows.to(self.device) for name, rows in words.items()}
+        token_ids = words.pop("token_ids")
+        self.read[token_ids] = True
         return {
             "pixels": pixels,
             "noise": torch.randn(pixels.shape, generator=draw["noise"], device=self.device),
@@ -93,15 +110,8 @@ class Denoising:
             "fps": fps,
             "references": self._referred(batch.references, kept),
             "labels": {name: label.to(self.device) for name, label in batch.labels.items()},
-            "said": self._said(batch.captions, kept, token_ids.shape[1]),
+            "said": {name: torch.where(kept[:, None], rows, UNKNOWN) for name, rows in words.items()},
         }
-
-    def _said(self, captions: Sequence[str], kept: Tensor, length: int) -> dict[str, Tensor]:
-        """Label the words of the captions that are not dropped; nothing where nobody asks for it."""
-        if self.teaching.reading_weight == 0.0:
-            return {}
-        labels = batch_labels(captions, length)
-        return {name: torch.where(kept[:, None], of.to(self.device), UNKNOWN) for name, of in labels.items()}
 
     def _referred(self, references: References | None, kept: Tensor) -> References | None:
         """Show the characters of a caption; with a caption that is dropped, they are hidden."""
@@ -142,10 +152,12 @@ class Denoising:
 
     def card(self) -> dict[str, Any]:
         """Return the words and which of them were learnt."""
+        self.tokenizer.learn(self.read.nonzero().cpu())
         return {"tokenizer": self.tokenizer.to_json()}
 
     def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
         """Write the weights as `generate` reads them."""
+        self.tokenizer.learn(self.read.nonzero().cpu())
         released = copy.deepcopy(ema)
         assert isinstance(released, Denoiser)
         for name in (HEAD, READER):

@@ -25,11 +25,14 @@ from reelworld.core.progress import progress as open_progress
 from reelworld.recipes import Recipe
 from reelworld.train import objectives, snapshot
 from reelworld.train.data import DataSet, Serving, open_feed, world_data
+from reelworld.train.objectives import Objective
 from reelworld.train.report import Record
 from reelworld.train.reporter import Reporter
 from reelworld.train.signals import Stop, stop_signals
 from reelworld.train.snapshot import Run
 from reelworld.train.step import LossFunction, train_step
+
+MOST_SHAPES = 64  # of clips, for each of which code is compiled
 
 
 def train(
@@ -60,12 +63,9 @@ def train(
     data = data if data is not None else world_data(recipe)
     state = snapshot.newest(folder / "state", recipe, data.describe()) if resume else None
     objective = objectives.build(recipe, data, init, state, where)
-    loss_function = _compiled(objective.loss, where, compile, note)
-    machine = {
-        "device": where.type,
-        "threads": torch.get_num_threads(),
-        "compiled": loss_function is not objective.loss,
-    }
+    compiled = _may_compile(where, compile, note)
+    loss_function = _compiled(objective) if compiled else objective.loss
+    machine = {"device": where.type, "threads": torch.get_num_threads(), "compiled": compiled}
     run = Run(objective, recipe, data=data.describe(), machine=machine)
     for line in [] if state is None else snapshot.restore(run, state):
         note(line)
@@ -74,7 +74,7 @@ def train(
         reporter,
         _repeatable(where),
         stop_signals() as stop,
-        open_feed(data, recipe, run.step, str(where)) as feed,
+        open_feed(data, recipe, run.step, str(where), objective.annotate) as feed,
     ):
         try:
             fit(run, feed, loss_function, reporter, stop=stop, minutes=minutes, progress=progress)
@@ -104,18 +104,30 @@ def _open_folder(out: str | Path, recipe: Recipe, resume: bool) -> Path:
     return folder
 
 
-def _compiled(
-    loss: LossFunction, device: torch.device, wanted: bool | None, note: Callable[[str], None]
-) -> LossFunction:
-    """Compile the loss if that is wanted (None: on a GPU) and possible; say so if it is not possible.
+def _may_compile(device: torch.device, wanted: bool | None, note: Callable[[str], None]) -> bool:
+    """Tell whether to compile: if that is wanted (None: on a GPU) and possible; say so if it is not possible.
 
     On a CPU most of a step is matrix products, which compiling leaves as they are: it gained nothing there.
     """
     wanted = device.type == "cuda" if wanted is None else wanted
     if wanted and not runtime.compiler_available(device):
         note("training without torch.compile: no C++ compiler found (install g++), or no triton for the GPU")
-        return loss
-    return torch.compile(loss, dynamic=False) if wanted else loss
+        return False
+    return wanted
+
+
+def _compiled(objective: Objective) -> LossFunction:
+    """Compile the blocks of a transformer, once for all of them and each shape; of other models, the loss.
+
+    Of the whole loss every shape of clip would take a minute to compile (docs/design/0016).
+    """
+    torch._dynamo.config.recompile_limit = MOST_SHAPES
+    blocks = getattr(objective.model, "blocks", None)
+    if blocks is None:
+        return torch.compile(objective.loss, dynamic=False)
+    for block in blocks:
+        block.compile(dynamic=False)
+    return objective.loss
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from reelworld.models.released import (
     network_to_checkpoint,
 )
 from reelworld.recipes import Bucket, Recipe
-from reelworld.train.data import DataSet
+from reelworld.train.data import Annotate, DataSet, nothing
 from reelworld.world.stream import Batch
 
 
@@ -49,6 +49,7 @@ class Objective(Protocol):
     """A model and how wrong it is about a batch."""
 
     generators: dict[str, torch.Generator]
+    annotate: Annotate
 
     @property
     def model(self) -> nn.Module:
@@ -96,6 +97,8 @@ def build(
 
 class PlainWeights:
     """What the objectives of networks have in common whose weights are all there is to keep."""
+
+    annotate: Annotate = staticmethod(nothing)
 
     def card(self) -> dict[str, Any]:
         """Return nothing: the weights are all."""

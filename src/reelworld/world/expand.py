@@ -22,7 +22,7 @@ from reelworld.world.acceptance import acceptable, overlapping, with_view_events
 from reelworld.world.actors import ACTIONS, BACK, draw_motion, draw_thing, in_its_place, seen_turning
 from reelworld.world.facts import EVENT_KINDS, SOLO, Fact, motion_facts
 from reelworld.world.framing import MOVES_1, camera, pick
-from reelworld.world.grammar import draw_setting, draw_spots
+from reelworld.world.grammar import draw_setting, draw_spots, spots_in_depth
 from reelworld.world.interactions import draw_interaction
 from reelworld.world.parse import Parsed, parse
 from reelworld.world.scene import PRIMITIVES, Camera, Event, Motion, Scene, Setting, Shot, Thing
@@ -37,7 +37,6 @@ DRAWS = 400  # of a part, before a prompt is given up
 DRAFTS, ROUNDS = 24, 6  # scenes that are simulated together, and how many times
 TELLINGS = 8  # of a scene, of which the first that says all of the prompt is taken
 MOST_THINGS = 4
-ASIDE, DEPTHS = 0.45, (-1.0, 1.2)  # metres from the middle of the stage, of two one behind the other
 SECONDS, FPS = 2.0, 8.0  # of a scene
 PLACES_1, TIMES_1 = ("studio", "meadow"), ("day",)
 
@@ -159,9 +158,7 @@ def _draft(parsed: Parsed, rng: np.random.Generator, level: int, aspect: float) 
 def _spots(rng: np.random.Generator, parsed: Parsed) -> list[tuple[float, float]]:
     """Draw where things stand: side by side, or one behind the other where that is said of two."""
     if parsed.things == 2 and any(fact.name in ("in_front_of", "behind") for fact in parsed.facts):
-        side = float(rng.choice((-1.0, 1.0)))
-        spots = [(side * ASIDE, DEPTHS[0]), (-side * ASIDE, DEPTHS[1])]
-        return [spots[n] for n in rng.permutation(2)]
+        return spots_in_depth(rng)
     return draw_spots(rng, parsed.things)
 
 

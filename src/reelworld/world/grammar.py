@@ -37,7 +37,9 @@ PATTERNS = {
     "studio": ("plain", "checker", "planks"), "meadow": ("grass",), "desert": ("plain", "grass"),
     "snow": ("plain", "grass"), "beach": ("plain", "grass"), "street": ("cobbles", "plain"),
 }  # fmt: skip
-THEMES = (*INTERACTIONS, "walk", "in order")  # what all scenes can be made to be about
+ALONE = {"one thing": 1, "two things": 2}  # who mind their own business
+THEMES = (*INTERACTIONS, "walk", "in order", *ALONE, "in depth")  # what all scenes can be made to be about
+ASIDE, DEPTHS = 0.45, (-1.0, 1.2)  # metres from the middle of the stage, of two one behind the other
 STYLES = ("natural", "natural", "historical", "black_and_white", "papercraft", "film_noir")
 SHARES = {1: (0.65, 0.35), 2: (0.4, 0.4, 0.2)}  # of one thing, two, three, by level
 DURATION = 2.0  # seconds of a scene, where nobody asks for more
@@ -55,6 +57,13 @@ def draw_setting(rng: np.random.Generator, level: int) -> Setting:
         place=place, time=time, pattern=pick(rng, PATTERNS[place]), variant=int(rng.integers(1 << 16)),
         sun=round(float(rng.uniform(-0.9, 0.9)), 4),
     )  # fmt: skip
+
+
+def spots_in_depth(rng: np.random.Generator) -> list[tuple[float, float]]:
+    """Return the spots of two, in random order, of whom one stands behind the other."""
+    side = float(rng.choice((-1.0, 1.0)))
+    spots = [(side * ASIDE, DEPTHS[0]), (-side * ASIDE, DEPTHS[1])]
+    return [spots[n] for n in rng.permutation(2)]
 
 
 def draw_spots(rng: np.random.Generator, count: int) -> list[tuple[float, float]]:
@@ -89,7 +98,7 @@ def _in_order(split: str, rng: np.random.Generator) -> str:
 def _chosen(themes: Sequence[str], split: str, rng: np.random.Generator) -> str:
     """Draw one of the themes."""
     theme = pick(rng, themes)
-    return _in_order(split, rng) if theme == "in order" else theme
+    return _in_order(split, rng) if theme == "in order" else ALONE.get(theme, theme)
 
 
 def _program(
@@ -105,9 +114,10 @@ def _program(
     events: tuple[Event, ...] = ()
     if theme == "walk":
         cast = [_walker(rng, duration)]
-    elif isinstance(theme, int):
+    elif isinstance(theme, int) or theme == "in depth":
         kinds = PRIMITIVES if level == 1 else tuple(ACTIONS)
-        cast = _ensemble(rng, kinds, theme, split == "extrapolate", duration)
+        spots = draw_spots(rng, theme) if isinstance(theme, int) else spots_in_depth(rng)
+        cast = _ensemble(rng, kinds, spots, split == "extrapolate", duration)
     elif ", " in theme:
         cast, events = ordered(rng, theme.split(", "), aspect, duration)
     else:
@@ -130,11 +140,15 @@ def _program(
 
 
 def _ensemble(
-    rng: np.random.Generator, kinds: Sequence[str], count: int, beyond: bool, duration: float
+    rng: np.random.Generator,
+    kinds: Sequence[str],
+    spots: Sequence[tuple[float, float]],
+    beyond: bool,
+    duration: float,
 ) -> list[Thing]:
     """Draw things that mind their own business; with `beyond`, one of them leaves the training range."""
-    cast, strange = [], int(rng.integers(count)) if beyond else None
-    for n, (x, y) in enumerate(draw_spots(rng, count)):
+    cast, strange = [], int(rng.integers(len(spots))) if beyond else None
+    for n, (x, y) in enumerate(spots):
         kind = pick(rng, kinds)
         thing = seen_turning(replace(draw_thing(rng, kind), motion=draw_motion(rng, kind)))
         if n == strange:
@@ -193,8 +207,10 @@ def check(level: int, split: str, themes: Sequence[str] = ()) -> None:
     """Raise ConfigError for a level, split or themes that cannot be sampled."""
     if unknown := [theme for theme in themes if theme not in THEMES]:
         raise ConfigError(f"no scenes are about {', '.join(unknown)}; themes are {', '.join(THEMES)}")
-    if themes and (level == 1 or split == "extrapolate"):
-        raise ConfigError("themes are of levels 2 and 3, and of the splits train, heldout and all")
+    if themes and split == "extrapolate":
+        raise ConfigError("themes are of the splits train, heldout and all")
+    if level == 1 and (late := [theme for theme in themes if theme not in (*ALONE, "in depth")]):
+        raise ConfigError(f"scenes about {', '.join(late)} are of levels 2 and 3")
     if level not in LEVELS or split not in SPLITS:
         raise ConfigError(
             f"no scenes of level {level}, split {split!r}; levels are 1, 2 and 3, splits {', '.join(SPLITS)}"

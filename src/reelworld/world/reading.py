@@ -53,6 +53,9 @@ class Segment(NamedTuple):
     end: int
 
 
+MOST_JOINED = 64  # things in one list of them
+
+
 class Reader:
     """Matches patterns in one text; everything found at a place is kept for the next pattern that asks."""
 
@@ -114,26 +117,32 @@ class Reader:
 
     def _doings(self, form: str, at: int) -> Iterator[tuple[int, list[Doing]]]:
         """Read one verb phrase, or two that share a subject: "moves to the left and stops"."""
+        for end, doing in self._doing(form, at):
+            yield end, [doing]
+            if self._word(end) == "and":
+                for last, other in self._doing(form, end + 1):
+                    yield last, [doing, other]
+
+    def _doing(self, form: str, at: int) -> Iterator[tuple[int, Doing]]:
         for segment in self.match(self.verbs, at):
-            if segment.tag != form:
-                continue
-            slots = segment.slots
-            speed = slots.get("speed", slots.get("adverb"))
-            doing = Doing(slots[f"verb_{form}"], slots.get("direction"), speed)  # type: ignore[arg-type]
-            yield segment.end, [doing]
-            if self._word(segment.end) == "and":
-                for end, more in self.fill(form, segment.end + 1):
-                    yield end, [doing, *more]  # type: ignore[misc]
+            if segment.tag == form:
+                slots = segment.slots
+                speed = slots.get("speed", slots.get("adverb"))
+                yield segment.end, Doing(slots[f"verb_{form}"], slots.get("direction"), speed)  # type: ignore[arg-type]
 
     def _group(self, at: int) -> Iterator[tuple[int, list[Description]]]:
         """Read one thing, or several joined by commas and "and"."""
-        for end, thing in self.description(at):
-            yield end, [thing]
-            after = end + (self._word(end) == ",")
-            after += self._word(after) == "and"
-            if after > end:
-                for last, more in self.fill("group", after):
-                    yield last, [thing, *more]  # type: ignore[misc]
+        things: list[Description] = []
+        for _ in range(MOST_JOINED):
+            end, thing = next(self.description(at), (at, None))
+            if thing is None:
+                return
+            things = [*things, thing]
+            yield end, things
+            at = end + (self._word(end) == ",")
+            at += self._word(at) == "and"
+            if at == end:
+                return
 
     def _word(self, at: int) -> str:
         return self.tokens[at] if at < len(self.tokens) else ""

@@ -9,20 +9,15 @@ Clip number i of a seed is always the same clip with the same caption, whatever 
 
 from __future__ import annotations
 
-import signal
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from functools import cache
-from multiprocessing import get_context
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from reelworld.core.errors import ConfigError, DataError
+from reelworld.core.errors import ConfigError
 from reelworld.core.types import References
 from reelworld.world import caption, grammar
 from reelworld.world.excerpt import any_stretch, excerpt, stretch
@@ -101,7 +96,8 @@ MOST_AT_ONCE = 256  # scenes written together
 class Batch:
     """Clips with their captions: pixels uint8 [B, T, H, W, 3], and which clips of the stream they are.
 
-    `labels` say what the pixels show (see `labels`), where that is asked for.
+    `labels` say what the pixels show (see `labels`), where that is asked for; `words`, what a training makes
+    of the captions, a row each.
     """
 
     pixels: Tensor
@@ -109,6 +105,7 @@ class Batch:
     indices: list[int]
     labels: dict[str, Tensor] = field(default_factory=dict)
     references: References | None = None
+    words: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -213,23 +210,11 @@ def _groups(clips: Sequence[Clip], most: int) -> list[list[int]]:
     return [g[i : i + most] for g in by_look.values() for i in range(0, len(g), most)]
 
 
-def _leave_signals_to_parent() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides when to stop
-        signal.signal(number, signal.SIG_IGN)
-
-
-@cache
-def _planners(count: int) -> ProcessPoolExecutor:
-    """Return processes that write clips ahead, shared by all streams of this process."""
-    context = get_context("spawn")
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_leave_signals_to_parent)
-
-
 class WorldStream:
     """Endless batches of the world. `position` counts clips; `seek` continues anywhere.
 
-    Scenes are written on the CPU wherever they are rendered, many in the time of one. `planners` processes
-    write them ahead, which a GPU needs; the clips are the same. With `labelled`, batches have labels.
+    Scenes are written on the CPU wherever they are rendered, many in the time of one. With `labelled`,
+    batches have labels.
     """
 
     def __init__(
@@ -237,21 +222,15 @@ class WorldStream:
         config: WorldConfig,
         batch_size: int,
         device: str | torch.device = "cpu",
-        planners: int = 0,
         labelled: bool = False,
     ) -> None:
         self.labelled = labelled
         self.config, self.batch_size, self.device = config, batch_size, torch.device(device)
-        self.planners, self.block = planners, max(batch_size, min(128, 8 * batch_size))
-        self._coming: deque[Future[list[Clip]]] = deque()
         self.seek(0)
 
     def seek(self, count: int) -> None:
         """Continue as if `count` clips had been taken."""
-        for future in self._coming:
-            future.cancel()
-        self.position, self._ahead, self._coming = count, deque[Clip](), deque()
-        self._since = count
+        self.position, self._ahead, self._since = count, deque[Clip](), count
 
     def __iter__(self) -> WorldStream:
         return self
@@ -270,23 +249,10 @@ class WorldStream:
         return Batch(pixels, captions, indices, labels, references)
 
     def _next_block(self) -> list[Clip]:
-        """Return the next clips: written now, or by the planners, two blocks ahead for each of them.
+        """Write the next clips; as many again as so far: the first come soon, the many at half the cost.
 
-        What fails leaves the stream where it was. Raises: DataError where a planner was killed.
+        What fails leaves the stream where it was.
         """
         first = self.position + len(self._ahead)
-        if not self.planners:  # as many again as so far: the first come soon, the many at half the cost
-            more = min(MOST_AT_ONCE, max(self.batch_size, first - self._since))
-            return plan(self.config, range(first, first + more))
-        try:
-            while len(self._coming) < 2 * self.planners:
-                start = first + len(self._coming) * self.block
-                wanted = range(start, start + self.block)
-                self._coming.append(_planners(self.planners).submit(plan, self.config, wanted))
-            clips = self._coming[0].result()
-        except BrokenProcessPool as error:
-            _planners.cache_clear()
-            self._coming.clear()
-            raise DataError("a process that writes scenes ahead was killed; go on with --resume") from error
-        self._coming.popleft()
-        return clips
+        more = min(MOST_AT_ONCE, max(self.batch_size, first - self._since))
+        return plan(self.config, range(first, first + more))

@@ -12,6 +12,12 @@ export function Chips({ name, label, options, value, set }) {
   </fieldset>`;
 }
 
+// Put a word in the place of another, where that stands by itself.
+function exchanged(text, word, by) {
+  const exact = word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return text.replace(new RegExp(`(?<![\\p{L}\\p{N}])${exact}(?![\\p{L}\\p{N}])`, "iu"), () => by);
+}
+
 // Split text into pieces, marking the words that the model never learnt.
 export function marked(text, unknown) {
   const strange = new Set(unknown.map((u) => u.word));
@@ -38,7 +44,7 @@ export function Prompt({ value, set, label, rows = 3, placeholder = "", autofocu
         onInput=${(e) => set(e.target.value)} onScroll=${(e) => { shade.current.scrollTop = e.target.scrollTop; }}></textarea>
     </div>
     <p class="hint" role="status">${unknown.length > 0 && html`The model never learnt ${unknown.slice(0, 4).map((u, n) => html`${n ? ", " : ""}<b>${u.word}</b>${
-      u.nearest.length ? html` (try ${u.nearest.slice(0, 2).map((w, m) => html`${m ? " or " : ""}<button type="button" class="link" onClick=${() => set(value.replace(new RegExp(u.word, "i"), w))}>${w}</button>`)})` : ""}`)}.`}</p>
+      u.nearest.length ? html` (try ${u.nearest.slice(0, 2).map((w, m) => html`${m ? " or " : ""}<button type="button" class="link" onClick=${() => set(exchanged(value, u.word, w))}>${w}</button>`)})` : ""}`)}.`}</p>
   </div>`;
 }
 
