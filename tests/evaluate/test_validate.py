@@ -116,7 +116,8 @@ def test_what_is_said_of_renders_is_kept_for_its_parser(parser, tmp_path, monkey
 def test_what_is_rare_is_staged():
     cases = suite("train", 3)
     staged = {case.group: case.clip.told for case in cases if case.group.startswith("something")}
-    assert set(staged) == {"something crosses", "something comes or goes", "something falls"}
+    names = ("something crosses", "something comes or goes", "something falls", "something bounces")
+    assert set(staged) == set(names)
     for told in staged.values():
         assert told.shots[0].camera.move == "still"
     crosses = staged["something crosses"].cast[0]
@@ -127,6 +128,7 @@ def test_what_is_rare_is_staged():
     )
     assert staged["something comes or goes"].cast[0].motion.direction in ("toward", "away")
     assert staged["something falls"].cast[0].position[2] > 2
+    assert "bounce" in {thing.motion.action for thing in staged["something bounces"].cast}
 
 
 def test_what_is_small_is_filmed_from_as_near_as_shows_all():

@@ -1,17 +1,18 @@
 """What each step sees: a function of the step, with every clip shown as often as the recipe says."""
 
-import os
-import signal
 from collections import Counter
 from dataclasses import replace
+from multiprocessing import active_children
 
 import pytest
 import torch
 
 from reelworld import recipes
 from reelworld.core.errors import ConfigError, DataError
+from reelworld.models.text import Tokenizer
 from reelworld.recipes import DataConfig
 from reelworld.train.data import Echo, WorldData, _makers, bucket_at, open_feed, servings
+from reelworld.train.denoising import Annotator
 from reelworld.train.footage import Footage
 from reelworld.world.splits import is_heldout
 from reelworld.world.stream import plan
@@ -76,33 +77,32 @@ def test_the_second_process_renders_the_same_clips(tiny):
 
 
 def test_makers_make_the_same_batches_ahead(tiny):
-    recipe = world_recipe(tiny, 0)
+    recipe, data = world_recipe(tiny, 0), WorldData()
+    read = Annotator(Tokenizer.from_words(data.words()), taught=True)
     with _makers(2, "cpu") as opened:
-        made = list(servings(WorldData(), recipe, 1, words_of, opened))
-    here = list(servings(WorldData(), recipe, 1, words_of))
+        made = list(servings(data, recipe, 1, read, opened))
+    here = list(servings(data, recipe, 1, read))
     assert [item.step for item in made] == [1, 2, 3]
     for left, right in zip(made, here, strict=True):
         assert left.batch.captions == right.batch.captions
         assert torch.equal(left.batch.pixels, right.batch.pixels)
-        assert torch.equal(left.batch.words["length"], right.batch.words["length"])
-        assert left.batch.words["length"].tolist() == [len(caption) for caption in left.batch.captions]
-
-
-def words_of(captions, length):
-    return {"length": torch.tensor([len(caption) for caption in captions])}
-
-
-def die(captions, length):
-    os.kill(os.getpid(), signal.SIGKILL)
+        wanted = read(left.batch.captions, recipe.stages[0].text_length)
+        assert left.batch.words.keys() == wanted.keys()
+        assert all(torch.equal(left.batch.words[name], rows) for name, rows in wanted.items())
 
 
 def test_a_maker_that_dies_or_fails_is_told(tiny, tmp_path):
     recipe = world_recipe(tiny, 0)
-    with _makers(1, "cpu") as opened, pytest.raises(DataError, match=r"was killed.*--resume"):
-        next(servings(WorldData(), recipe, 0, die, opened))
+    with _makers(1, "cpu") as opened:
+        feed = servings(WorldData(), recipe, 0, opened=opened)
+        next(feed)
+        for process in active_children():
+            process.kill()
+        with pytest.raises(DataError, match=r"was killed.*--resume"):
+            list(feed)
     missing = Footage(str(tmp_path / "missing"))
     with _makers(1, "cpu") as opened, pytest.raises(DataError, match="is no folder"):
-        next(servings(missing, recipe, 0, words_of, opened))
+        next(servings(missing, recipe, 0, opened=opened))
 
 
 def test_a_parser_sees_combinations_that_are_held_out_of_a_generator_s_training(tiny):
