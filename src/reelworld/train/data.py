@@ -6,6 +6,7 @@
 What a step sees is a function of the recipe and the step alone: a resumed run saves no position, it seeks.
 """
 
+import pickle
 import queue
 import signal
 import threading
@@ -161,6 +162,7 @@ class Ahead:
 
     def __init__(self, source: Source, makers: ProcessPoolExecutor, most: int, device: str) -> None:
         self.source, self.makers, self.most, self.device = source, makers, most, device
+        self.sent = pickle.dumps(source)  # once: a folder of footage may know thousands of clips
         self.number, self.position = next(Ahead._numbers), 0
         self._coming: deque[Future[Packed]] = deque()
 
@@ -174,7 +176,7 @@ class Ahead:
         try:
             while len(self._coming) < self.most:
                 first = self.position + len(self._coming) * self.source.batch
-                self._coming.append(self.makers.submit(_make, self.number, self.source, first))
+                self._coming.append(self.makers.submit(_make, self.number, self.sent, first))
             packed = self._coming[0].result()
         except BrokenProcessPool as error:
             raise DataError("a process that makes clips was killed; go on with --resume") from error
@@ -203,11 +205,12 @@ def _unpacked(packed: Packed, device: str = "cpu") -> Batch:
 _opened: dict[int, Here] = {}  # in a process that makes batches, by the number of their stream
 
 
-def _make(number: int, source: Source, first: int) -> Packed:
-    """Make the batch that begins with clip `first`; runs in another process."""
-    here = _opened[number] if number in _opened else _opened.setdefault(number, Here(source))
-    here.seek(first)
-    return _packed(next(here))
+def _make(number: int, sent: bytes, first: int) -> Packed:
+    """Make the batch that begins with clip `first`; runs in another process, which opens a source once."""
+    if number not in _opened:
+        _opened[number] = Here(pickle.loads(sent))
+    _opened[number].seek(first)
+    return _packed(next(_opened[number]))
 
 
 def bucket_at(stage: Stage, seed: int, step: int) -> int:

@@ -150,14 +150,18 @@ class Denoising:
         """Return the operations of a training step for one clip, counted as models/cost.py does."""
         return _training_flops(self.model.config, bucket.shape, text_length, bucket.references)
 
+    def _learn(self) -> None:
+        """Tell the tokenizer which words came by; asked of a GPU seldom, because it has to wait for that."""
+        self.tokenizer.learn(self.read.nonzero().cpu())
+
     def card(self) -> dict[str, Any]:
         """Return the words and which of them were learnt."""
-        self.tokenizer.learn(self.read.nonzero().cpu())
+        self._learn()
         return {"tokenizer": self.tokenizer.to_json()}
 
     def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
         """Write the weights as `generate` reads them."""
-        self.tokenizer.learn(self.read.nonzero().cpu())
+        self._learn()
         released = copy.deepcopy(ema)
         assert isinstance(released, Denoiser)
         for name in (HEAD, READER):
