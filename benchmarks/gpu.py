@@ -21,8 +21,9 @@ from reelworld import recipes
 from reelworld.core import runtime
 from reelworld.recipes import Recipe
 from reelworld.train import objectives
-from reelworld.train.data import SPARE_CORES, Here, Serving, Source, _makers, world_data
+from reelworld.train.data import Serving, world_data
 from reelworld.train.loop import _compiled
+from reelworld.train.makers import SPARE_CORES, Here, Source, makers
 from reelworld.train.objectives import Objective
 from reelworld.train.snapshot import Run
 from reelworld.train.step import LossFunction, train_step
@@ -60,7 +61,7 @@ def step_seconds(run: Run, bucket: int, loss: LossFunction, steps: int, device: 
 def made_per_second(recipe: Recipe, bucket: int, objective: Objective, seconds: float) -> float:
     """Count the new clips a second that the makers make of a bucket, once all of them are at work."""
     group = max(1, recipe.stages[-1].clips(bucket) // recipe.data.reuse)
-    with _makers(max(1, runtime.num_cores() - SPARE_CORES), "cpu") as opened:
+    with makers(max(1, runtime.num_cores() - SPARE_CORES), "cpu") as opened:
         stream = opened(source_of(recipe, bucket, objective, group))
         next(stream)
         began, count = time.perf_counter(), 0

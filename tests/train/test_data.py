@@ -11,9 +11,10 @@ from reelworld import recipes
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.models.text import Tokenizer
 from reelworld.recipes import DataConfig
-from reelworld.train.data import Echo, WorldData, _makers, bucket_at, open_feed, servings
+from reelworld.train.data import Echo, WorldData, bucket_at, open_feed, servings
 from reelworld.train.denoising import Annotator
 from reelworld.train.footage import Footage
+from reelworld.train.makers import makers
 from reelworld.world.splits import is_heldout
 from reelworld.world.stream import plan
 
@@ -79,7 +80,7 @@ def test_the_second_process_renders_the_same_clips(tiny):
 def test_makers_make_the_same_batches_ahead(tiny):
     recipe, data = world_recipe(tiny, 0), WorldData()
     read = Annotator(Tokenizer.from_words(data.words()), taught=True)
-    with _makers(2, "cpu") as opened:
+    with makers(2, "cpu") as opened:
         made = list(servings(data, recipe, 1, read, opened))
     here = list(servings(data, recipe, 1, read))
     assert [item.step for item in made] == [1, 2, 3]
@@ -93,7 +94,7 @@ def test_makers_make_the_same_batches_ahead(tiny):
 
 def test_a_maker_that_dies_or_fails_is_told(tiny, tmp_path):
     recipe = world_recipe(tiny, 0)
-    with _makers(1, "cpu") as opened:
+    with makers(1, "cpu") as opened:
         feed = servings(WorldData(), recipe, 0, opened=opened)
         next(feed)
         for process in active_children():
@@ -101,7 +102,7 @@ def test_a_maker_that_dies_or_fails_is_told(tiny, tmp_path):
         with pytest.raises(DataError, match=r"was killed.*--resume"):
             list(feed)
     missing = Footage(str(tmp_path / "missing"))
-    with _makers(1, "cpu") as opened, pytest.raises(DataError, match="is no folder"):
+    with makers(1, "cpu") as opened, pytest.raises(DataError, match="is no folder"):
         next(servings(missing, recipe, 0, opened=opened))
 
 

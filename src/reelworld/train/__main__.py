@@ -17,8 +17,9 @@ from reelworld import recipes
 from reelworld.core import runtime
 from reelworld.core.config import override
 from reelworld.core.errors import ConfigError, Interrupted, ReelWorldError
-from reelworld.train.data import DataSet, world_data
+from reelworld.train.data import world_data
 from reelworld.train.loop import train
+from reelworld.train.makers import DataSet
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,4 +1,4 @@
-"""Clips in the order of the steps: streams, data echoing, and rendering ahead in other processes.
+"""Clips in the order of the steps: data echoing, and the world as a data set.
 
     with open_feed(WorldData(), recipe, start=step, device="cpu") as feed:
         for serving in feed: ...
@@ -6,67 +6,38 @@
 What a step sees is a function of the recipe and the step alone: a resumed run saves no position, it seeks.
 """
 
-import pickle
 import queue
-import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import count
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from reelworld.core import runtime
 from reelworld.core.errors import DataError, ReelWorldError
 from reelworld.core.types import References, VideoShape
 from reelworld.recipes import Recipe, Stage
+from reelworld.train.makers import (
+    SPARE_CORES,
+    Annotate,
+    DataSet,
+    Here,
+    Open,
+    Source,
+    Stream,
+    be_helper,
+    makers,
+    nothing,
+    packed,
+    unpacked,
+)
 from reelworld.world.stream import Batch
-
-SPARE_CORES = 2  # for the training itself, where other cores make clips for a GPU
-
-Annotate = Callable[[Sequence[str], int], dict[str, Tensor]]  # captions, text length -> a row for each
-
-
-def nothing(captions: Sequence[str], length: int) -> dict[str, Tensor]:
-    """Make nothing of captions, as the trainings of parsers and upsamplers do."""
-    return {}
-
-
-class Stream(Protocol):
-    """Endless batches that restart exactly: `seek(n)` continues as if n clips had been taken."""
-
-    position: int
-
-    def seek(self, count: int) -> None:
-        """Continue after `count` clips."""
-
-    def __next__(self) -> Batch:
-        """Return the next batch."""
-
-
-class DataSet(Protocol):
-    """Where clips come from: the world, or a folder of footage."""
-
-    def words(self) -> tuple[str, ...]:
-        """Return every word that the vocabulary must hold."""
-
-    def describe(self) -> dict[str, object]:
-        """Say in the card of the weights what was learned from."""
-
-    def stream(
-        self, stage: Stage, shape: VideoShape, batch: int, *, split: str, seed: int, device: str
-    ) -> Stream:
-        """Open a stream of batches [batch, T, H, W, 3] uint8 of that shape."""
 
 
 class Echo:
@@ -119,100 +90,6 @@ def _join(batches: list[Batch]) -> Batch:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where the batches of a bucket come from; it travels to the process that makes them."""
-
-    data: DataSet
-    stage: Stage
-    shape: VideoShape
-    batch: int
-    split: str
-    seed: int
-    annotate: Annotate
-
-    def open(self) -> Stream:
-        """Open the stream, on the CPU."""
-        return self.data.stream(
-            self.stage, self.shape, self.batch, split=self.split, seed=self.seed, device="cpu"
-        )
-
-
-class Here:
-    """The batches of a source, made when they are asked for, with what the training makes of captions."""
-
-    def __init__(self, source: Source) -> None:
-        self.source, self.stream, self.position = source, source.open(), 0
-
-    def seek(self, count: int) -> None:
-        """Continue after `count` clips."""
-        self.position = count
-        self.stream.seek(count)
-
-    def __next__(self) -> Batch:
-        batch = next(self.stream)
-        self.position += len(batch.captions)
-        return replace(batch, words=self.source.annotate(batch.captions, self.source.stage.text_length))
-
-
-class Ahead:
-    """The same batches, made by other processes before they are asked for, then moved to a device."""
-
-    _numbers = count()
-
-    def __init__(self, source: Source, makers: ProcessPoolExecutor, most: int, device: str) -> None:
-        self.source, self.makers, self.most, self.device = source, makers, most, device
-        self.sent = pickle.dumps(source)  # once: a folder of footage may know thousands of clips
-        self.number, self.position = next(Ahead._numbers), 0
-        self._coming: deque[Future[Packed]] = deque()
-
-    def seek(self, count: int) -> None:
-        """Continue after `count` clips; what is on its way is not waited for."""
-        for future in self._coming:
-            future.cancel()
-        self.position, self._coming = count, deque()
-
-    def __next__(self) -> Batch:
-        try:
-            while len(self._coming) < self.most:
-                first = self.position + len(self._coming) * self.source.batch
-                self._coming.append(self.makers.submit(_make, self.number, self.sent, first))
-            packed = self._coming[0].result()
-        except BrokenProcessPool as error:
-            raise DataError("a process that makes clips was killed; go on with --resume") from error
-        self._coming.popleft()
-        self.position += self.source.batch
-        return _unpacked(packed, self.device)
-
-
-Packed = tuple[Any, ...]  # a batch as NumPy arrays, which any process can be sent
-
-
-def _packed(batch: Batch) -> Packed:
-    labels, words = ({k: v.numpy() for k, v in of.items()} for of in (batch.labels, batch.words))
-    referred = None if batch.references is None else [part.numpy() for part in batch.references]
-    return batch.pixels.numpy(), batch.captions, batch.indices, labels, referred, words
-
-
-def _unpacked(packed: Packed, device: str = "cpu") -> Batch:
-    pixels, captions, indices, labels, referred, words = packed
-    tensors = {name: torch.from_numpy(label).to(device) for name, label in labels.items()}
-    rows = {name: torch.from_numpy(row) for name, row in words.items()}
-    references = None if referred is None else References(*(torch.from_numpy(r).to(device) for r in referred))
-    return Batch(torch.from_numpy(pixels).to(device), captions, indices, tensors, references, rows)
-
-
-_opened: dict[int, Here] = {}  # in a process that makes batches, by the number of their stream
-
-
-def _make(number: int, sent: bytes, first: int) -> Packed:
-    """Make the batch that begins with clip `first`; runs in another process, which opens a source once."""
-    if number not in _opened:
-        _opened[number] = Here(pickle.loads(sent))
-    _opened[number].seek(first)
-    return _packed(next(_opened[number]))
-
-
 def bucket_at(stage: Stage, seed: int, step: int) -> int:
     """Draw the bucket of a step; a function of the seed and the step."""
     weights = np.array([bucket.weight for bucket in stage.buckets])
@@ -227,9 +104,6 @@ class Serving:
     bucket: int
     batch: Batch
     seconds: float
-
-
-Open = Callable[[Source], Stream]
 
 
 def servings(
@@ -275,33 +149,13 @@ def open_feed(
 ) -> Iterator[Iterator[Serving]]:
     """Yield the servings from a step on; made ahead by a second process, for a GPU by one on each core."""
     if device != "cpu":
-        with _makers(max(1, runtime.num_cores() - SPARE_CORES), device) as opened:
+        with makers(max(1, runtime.num_cores() - SPARE_CORES), device) as opened:
             yield servings(data, recipe, start, annotate, opened)
     elif recipe.data.workers == 0:
         yield servings(data, recipe, start, annotate)
     else:
         with _worker(data, recipe, start, annotate) as feed:
             yield feed
-
-
-@contextmanager
-def _makers(count: int, device: str) -> Iterator[Open]:
-    """Let processes make batches; a GPU that trains has no time to render (docs/design/0016)."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(SPARE_CORES)  # with more, the trainer fights its makers for every core
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_be_helper)
-    try:
-        yield lambda source: Ahead(source, pool, 2 * count, device)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        torch.set_num_threads(threads)
-
-
-def _be_helper(threads: int = 1) -> None:
-    """Compute with few threads, and let the trainer decide when to stop."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    runtime.set_threads(threads)
 
 
 @contextmanager
@@ -336,10 +190,10 @@ def _ignore_empty() -> Iterator[None]:
 
 def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int, annotate: Annotate) -> None:
     """Send servings until the trainer hangs up; runs in the second process."""
-    _be_helper(recipe.data.worker_threads)
+    be_helper(recipe.data.worker_threads)
     try:
         for item in servings(data, recipe, start, annotate):
-            sender.send((item.step, item.bucket, item.seconds, _packed(item.batch)))
+            sender.send((item.step, item.bucket, item.seconds, packed(item.batch)))
     except BrokenPipeError:
         return
     except ReelWorldError as error:
@@ -361,8 +215,8 @@ def _receive(receiver: Connection, ready: "queue.Queue[Serving | Exception]") ->
         if isinstance(message, Exception):
             ready.put(message)
             return
-        step, bucket, seconds, packed = message
-        ready.put(Serving(step=step, bucket=bucket, batch=_unpacked(packed), seconds=seconds))
+        step, bucket, seconds, sent = message
+        ready.put(Serving(step=step, bucket=bucket, batch=unpacked(sent), seconds=seconds))
 
 
 def _served(ready: "queue.Queue[Serving | Exception]", count: int) -> Iterator[Serving]:

@@ -23,8 +23,8 @@ from reelworld.models.denoiser import Denoiser, DenoiserConfig
 from reelworld.models.released import check_same, checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.models.text import Tokenizer, encode, null_ids
 from reelworld.recipes import Bucket, Recipe
-from reelworld.train.data import Annotate, DataSet
 from reelworld.train.heldout import Heldout
+from reelworld.train.makers import Annotate, DataSet
 from reelworld.train.objectives import to_float
 from reelworld.train.reading import UNKNOWN, Reading, batch_labels
 from reelworld.train.token_labels import TokenLabels

@@ -22,7 +22,7 @@ from reelworld.diffusion.samplers import Model, multistep, schedule
 from reelworld.models.denoiser import Denoiser
 from reelworld.models.text import TextFeatures, Tokenizer, encode, null_ids
 from reelworld.recipes import Recipe
-from reelworld.train.data import DataSet
+from reelworld.train.makers import DataSet
 from reelworld.train.objectives import to_float
 from reelworld.train.report import sheet
 

@@ -24,7 +24,8 @@ from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
 from reelworld.recipes import Recipe
 from reelworld.train import objectives, snapshot
-from reelworld.train.data import DataSet, Serving, open_feed, world_data
+from reelworld.train.data import Serving, open_feed, world_data
+from reelworld.train.makers import DataSet
 from reelworld.train.objectives import Objective
 from reelworld.train.report import Record
 from reelworld.train.reporter import Reporter

@@ -29,7 +29,7 @@ from reelworld.models.released import (
     network_to_checkpoint,
 )
 from reelworld.recipes import Bucket, Recipe
-from reelworld.train.data import Annotate, DataSet, nothing
+from reelworld.train.makers import Annotate, DataSet, nothing
 from reelworld.world.stream import Batch
 
 

@@ -16,8 +16,8 @@ from reelworld.core.errors import DataError
 from reelworld.core.types import VideoShape
 from reelworld.models.perception import Perception, Seen
 from reelworld.recipes import Bucket, Recipe
-from reelworld.train.data import DataSet
 from reelworld.train.degrade import Degrader
+from reelworld.train.makers import DataSet
 from reelworld.train.objectives import PlainWeights, build_network, look_flops, to_float
 from reelworld.train.report import sheet
 from reelworld.world.labels import LEFT, NO_LEG, RIGHT, camera_motion, cuts, offsets

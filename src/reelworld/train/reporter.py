@@ -14,7 +14,7 @@ from reelworld.core.config import to_json
 from reelworld.core.errors import StorageError
 from reelworld.core.storage import write_bytes
 from reelworld.train import snapshot
-from reelworld.train.data import DataSet
+from reelworld.train.makers import DataSet
 from reelworld.train.objectives import Exam
 from reelworld.train.report import Record, RunLog, plot
 from reelworld.train.snapshot import Run

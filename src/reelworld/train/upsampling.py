@@ -14,8 +14,8 @@ from reelworld.core import runtime
 from reelworld.core.types import VideoShape
 from reelworld.models.upsampler import Upsampler, shrink
 from reelworld.recipes import Bucket, Recipe
-from reelworld.train.data import DataSet
 from reelworld.train.degrade import Degrader
+from reelworld.train.makers import DataSet
 from reelworld.train.objectives import PlainWeights, build_network, look_flops, to_float
 from reelworld.train.report import sheet
 from reelworld.world.stream import Batch
