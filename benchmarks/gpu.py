@@ -106,14 +106,13 @@ def main() -> None:
             first, _, *rest = step_seconds(run, n, loss, given.steps, device)
             each, clips = median(rest), stage.clips(n)
             flops = objective.flops(bucket, stage.text_length) * clips / each
-            made = made_per_second(run.recipe, n, objective, given.seconds)
             name = f"level {stage.of(n).level}, {bucket.shape}, {bucket.references} characters, batch {clips}"
             say(name, f"step {1e3 * each:.0f} ms (first {first:.1f} s), {clips / each:.0f} clips/s")
             say("  ratio to the product", f"{flops / probe:.3f}")
-            say(
-                "  new clips made",
-                f"{made:.0f} a second; the steps take {clips / each / recipe.data.reuse:.0f}",
-            )
+            if given.seconds > 0:
+                made = made_per_second(run.recipe, n, objective, given.seconds)
+                taken = clips / each / recipe.data.reuse
+                say("  new clips made", f"{made:.0f} a second; the steps take {taken:.0f}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import torch
 from reelworld.core import checkpoint
 from reelworld.core.errors import CheckpointError
 from reelworld.models.denoiser import Denoiser, DenoiserConfig
-from reelworld.models.released import FORMAT, checkpoint_to_denoiser, denoiser_to_checkpoint
+from reelworld.models.released import FORMAT, SCALE, SMALL, checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.models.text import TextConfig, Tokenizer
 
 TEXT = TextConfig(vocabulary_size=64, dim=32, depth=1, num_heads=2, max_length=32)
@@ -15,7 +15,7 @@ CARD = {"recipe": "tiny", "shape": {"width": 16, "height": 16, "num_frames": 8, 
 
 @pytest.fixture
 def denoiser():
-    return Denoiser(DenoiserConfig(dim=32, depth=1, num_heads=2, text=TEXT))
+    return Denoiser(DenoiserConfig(dim=128, depth=1, num_heads=2, text=TEXT))
 
 
 @pytest.fixture
@@ -37,6 +37,35 @@ def test_denoiser_tokenizer_and_card_come_back(path, denoiser, tokenizer):
     assert torch.equal(words.encode(["a red ball"]), tokenizer.encode(["a red ball"]))
     assert card["format"] == FORMAT
     assert {key: card[key] for key in CARD} == CARD
+
+
+def test_int8_halves_the_file_again_and_rounds_each_row_in_its_own_units(tmp_path, denoiser, tokenizer):
+    with torch.no_grad():
+        denoiser.blocks[0].mlp.gate_up.weight[0] *= 100  # a row of large numbers costs the others nothing
+    half = denoiser_to_checkpoint(tmp_path / "half", denoiser, tokenizer, CARD, dtype=torch.bfloat16)
+    path = denoiser_to_checkpoint(tmp_path / "quarter", denoiser, tokenizer, CARD, dtype=torch.int8)
+    loaded = checkpoint_to_denoiser(path)
+    assert loaded.card["dtype"] == "int8"
+    assert path.stat().st_size < 0.75 * half.stat().st_size
+    for name, before in denoiser.state_dict().items():
+        after = loaded.denoiser.state_dict()[name]
+        if before.ndim < 2 or before.numel() < SMALL:
+            assert torch.equal(after, before)
+            continue
+        step = before.flatten(1).abs().amax(1) / 127
+        assert ((after - before).flatten(1).abs().amax(1) <= 0.51 * step).all()
+
+
+def test_int8_of_zeros_and_of_a_foreign_scale(tmp_path, denoiser, tokenizer):
+    with torch.no_grad():
+        denoiser.blocks[0].mlp.gate_up.weight.zero_()
+    path = denoiser_to_checkpoint(tmp_path / "zeros", denoiser, tokenizer, CARD, dtype=torch.int8)
+    assert not checkpoint_to_denoiser(path).denoiser.blocks[0].mlp.gate_up.weight.any()
+    tensors, card = checkpoint.load(path)
+    name = "blocks.0.mlp.gate_up.weight"
+    checkpoint.save(path, {**tensors, name + SCALE: tensors[name + SCALE][:-1]}, card)
+    with pytest.raises(CheckpointError, match="scale"):
+        checkpoint_to_denoiser(path)
 
 
 def test_bfloat16_halves_the_file_and_loads_as_float32(tmp_path, path, denoiser, tokenizer):

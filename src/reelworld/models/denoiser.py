@@ -25,6 +25,7 @@ from reelworld.models.layers import (
     SwiGLU,
     check_size,
     modulate,
+    narrowed,
     rms_norm,
     rotary_angles,
     rotary_split,
@@ -213,10 +214,10 @@ class Denoiser(nn.Module):
 
     def _embed(self, noisy: Tensor, known: Tensor | None, mask: Tensor | None) -> Tensor:
         """Embed windows of noisy pixels, and the tubelets' known pixels and mask."""
-        tokens = self.embed_noisy(patchify(noisy, self.config.patch))
+        tokens = self.embed_noisy(patchify(narrowed(noisy), self.config.patch))
         if known is None or mask is None:
             return tokens
-        pixels = torch.cat([known * mask, mask], dim=-1)
+        pixels = narrowed(torch.cat([known * mask, mask], dim=-1))
         return tokens + self.embed_known(patchify(pixels, self.config.patch.without_overlap()))
 
     def _refer(self, references: References, batch: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -260,11 +261,10 @@ class Denoiser(nn.Module):
         embedding, modulation = self.condition(timestep, is_image)
         mask = key_bias(torch.cat([text.mask, seen], dim=1))
         features = tokens
-        for index, block in enumerate(self.blocks):
-            tokens = block(
-                tokens, modulation, rotary, mask, (text.keys[:, :, index], text.values[:, :, index])
-            )
-            features = tokens[:, :count] if index + 1 == layer else features
+        said = zip(text.keys.unbind(2), text.values.unbind(2), strict=True)  # one gradient, not one a block
+        for index, (block, words) in enumerate(zip(self.blocks, said, strict=True), 1):
+            tokens = block(tokens, modulation, rotary, mask, words)
+            features = tokens[:, :count] if index == layer else features
         shift, scale = self.final_modulation(nn.functional.silu(embedding)).chunk(2, dim=-1)
         return self.final(modulate(tokens[:, :count], shift, 1 + scale)), features
 

@@ -5,7 +5,7 @@
 
 One safetensors file holds the tensors of the denoiser (the averaged ones, as training hands them in) and a
 JSON card: format, model (DenoiserConfig), tokenizer, dtype, and what training adds: recipe, trained, shape,
-data.
+data. With dtype int8, matrices are whole numbers from -127 to 127 with a scale for each row.
 """
 
 from collections.abc import Mapping
@@ -32,6 +32,8 @@ FORMATS: dict[type[nn.Module], str] = {
     Perception: "reelworld-perception-1",
     Upsampler: "reelworld-upsampler-1",
 }
+SCALE = ":scale"  # behind a matrix's name: the units of its rows
+SMALL = 1 << 14  # numbers of a matrix below which nothing is gained by rounding it
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -50,7 +52,7 @@ def denoiser_to_checkpoint(
     card: Mapping[str, Any],
     dtype: torch.dtype = torch.float32,
 ) -> Path:
-    """Write weights, tokenizer and card to one file; bfloat16 halves its size.
+    """Write weights, tokenizer and card to one file; bfloat16 halves its size, int8 halves it again.
 
     `card` holds JSON; of its entries `shape` (a VideoShape as JSON) is what the weights make unless told
     otherwise. Raises: CheckpointError where the card is not JSON; StorageError where the disk refuses.
@@ -67,8 +69,40 @@ def network_to_checkpoint(
         "model": to_json(network.config),
         "dtype": str(dtype).removeprefix("torch."),
     }
-    tensors = {name: tensor.to(dtype).contiguous() for name, tensor in network.state_dict().items()}
-    return checkpoint.save(path, tensors, {**card, **described})
+    tensors = network.state_dict()
+    stored = quantised(tensors) if dtype is torch.int8 else {n: t.to(dtype) for n, t in tensors.items()}
+    return checkpoint.save(path, stored, {**card, **described})
+
+
+def quantised(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Round matrices to 8 bits, each row in units of its own: s = max |w| / 127, q = round(w / s).
+
+    Source: arXiv:2208.07339 section 2.1 (absmax quantisation, vector-wise). What is small stays as it is.
+    """
+    stored: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        stored[name] = tensor.float()
+        if tensor.ndim >= 2 and tensor.numel() >= SMALL:
+            rows = tensor.float().flatten(1)
+            scale = rows.abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / 127
+            stored[name] = (rows / scale).round().to(torch.int8).view_as(tensor)
+            stored[name + SCALE] = scale.squeeze(1)
+    return stored
+
+
+def dequantised(path: str | Path, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the matrices that `quantised` rounded, float32: q s. What was stored otherwise stays.
+
+    Raises: CheckpointError where a rounded matrix has no scale for each row.
+    """
+    tensors = {name: tensor for name, tensor in stored.items() if not name.endswith(SCALE)}
+    for name, tensor in tensors.items():
+        if tensor.dtype is torch.int8:
+            scale = stored.get(name + SCALE)
+            if scale is None or scale.shape != tensor.shape[:1]:
+                raise CheckpointError(f"{path} lacks the scale of {name!r}; write the weights again")
+            tensors[name] = tensor * scale.view(-1, *[1] * (tensor.ndim - 1))
+    return tensors
 
 
 def checkpoint_to_denoiser(path: str | Path, device: str | torch.device = "cpu") -> Released:
@@ -91,13 +125,14 @@ def checkpoint_to_network(
 
     Raises: CheckpointError where the file is missing, corrupt, or the weights of something else.
     """
-    tensors, card = checkpoint.load(path)
+    stored, card = checkpoint.load(path)
     if card.get("format") != FORMATS[network]:
         raise CheckpointError(_foreign(path, card, FORMATS[network]))
     try:
         model = network(from_json(config, card.get("model")))
     except (ConfigError, KeyError, TypeError) as error:
         raise CheckpointError(_unbuildable(path, error)) from error
+    tensors = dequantised(path, stored)
     _check_tensors(path, tensors, model.state_dict())
     model.load_state_dict(tensors)
     return model.eval().to(device), card

@@ -103,6 +103,11 @@ class Stage:
         if min(b.weight for b in self.buckets) < 0 or sum(b.weight for b in self.buckets) <= 0:
             raise ConfigError(f"stage '{self.name}': bucket weights must be >= 0 and not all zero")
 
+    @property
+    def main(self) -> int:
+        """Return the bucket that most steps are of; its shape is what the weights make by themselves."""
+        return max(range(len(self.buckets)), key=lambda n: self.buckets[n].weight)
+
     def of(self, bucket: int) -> "Stage":
         """Return the stage as a bucket's clips see it: at its level of the world, with its references."""
         of = self.buckets[bucket]

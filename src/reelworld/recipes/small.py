@@ -17,11 +17,15 @@ from reelworld.recipes import (
 )
 from reelworld.recipes.nano import CLIP, IMAGE
 from reelworld.recipes.nano_gpu import ABOUT
+from reelworld.world.interactions import INTERACTIONS
 
 FILM = VideoShape(width=64, height=64, num_frames=32, fps=8.0)
 WIDE = VideoShape(width=96, height=64, num_frames=16, fps=8.0)
 TALL = VideoShape(width=64, height=96, num_frames=16, fps=8.0)
 FINE = VideoShape(width=128, height=128, num_frames=16, fps=8.0)
+
+
+HAPPENS = (*INTERACTIONS, "walk", "walk", "walk", "two things")
 
 
 def small() -> Recipe:
@@ -30,21 +34,24 @@ def small() -> Recipe:
     The shares are such that what makes the clips keeps up with what learns from them (docs/design/0016).
     """
     buckets = (
-        Bucket(shape=FILM, weight=0.08, level=3),
-        Bucket(shape=CLIP, weight=0.16, level=3), Bucket(shape=CLIP, weight=0.24, level=2),
-        Bucket(shape=CLIP, weight=0.3, level=1, themes=ABOUT),
-        Bucket(shape=CLIP, weight=0.08, level=1, themes=ABOUT, references=2),
-        Bucket(shape=WIDE, weight=0.04, level=2), Bucket(shape=TALL, weight=0.03, level=2),
-        Bucket(shape=FINE, weight=0.04, level=2), Bucket(shape=IMAGE, weight=0.03, level=2),
+        Bucket(shape=FILM, weight=0.09, level=3),
+        Bucket(shape=CLIP, weight=0.15, level=3),
+        Bucket(shape=CLIP, weight=0.04, level=3, themes=("in order",)),
+        Bucket(shape=CLIP, weight=0.15, level=2), Bucket(shape=CLIP, weight=0.13, level=2, themes=HAPPENS),
+        Bucket(shape=CLIP, weight=0.23, level=1, themes=ABOUT),
+        Bucket(shape=CLIP, weight=0.04, level=1, themes=ABOUT, references=2),
+        Bucket(shape=CLIP, weight=0.05, level=2, references=2),
+        Bucket(shape=WIDE, weight=0.03, level=2), Bucket(shape=TALL, weight=0.03, level=2),
+        Bucket(shape=FINE, weight=0.03, level=2), Bucket(shape=IMAGE, weight=0.03, level=2),
     )  # fmt: skip
     return Recipe(
         name="small",
         model=DenoiserConfig(dim=384, depth=12, num_heads=6),
-        stages=(Stage(name="all", steps=9000, batch=96, buckets=buckets, level=3, text_length=160),),
+        stages=(Stage(name="all", steps=13848, batch=144, buckets=buckets, level=3, text_length=160),),
         optim=OptimConfig(muon_lr=2e-3, adamw_lr=1e-3, warmup_steps=100, decay_share=0.5, ema_decay=0.999),
         noise=NoiseConfig(timestep_mean=0.6, timestep_std=1.1),
         loss=LossConfig(reading_weight=0.02),
-        data=DataConfig(reuse=16, reuse_memory=4000),
+        data=DataConfig(reuse=24, reuse_memory=4000),
         report=ReportConfig(checkpoint_minutes=4.0, heldout_minutes=4.0, sample_minutes=4.0),
         seed=1,
     )

@@ -83,13 +83,13 @@ class _Clips:
 
 
 class Heldout:
-    """Frozen clips of the held-out split in the shape of the recipe's last stage."""
+    """Frozen clips of the held-out split, as those of which the recipe's last stage has the most."""
 
     def __init__(self, data: DataSet, recipe: Recipe, tokenizer: Tokenizer, device: torch.device) -> None:
-        self.recipe, self.shape = recipe, recipe.stages[-1].buckets[0].shape
-        count, buckets = recipe.data.heldout_clips, recipe.stages[-1].buckets
+        buckets, main = recipe.stages[-1].buckets, recipe.stages[-1].main
+        self.recipe, self.shape, count = recipe, buckets[main].shape, recipe.data.heldout_clips
         most = max(count, recipe.data.sample_prompts)
-        self.clips = _Clips.drawn(data, recipe, tokenizer, device, 0, most)
+        self.clips = _Clips.drawn(data, recipe, tokenizer, device, main, most)
         referred = [n for n, bucket in enumerate(buckets) if bucket.references]
         self.cast = _Clips.drawn(data, recipe, tokenizer, device, referred[0], count) if referred else None
 
