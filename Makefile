@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PROMPT ?= a large red ball bounces in a meadow. the camera stays still.
+PROMPT ?= A tall person in a white suit and a red hat walks slowly to the right. The camera pans right. The scene is a desert at sunset.
 
 .PHONY: help video test check bench fuzz docs train clean
 

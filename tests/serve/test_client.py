@@ -201,6 +201,7 @@ def test_a_short_prompt_is_told_in_full_and_the_object_says_how(client, served):
     assert (preview.json()["text"], preview.json()["why"]) == (text, "")
     strange = httpx.get(f"{served.url}/v1/models/tiny/expansion", params={"text": "a zorp"}).json()
     assert httpx.get(f"{served.url}/v1/models/other").status_code == 404
+    assert httpx.get(f"{served.url}/v1/models/auto/expansion", params={"text": "a zorp"}).json() == strange
     assert (strange["text"], strange["why"]) == ("a zorp", "the world does not know zorp")
 
 

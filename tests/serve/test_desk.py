@@ -14,8 +14,13 @@ from tests.serve.conftest import Served
 from reelworld.core.encode import encode_png
 from reelworld.core.errors import ConfigError, StorageError
 from reelworld.core.types import Video
-from reelworld.serve.desk import MOST_OPEN
+from reelworld.models.released import checkpoint_to_denoiser, denoiser_to_checkpoint
+from reelworld.serve.asked import Create
+from reelworld.serve.desk import MOST_OPEN, Desk
+from reelworld.serve.jobs import Jobs
 from reelworld.serve.serving import Settings, run, sweep
+from reelworld.serve.storage import Storage
+from reelworld.serve.tables import open_database, upgrade
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0, "seconds": 1}
 PICTURE = encode_png(Video(np.full((1, 16, 16, 3), 90, np.uint8), 8.0))
@@ -362,3 +367,23 @@ def test_frames_are_counted_at_the_rate_that_is_asked_for(
     told = http.get(f"/v1/videos/{video}").json()
     assert told["reelworld"]["num_frames"] == count
     assert float(told["seconds"]) == pytest.approx(count / (fps or 8), abs=1e-4)
+
+
+def test_who_names_no_model_gets_the_first_that_knows_the_words(tmp_path: Path, weights: Path) -> None:
+    denoiser, tokenizer, card = checkpoint_to_denoiser(weights)
+    for name, learnt in (("few", {"a", "red", "ball"}), ("many", {"a", "red", "ball", "blue", "box"})):
+        tokenizer.learnt = learnt
+        denoiser_to_checkpoint(tmp_path / name, denoiser, tokenizer, card)
+    engine = open_database(f"sqlite:///{tmp_path / 'jobs.db'}")
+    upgrade(engine)
+    served = {"few": tmp_path / "few", "many": tmp_path / "many"}
+    desk = Desk(Jobs(engine), Storage(str(tmp_path / "files")), served)
+    assert desk.model(None, "a red ball") == desk.model("auto", "a red zorp") == ("few", [])
+    assert desk.model("auto", "a red ball", "a blue box") == ("many", [])
+    assert desk.model("few", "a blue box") == ("few", [])
+    name, notes = desk.model("sora-2", "a blue box")
+    assert name == "many"
+    assert "many made this video" in notes[0]
+    job = desk.queue("owner", "generate", Create(prompt="a blue box"))
+    assert job.request["model"] == "many"
+    engine.dispose()

@@ -66,7 +66,8 @@ class Asked:
 
         check_outputs(self.output, made_of=parents)
         cast, names = stored(self.character), self.character or ()
-        text, pipeline, enlarge = ready(self.prompt, self.weights, self.upsample, self.as_json, names)
+        said = " ".join(map(_said, parents)) if self.prompt is None else ""
+        text, pipeline, enlarge = ready(self.prompt, self.weights, self.upsample, self.as_json, names, said)
         if cast:
             arguments["characters"] = cast
         part = None if self.take is None else _pair(self.take, "--take")
@@ -230,6 +231,7 @@ def again(
     from reelworld.generate.again import again as make_again
     from reelworld.generate.again import board_files, check_account, storyboard_again
     from reelworld.generate.lineage import find
+    from reelworld.generate.packaged import packaged_with
     from reelworld.generate.pipeline import Pipeline
 
     made = _account(file)
@@ -241,7 +243,7 @@ def again(
     paths = [] if board else [find(parent, places) for parent in parents]
     check_outputs(output, made_of=[file, *paths, *board.values()])
     runtime.set_threads()
-    pipeline, enlarge = Pipeline.load(weights), _same_enlarger(made)
+    pipeline, enlarge = Pipeline.load(weights or packaged_with(made.get("weights"))), _same_enlarger(made)
     with keeping(output) as kept:
         watching = {"progress": kind(as_json), "kept": kept}
         if operation == "storyboard":
@@ -314,6 +316,17 @@ def _account(file: Path) -> dict[str, Any]:
     if not made.keys() & TELLING:
         raise ConfigError(f"{file} does not say how it was made, nor is there a {beside.name} that does")
     return made
+
+
+def _said(file: Path) -> str:
+    """Return the prompt that a file says it was made of; of other files nothing."""
+    from reelworld.core.errors import VideoError
+    from reelworld.core.video import probe
+
+    try:
+        return str(probe(file).metadata.get("prompt") or "")
+    except VideoError:  # who reads it tells more
+        return ""
 
 
 def _sidecar(path: Path) -> dict[str, Any]:

@@ -25,7 +25,9 @@ Output = Annotated[Path, typer.Option("--output", "-o", help=".mp4, .gif, .png, 
 Seed = Annotated[int, typer.Option(help="The same seed gives the same frames.")]
 Steps = Annotated[int, typer.Option(help="Denoising steps.")]
 Guidance = Annotated[float, typer.Option(help="How strongly the text counts.")]
-Weights = Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")]
+Weights = Annotated[
+    Path | None, typer.Option(help="nano, small or a file; default: what reads the prompt best.")
+]
 Characters = Annotated[
     list[str] | None,
     typer.Option(
@@ -37,23 +39,41 @@ Upsample = Annotated[bool, typer.Option(help="Enlarge the picture four times by 
 
 
 def ready(
-    prompt: str | None, weights: Path | None, upsample: bool, as_json: bool, names: Sequence[str] = ()
+    prompt: str | None,
+    weights: Path | None,
+    upsample: bool,
+    as_json: bool,
+    names: Sequence[str] = (),
+    said: str = "",
 ) -> tuple[Any, Pipeline, Enlarger | None]:
     """Read the prompt, load what makes videos, and tell what the model cannot read, but for these names.
 
-    A prompt that is left out stays None.
+    A prompt that is left out stays None; what is edited has `said` one. Without weights, those are taken
+    that read the prompt best.
     """
     from reelworld.core import runtime
     from reelworld.generate.enlarge import Enlarger
-    from reelworld.generate.pipeline import Pipeline
     from reelworld.generate.request import MAX_PROMPT_BYTES
 
     text = read_prompt(MAX_PROMPT_BYTES) if prompt == "-" else prompt
     runtime.set_threads()
-    pipeline, enlarge = Pipeline.load(weights), Enlarger.load() if upsample else None
+    pipeline, enlarge = load_for(weights, as_json, text or said), Enlarger.load() if upsample else None
     if text is not None:
         warn_unknown(pipeline, text, as_json, names)
     return text, pipeline, enlarge
+
+
+def load_for(weights: Path | None, as_json: bool, *texts: str) -> Pipeline:
+    """Load weights, or else the packaged ones that read texts best; say so where it is not the first."""
+    from reelworld.generate.packaged import PACKAGED, reads_best
+    from reelworld.generate.pipeline import Pipeline
+
+    if weights is not None:
+        return Pipeline.load(weights)
+    if (name := reads_best(*texts)) != PACKAGED[0]:
+        line = f"made by {name}, which knows more words than {PACKAGED[0]} (--weights chooses)"
+        hint(as_json, {"event": "model", "model": name}, line)
+    return Pipeline.load(name)
 
 
 def told_in_full(pipeline: Pipeline, prompt: str, seed: int, as_json: bool) -> str:

@@ -17,7 +17,9 @@ Database = Annotated[
     ),
 ]
 Place = Annotated[str, typer.Option(help="Folder, or any URL that fsspec reads, for the videos.")]
-Served = Annotated[list[str] | None, typer.Option(help="NAME or NAME=FILE of a model; often; default: nano.")]
+Served = Annotated[
+    list[str] | None, typer.Option(help="NAME or NAME=FILE of a model; often; default: nano and small.")
+]
 KeepDays = Annotated[float, typer.Option(min=0.001, help="Days that finished videos stay.")]
 Deadline = Annotated[float, typer.Option(min=1.0, help="Seconds that one video may take to make.")]
 DATABASE, STORAGE = "sqlite:///out/serve/jobs.db", "out/serve/files"

@@ -15,6 +15,7 @@ from reelworld.cli.results import (
     Upsample,
     Weights,
     check_outputs,
+    load_for,
     save,
     warn_unknown,
 )
@@ -35,14 +36,13 @@ def storyboard(
     """Make a video of cards on a timeline; what did not change is not made again."""
     from reelworld.core import runtime
     from reelworld.generate.enlarge import Enlarger
-    from reelworld.generate.pipeline import Pipeline
     from reelworld.generate.storyboard import Storyboard, render
     from reelworld.generate.windows import MOST_KEPT, forget_oldest
 
     board = Storyboard.load(file)
     check_outputs(output, made_of=[file, *(file.parent / name for name in board.files)])
     runtime.set_threads()
-    pipeline = Pipeline.load(weights)
+    pipeline = load_for(weights, as_json, *(card.text for card in board.cards))
     for card in board.cards:
         warn_unknown(pipeline, card.text, as_json, [role.name for role in board.characters])
     sampling: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}

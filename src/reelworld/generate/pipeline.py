@@ -1,6 +1,6 @@
 """Prompt -> video: text and noise through the denoiser, step by step.
 
-    pipeline = Pipeline.load()                     # the packaged weights; or a file of your own
+    pipeline = Pipeline.load()                     # nano; "small", or a file of your own
     (video,) = pipeline("a red ball rolls past a blue box", seed=3)
     video.save("ball.mp4")
     pipeline.expand("a red ball rolls", seed=3)    # told in full, which the model follows better
@@ -13,7 +13,6 @@ calls by name.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,11 @@ from reelworld.diffusion.samplers import SAMPLERS, Callback, Model, schedule
 from reelworld.generate import request
 from reelworld.generate.cards import learnt_level, longest_caption, native_shape, told_in_full
 from reelworld.generate.casting import cast
+from reelworld.generate.packaged import weights_file
 from reelworld.generate.request import Given, Sampling, to_frames
 from reelworld.models.released import Released, checkpoint_to_denoiser
 from reelworld.models.text import NULL, TextFeatures
 from reelworld.world.expand import Expanded
-
-DEFAULT_WEIGHTS = "nano.safetensors"
 
 
 class Pipeline:
@@ -71,11 +69,11 @@ class Pipeline:
     def load(
         cls, path: str | Path | None = None, *, device: str | torch.device = "auto", compile: bool = False
     ) -> "Pipeline":
-        """Read a weights file, or the packaged weights.
+        """Read a weights file, or a packaged model by its name: "nano", the default, or "small".
 
         Raises: CheckpointError where it is missing, corrupt or no denoiser; else as `Pipeline`.
         """
-        path = default_weights() if path is None else Path(path)
+        path = weights_file(path)
         released = checkpoint_to_denoiser(path)
         return cls(released, weights_hash=file_hash(path), device=device, compile=compile)
 
@@ -293,20 +291,6 @@ class Previews:
     def film(self, frame: int = 0) -> Video:
         """Return one frame as it comes out of the noise, step by step; `core.video.strip` lays it out."""
         return Video(np.stack([step[frame] for step in [*self.noisy, self.clean[-1]]]))
-
-
-def default_weights() -> Path:
-    """Return the packaged weights.
-
-    Raises: CheckpointError where this copy of ReelWorld has none.
-    """
-    path = Path(str(files("reelworld") / "weights" / DEFAULT_WEIGHTS))
-    if not path.is_file():
-        raise CheckpointError(
-            f"no weights are packaged here ({path} is missing); train them with `reel train nano`, "
-            "then load the weights.safetensors of that run"
-        )
-    return path
 
 
 def _told(frames_given: list[str], characters: Mapping[str, Video]) -> dict[str, Any]:

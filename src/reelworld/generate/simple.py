@@ -1,6 +1,6 @@
 """One call from a text to a video of any length: what `reelworld.generate`, the command and the API share.
 
-generate("a red ball rolls", seed=3).save("ball.mp4")     # the packaged weights, loaded once
+generate("a red ball rolls", seed=3).save("ball.mp4")     # packaged weights, loaded once
 video = of_text(pipeline, "a red ball rolls", num_frames=240)
 """
 
@@ -15,7 +15,8 @@ import torch
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Video
 from reelworld.generate.edit import film
-from reelworld.generate.pipeline import Pipeline, default_weights
+from reelworld.generate.packaged import reads_best, weights_file
+from reelworld.generate.pipeline import Pipeline
 
 
 def of_text(
@@ -54,10 +55,11 @@ def generate(
 ) -> Video:
     """Make one video of a prompt; the weights stay loaded for the next. Options are those of `Pipeline`.
 
+    Without `weights` the packaged model that reads the prompt best makes it (`packaged.reads_best`).
     More frames than the weights make at once are made window by window.
     Raises: as `Pipeline` does; ConfigError for `num_videos`, which needs a `Pipeline`.
     """
-    path = default_weights() if weights is None else Path(weights)
+    path = weights_file(reads_best(prompt) if weights is None else weights)
     written = path.stat().st_mtime_ns if path.is_file() else 0
     return of_text(_loaded(path, device, written), prompt, **options)
 
@@ -65,7 +67,7 @@ def generate(
 def load(
     path: str | Path | None = None, *, device: str | torch.device = "auto", compile: bool = False
 ) -> Pipeline:
-    """Read a weights file (default: the packaged weights) into a pipeline; for video files see `Video.load`.
+    """Read a weights file, or "nano" (the default) or "small", into a pipeline; for videos see `Video.load`.
 
     Raises: as `Pipeline.load` does.
     """

@@ -54,7 +54,7 @@ class _RMSNorm(torch.autograd.Function):
 def rms_norm(x: Tensor, weight: Tensor | None = None) -> Tensor:
     """Scale the last axis to unit root mean square: x / sqrt(mean(x^2) + eps) * weight.
 
-    Source: arXiv:1910.07467 Eq. 4. A compiler fuses F.rms_norm and GPUs have a kernel for it; otherwise it and
+    Source: arXiv:1910.07467 Eq. 4. Compilers fuse F.rms_norm and GPUs have a kernel for it; otherwise it and
     its gradient take three times as long as what is written here, and seven times for heads of 64.
     """
     if torch.compiler.is_compiling() or x.is_cuda:

@@ -1,4 +1,4 @@
-"""small: every level, shapes up to 128x128 and 32 frames, 26 M parameters, for one data-centre GPU.
+"""small: every level, shapes up to 128x128 and 32 frames, 26 M parameters: 25 minutes of one data-centre GPU.
 
 python -m reelworld.train small --out runs/small
 """

@@ -24,11 +24,11 @@ from reelworld.core.config import from_json
 from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ConfigError, PromptError, StorageError
 from reelworld.core.types import Frames, VideoShape
-from reelworld.generate.cards import native_shape
+from reelworld.generate.cards import longest_caption, native_shape
 from reelworld.generate.casting import check_name, mentioned, places
 from reelworld.generate.edit import GAPS
 from reelworld.generate.lineage import ancestry
-from reelworld.generate.pipeline import default_weights
+from reelworld.generate.packaged import Reader, best_reader, weights_file
 from reelworld.generate.storyboard import Storyboard
 from reelworld.models.text import Tokenizer
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
@@ -38,7 +38,8 @@ from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Character, Job
 from reelworld.serve.uploads import Decoder
 
-ALIAS = re.compile(r"sora-2(-pro)?(-\d{4}-\d\d-\d\d)?")  # of the hosted API; served by the first model
+ALIAS = re.compile(r"sora-2(-pro)?(-\d{4}-\d\d-\d\d)?")  # of the hosted API
+AUTO = "auto"  # the model that reads the prompt best, as where none is named
 MOST_OPEN = 100  # unfinished jobs of one owner
 MOST_CHARACTERS = 200  # of one owner
 SHOWN = ("image", "video")  # what a card of a board may show
@@ -77,21 +78,24 @@ class Desk:
 
     def __init__(self, jobs: Jobs, storage: Storage, weights: Mapping[str, Path | None]) -> None:
         self.jobs, self.storage, self.decoder = jobs, storage, Decoder()
-        cards = {name: read_card(path or default_weights()) for name, path in weights.items()}
-        self.cards = cards
+        cards = {name: read_card(weights_file(path or name)) for name, path in weights.items()}
+        self.cards, self.packaged = cards, {name for name, path in weights.items() if path is None}
         self.shapes = {name: native_shape(card) for name, card in cards.items()}
         self.tokenizers = {name: Tokenizer.from_json(card["tokenizer"]) for name, card in cards.items()}
         self.longest = {name: int(card["model"]["text"]["max_length"]) for name, card in cards.items()}
+        self.readers = {
+            name: Reader(self.tokenizers[name], longest_caption(card)) for name, card in cards.items()
+        }
 
-    def model(self, asked: str | None) -> tuple[str, list[str]]:
-        """Return the model that serves a name, and notes on it. Raises: ApiError."""
-        default = next(iter(self.shapes))
-        if asked is None:
-            return default, []
+    def model(self, asked: str | None, *texts: str) -> tuple[str, list[str]]:
+        """Return the model that serves a name, or reads texts best, and notes on it. Raises: ApiError."""
+        best = best_reader(texts, self.readers)
+        if asked is None or asked == AUTO:
+            return best, []
         if ALIAS.fullmatch(asked):
-            return default, [f"{asked} is not served by anybody any more; {default} made this video"]
+            return best, [f"{asked} is not served by anybody any more; {best} made this video"]
         if asked not in self.shapes:
-            known = ", ".join((*self.shapes, "sora-2", "sora-2-pro"))
+            known = ", ".join((*self.shapes, AUTO, "sora-2", "sora-2-pro"))
             raise ApiError(400, f"there is no model {asked[:64]}; there is {known}", param="model",
                            code="model_not_found")  # fmt: skip
         return asked, []
@@ -102,7 +106,11 @@ class Desk:
 
     def shape(self, asked: Asked) -> VideoShape:
         """Return the native shape of the model that a request asks for."""
-        return self.shapes[self.model(asked.model)[0]]
+        return self.shapes[self.chosen(asked)[0]]
+
+    def chosen(self, asked: Asked) -> tuple[str, list[str]]:
+        """Return the model that a request asks for, and notes on it. Raises: ApiError."""
+        return self.model(asked.model, *_texts(asked))
 
     def queue(
         self,
@@ -195,7 +203,7 @@ class Desk:
         self, asked: Asked, operation: str, sources: Sequence[Source], board: Mapping[str, Any] | None
     ) -> dict[str, Any]:
         """Return what a worker needs to know. Raises: ApiError."""
-        name, notes = self.model(asked.model)
+        name, notes = self.chosen(asked)
         size, shape = size_of(asked), self.shapes[name]
         values = asked.model_dump(exclude={"model", "size", "width", "height", "characters", "cards"})
         length = _seconds(operation, values, [source.seconds for source in sources], board, shape)
@@ -220,15 +228,16 @@ class Desk:
         """Return the pictures of the characters that are asked for. Raises: ApiError."""
         if not asked.characters:
             return {}
-        if not self.knows_characters(self.model(asked.model)[0]):
+        model = self.chosen(asked)[0]
+        if not self.knows_characters(model):
             raise ApiError(501, "this model was trained without characters; describe the looks instead",
                            code="not_supported", headers={"x-should-retry": "false"})  # fmt: skip
         found = [self.character(character, owner) for character in asked.characters]
-        text = " ".join([asked.prompt, *(card.text for card in getattr(asked, "cards", ()))])
+        text = " ".join(_texts(asked))
         if len({one.name.lower() for one in found}) < len(found):
             raise ApiError(400, "two characters have the same name in small letters", param="characters",
                            code="invalid_value")  # fmt: skip
-        fps = self.shapes[self.model(asked.model)[0]].fps
+        fps = self.shapes[model].fps
         cast = {
             one.name: Source(decode_frames(self.storage.get(one.file)), fps, {"character": one.name})
             for one in found
@@ -362,6 +371,11 @@ def _keys(key: str | None, count: int) -> list[str | None]:
     """Return an idempotency key for each of several jobs: for the first one the key itself."""
     more = [f"{key} {n}".encode() for n in range(1, count)]
     return [key, *(None if key is None else hashlib.sha256(one).hexdigest() for one in more)]
+
+
+def _texts(asked: Asked) -> list[str]:
+    """Return the prompt of a request, and those of its cards."""
+    return [asked.prompt, *(card.text for card in getattr(asked, "cards", ()))]
 
 
 def _like(asked: Asked, like: Mapping[str, Any], served: Mapping[str, object]) -> Asked:

@@ -32,7 +32,7 @@ from reelworld.core.video import fit, part
 from reelworld.diffusion.samplers import Callback
 from reelworld.generate import edit
 from reelworld.generate.enlarge import Enlarger
-from reelworld.generate.pipeline import Pipeline, default_weights
+from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.simple import of_text
 from reelworld.generate.storyboard import Storyboard, render
 from reelworld.generate.windows import MOST_KEPT, forget_oldest
@@ -66,7 +66,7 @@ class Studio:
         if name not in self.weights:
             raise ConfigError(f"the model {name} is not served here; there is {', '.join(self.weights)}")
         if name not in self.pipelines:
-            self.pipelines[name] = Pipeline.load(self.weights[name] or default_weights())
+            self.pipelines[name] = Pipeline.load(self.weights[name] or name)
         return self.pipelines[name]
 
     def make(

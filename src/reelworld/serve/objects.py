@@ -96,8 +96,9 @@ def character_object(character: Character) -> dict[str, Any]:
     return {**about, "created_at": int(character.created_at)}
 
 
-def model_object(name: str, shape: VideoShape, characters: bool) -> dict[str, Any]:
-    """Return a served model: what it makes by itself, and whether it knows characters."""
+def model_object(name: str, shape: VideoShape, characters: bool, packaged: bool) -> dict[str, Any]:
+    """Return a served model: what it makes by itself, if it knows characters and comes with the package."""
     about = {"id": name, "object": "model", "created": 0, "owned_by": "reelworld"}
     native = {"width": shape.width, "height": shape.height, "num_frames": shape.num_frames, "fps": shape.fps}
-    return {**about, "native_shape": str(shape), "native": native, "characters": characters}
+    knows = {"characters": characters, "packaged": packaged}
+    return {**about, "native_shape": str(shape), "native": native, **knows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -22,19 +22,23 @@ STUDIO = Path(__file__).parent / "studio"
 router = APIRouter(tags=["service"])
 
 
-def _served(desk: Desk, model: str) -> str:
+def _served(desk: Desk, model: str, text: str = "") -> str:
     """Return the name of the model that an address names. Raises: ApiError, 404 where there is none."""
     try:
-        return desk.model(model)[0]
+        return desk.model(model, text)[0]
     except ApiError as error:
         raise not_found("model") from error
+
+
+def _object(desk: Desk, name: str) -> dict[str, Any]:
+    return model_object(name, desk.shapes[name], desk.knows_characters(name), name in desk.packaged)
 
 
 @router.get("/v1/models")
 def models(request: Request) -> Response:
     """Return the models that are served."""
     desk = desk_of(request)
-    data = [model_object(name, shape, desk.knows_characters(name)) for name, shape in desk.shapes.items()]
+    data = [_object(desk, name) for name in desk.shapes]
     return JSONResponse({"object": "list", "data": data})
 
 
@@ -43,14 +47,14 @@ def model(request: Request, model: str) -> Response:
     """Return one model."""
     desk = desk_of(request)
     name = _served(desk, model)
-    return JSONResponse(model_object(name, desk.shapes[name], desk.knows_characters(name)))
+    return JSONResponse(_object(desk, name))
 
 
 @router.get("/v1/models/{model}/words")
 def words(request: Request, model: str, text: Annotated[str, Query(max_length=MOST_PROMPT)]) -> Response:
     """Return the words of a text that a model never learnt, with known ones spelt alike."""
     desk = desk_of(request)
-    name = _served(desk, model)
+    name = _served(desk, model, text)
     strange = desk.tokenizers[name].unknown_words(text)
     unknown = [{"word": word, "nearest": near} for word, near in strange]
     return JSONResponse({"object": "words", "model": name, "unknown": unknown})
@@ -65,7 +69,7 @@ def expansion(
 ) -> Response:
     """Return a short prompt told in full, as a job of this seed would tell it; or why it stays as it is."""
     desk = desk_of(request)
-    name = _served(desk, model)
+    name = _served(desk, model, text)
     told, why = told_in_full(text, seed, desk.cards[name])
     return JSONResponse({"object": "expansion", "model": name, "text": told, "why": why})
 

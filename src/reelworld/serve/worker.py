@@ -30,6 +30,7 @@ from reelworld.core.encode import decode_frames, encode_png
 from reelworld.core.errors import CheckpointError, ConfigError, ReelWorldError, StorageError
 from reelworld.core.sheet import strip
 from reelworld.core.types import Frames, Video
+from reelworld.generate.packaged import PACKAGED
 from reelworld.generate.request import to_frames
 from reelworld.serve.jobs import CANCELLED, KEPT_SECONDS, LATE, Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
@@ -41,7 +42,6 @@ IDLE_SECONDS = 0.25  # between looks at an empty queue
 NEWS_SECONDS = 0.5  # between reports of progress
 PREVIEW_SECONDS, PREVIEW_FRAMES, PREVIEW_HEIGHT = 1.0, 4, 96
 DEADLINE_SECONDS = 1800.0  # of work on one job
-PACKAGED = "nano"  # weights that need no file
 
 
 class Late(ReelWorldError):
@@ -290,10 +290,11 @@ def _follow(parent: int, stop: threading.Event) -> None:
 
 
 def parse_weights(given: list[str]) -> dict[str, Path | None]:
-    """Read nano, which is packaged, or NAME=FILE. Raises: ConfigError for another name without a file."""
-    pairs = [text.partition("=") for text in given or [PACKAGED]]
-    if lacking := [name for name, _, file in pairs if not file and name != PACKAGED]:
-        raise ConfigError(f"--weights is {lacking[0]!r}; only {PACKAGED} is packaged: give NAME=FILE")
+    """Read names of packaged models, or NAME=FILE. Raises: ConfigError for another name without a file."""
+    pairs = [text.partition("=") for text in given or PACKAGED]
+    if lacking := [name for name, equals, file in pairs if not file and (equals or name not in PACKAGED)]:
+        known = " and ".join(PACKAGED)
+        raise ConfigError(f"--weights is {lacking[0]!r}; {known} are packaged: give one, or NAME=FILE")
     return {name: Path(file) if file else None for name, _, file in pairs}
 
 

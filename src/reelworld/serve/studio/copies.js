@@ -60,14 +60,14 @@ function python({ path, body, file }) {
   return [...lines, "client.videos.poll(name)", "client.videos.download_content(name).write_to_file(\"video.mp4\")"].join("\n");
 }
 
-// The command, where it makes just this: it neither crops nor changes the rate, and knows no other model by its name.
+// The command, where it makes just this: it neither crops nor changes the rate, and the model comes with the package.
 function command(video) {
-  const ours = video.reelworld, r = ours.request, native = store.models.value.find((model) => model.id === ours.model)?.native;
-  if (!native || ours.model !== store.models.value[0]?.id || r.fps || r.character_ids?.length || r.upsample === false) return null;
+  const ours = video.reelworld, r = ours.request, { native, packaged } = store.models.value.find((model) => model.id === ours.model) || {};
+  if (!packaged || r.fps || r.character_ids?.length || r.upsample === false) return null;
   if (r.size && video.size !== `${4 * native.width}x${4 * native.height}`) return null;
-  const flag = (name, value) => `--${name.replaceAll("_", "-")}${value === true ? "" : ` ${typeof value === "number" ? value : quoted(value)}`}`;
+  const flag = (name, value) => `--${name.replaceAll("_", "-")}${value === true ? "" : ` ${typeof value === "number" || /^\w+$/.test(value) ? value : quoted(value)}`}`;
   const flags = (values) => Object.entries(given(values)).filter(([, value]) => value !== false).map(([name, value]) => Array.isArray(value) ? value.map((part) => `--${name} ${part.join(":")}`).join(" ") : flag(name, value)).join(" ");
-  const sampling = { num_inference_steps: r.num_inference_steps, guidance_scale: r.guidance_scale, seed: ours.seed };
+  const sampling = { num_inference_steps: r.num_inference_steps, guidance_scale: r.guidance_scale, seed: ours.seed, weights: ours.model };
   if (ours.operation === "generate" && !ours.given) {
     const num_frames = r.num_frames || Math.max(1, Math.round(r.seconds * native.fps));
     return `reel generate ${quoted(ours.expanded_prompt || video.prompt)} ${flags({ num_frames, ...sampling, negative_prompt: r.negative_prompt })} --no-expand -o video.mp4`;

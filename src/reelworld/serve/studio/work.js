@@ -199,16 +199,14 @@ function formOf(values) {
 }
 
 export async function unknownWords(text) {
-  const model = store.models.value[0]?.id;
-  if (!model || !text.trim()) return [];
-  return (await call(`/v1/models/${encodeURIComponent(model)}/words?text=${encodeURIComponent(text)}`)).unknown;
+  if (!store.models.value.length || !text.trim()) return [];
+  return (await call(`/v1/models/auto/words?text=${encodeURIComponent(text)}`)).unknown;
 }
 
 // A short prompt as a job of this seed would tell it; null, and a word on why, where it stays as it is.
 export async function expansion(text, seed) {
-  const model = store.models.value[0]?.id;
-  if (!model) return null;
-  const found = await call(`/v1/models/${encodeURIComponent(model)}/expansion?text=${encodeURIComponent(text)}&seed=${seed}`);
+  if (!store.models.value.length) return null;
+  const found = await call(`/v1/models/auto/expansion?text=${encodeURIComponent(text)}&seed=${seed}`);
   if (found.why) store.toast(`Nothing to add: ${found.why}.`);
   return found.why ? null : found.text;
 }
