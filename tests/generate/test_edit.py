@@ -226,6 +226,21 @@ def test_a_curve_that_is_a_function_is_told_as_points(pipeline):
     np.testing.assert_array_equal(twin.frames, video.frames)
 
 
+def test_a_blend_is_made_anew_as_much_as_it_is_told(pipeline):
+    one, other = film(8), film(8, seed=2)
+    made = {
+        part: edit.blend(pipeline, one, other, PROMPT, strength=part, **FAST) for part in (0, 0.55, "mild")
+    }
+    share = edit.half_cosine(np.linspace(0, 1, 8))[:, None, None, None]
+    mixture = np.rint((1 - share) * one.frames + share * other.frames).astype(np.uint8)
+    assert np.array_equal(made[0].frames, mixture)
+    assert np.array_equal(made["mild"].frames, made[0.55].frames)
+    assert not np.array_equal(made["mild"].frames, mixture)
+    assert made["mild"].metadata["strength"] == "mild"
+    with pytest.raises(ConfigError, match="strength"):
+        edit.blend(pipeline, one, other, PROMPT, strength="much", **FAST)
+
+
 def test_long_blends_are_made_window_by_window(pipeline):
     seen = []
     options = {**FAST, "callback": lambda step, steps, clean, noisy: seen.append(clean.shape[1])}

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from reelworld.generate.enlarge import Enlarger
 
 VideoFile = Annotated[Path, typer.Argument(help="A video file.")]
+Strength = Annotated[
+    str, typer.Option(help="subtle, mild, strong, or the share from 0 to 1 that is made anew.")
+]
 TELLING = {"prompt", "character"}  # one of which every account says
 Taken = Annotated[
     str | None, typer.Option(help="START:END in seconds: of what is given this part alone is used.")
@@ -169,19 +172,18 @@ def blend(
         str | None,
         typer.Option(help="How much of the other when: TIME:SHARE,... from 0 to 1, as 0:0,0.3:0.1,1:1."),
     ] = None,
+    strength: Strength = "0.7",
 ) -> None:
     """Go from one video over into another."""
     points = None if curve is None else [_pair(part, "--curve") for part in curve.split(",")]
-    asked.make("blend", [one, other], curve=points)
+    asked.make("blend", [one, other], curve=points, strength=_number_or_name(strength))
 
 
 @editing
 def remix(
     asked: Asked,
     video: VideoFile,
-    strength: Annotated[
-        str, typer.Option(help="subtle, mild, strong, or the share from 0 to 1 that is made anew.")
-    ] = "mild",
+    strength: Strength = "mild",
 ) -> None:
     """Make a video anew after a text, near to what it was."""
     asked.make("remix", [video], strength=_number_or_name(strength))

@@ -26,7 +26,7 @@ TAKES = {  # what is evaluated, if not a model: with which other options
 @told
 def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.")] = Path("report"),
-    model: Annotated[Path | None, typer.Option(help="Weights file; default: the packaged ones.")] = None,
+    model: Annotated[Path | None, typer.Option(help="nano, small or a weights file; default: nano.")] = None,
     split: Annotated[
         str | None, typer.Option(help="train, heldout or extrapolate; default: heldout, to validate: train.")
     ] = None,

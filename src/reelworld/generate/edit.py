@@ -231,16 +231,17 @@ def blend(
     prompt: str | None = None,
     *,
     curve: Curve | Sequence[tuple[float, float]] | None = None,
-    strength: float = 0.7,
+    strength: str | float = 0.7,
     seed: int = 0,
     **options: Any,
 ) -> Video:
     """Go from one video over into another: as long as the shorter one, both ends as they are.
 
     `curve` says how much of the other video is in the mixture that is then made anew: a function of the time
-    from 0 to 1, or points of straight lines; by default a half cosine.
-    Raises: ConfigError for a curve that is not from 0 to 1; as `Pipeline` does.
+    from 0 to 1, or points of straight lines; by default a half cosine. `strength` says how much anew, as for
+    `remix`; 0 leaves the mixture. Raises: ConfigError for a curve that is not from 0 to 1; as `remix` does.
     """
+    anew = _named(strength, STRENGTHS, "strength")
     a, b = (_fitted(pipeline, video).frames for video in (one, other))
     count = min(len(a), len(b))
     if count < (least := 2 * pipeline.denoiser.config.patch.frames):
@@ -254,9 +255,9 @@ def blend(
     a, b, share, prompt = a[:count], b[-count:], share[:, None, None, None], _told(prompt, one, options)
     mixed = np.rint((1 - share) * a + share * b).astype(np.uint8)
     mixed[0], mixed[-1] = a[0], b[-1]
-    begun = {**options, "strength": strength}
-    with opened(pipeline, prompt, begun, to_make_anew(pipeline, count)) as windows:
-        frames = windows.anew(mixed, [0, count - 1], seed)
+    begun = {**options, "strength": anew or 1.0}
+    with opened(pipeline, prompt, begun, to_make_anew(pipeline, count) if anew else 0) as windows:
+        frames = windows.anew(mixed, [0, count - 1], seed) if anew else mixed
     points = None if curve is None else told if callable(curve) else [list(point) for point in curve]
     about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
     return _made(pipeline, frames, "blend", [one, other], [], **about, **options)

@@ -75,10 +75,13 @@ class Create(Asked):
     expand: Annotated[bool, Field(description="Tell a short prompt in full before it is made.")] = True
 
 
+Strength = Annotated[float, Field(gt=0, le=1)] | Literal["subtle", "mild", "strong"]
+
+
 class Remix(Asked):
     """POST /v1/videos/{id}/remix and /v1/videos/edits: the same video, made anew after a text."""
 
-    strength: Annotated[float, Field(gt=0, le=1)] | Literal["subtle", "mild", "strong"] | None = None
+    strength: Strength | None = None
 
 
 class Extend(Asked):
@@ -118,6 +121,7 @@ class Blend(Asked):
     first: VideoId
     second: VideoId
     curve: Annotated[list[tuple[Share, Share]], BeforeValidator(_parsed), Field(max_length=64)] | None = None
+    strength: Strength | None = None
 
 
 class Variations(Create):

@@ -209,7 +209,7 @@ OPERATIONS: dict[str, Operation] = {
     "extend": _editing(edit.extend, "seconds", "before"),
     "loop": _editing(edit.loop, "length"),
     "fill": _editing(edit.fill, "start", "end"),
-    "blend": _editing(edit.blend, "curve"),
+    "blend": _editing(edit.blend, "curve", "strength"),
     "recut": _editing(edit.recut, "keep", "gap", "seconds"),
     "storyboard": _storyboard,
 }
