@@ -98,7 +98,8 @@ def storyboard(bench: Bench, say: Say) -> None:
         cut.append(seen.cuts == (12,))
         shots.append(judge(in_two_shots(clip.told), seen)["shots"])
         parts = [bench.parser.look(part) for part in (video.frames[:12], video.frames[12:])]
-        stay += [judge(c.told, part)["permanence"] for c, part in zip((clip, other[0]), parts, strict=True)]
+        told = (clip.told, played_by(thing, other[0].told))
+        stay += [judge(scene, part)["permanence"] for scene, part in zip(told, parts, strict=True)]
         both = [looks(part.tracks[0]) if part.tracks else NOBODY for part in parts]
         equal.append(both[0] == both[1] != NOBODY)
         right.append(both == [looks(thing)] * 2)
@@ -109,6 +110,12 @@ def storyboard(bench: Bench, say: Say) -> None:
         f"and the character's {share(right)}",
     )
     say("storyboard, world checks", f"shots {share(shots)}; permanence in each shot {share(stay)}")
+
+
+def played_by(thing: Thing, scene: Scene) -> Scene:
+    """Return a scene whose one actor is another, who does the same."""
+    (actor,) = scene.cast
+    return replace(scene, cast=(replace(thing, motion=actor.motion, position=actor.position),))
 
 
 def in_two_shots(scene: Scene) -> Scene:

@@ -88,12 +88,12 @@ class Served:
         serve_jobs(self.jobs, self.storage, studio, threading.Event(), idle=lambda: True)
 
 
-def serve(folder: Path, weights: Path, rules: Rules) -> Iterator[Served]:
-    """Serve at a free port of this machine."""
+def serve(folder: Path, weights: Path, rules: Rules, **others: Path) -> Iterator[Served]:
+    """Serve at a free port of this machine; `others` are more models, by name."""
     engine = open_database(f"sqlite:///{folder / 'jobs.db'}")
     upgrade(engine)
     jobs, storage, keys = Jobs(engine), Storage(str(folder / "files")), Keys(engine)
-    app = build(Desk(jobs, storage, {"tiny": weights}), keys, rules)
+    app = build(Desk(jobs, storage, {"tiny": weights, **others}), keys, rules)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -18,6 +18,7 @@ from reelworld.core.encode import decode_frames
 from reelworld.core.progress import progress
 from reelworld.core.types import Video
 from reelworld.core.video import write
+from reelworld.models.released import checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.serve.gate import LOCAL, Rules
 from reelworld.serve.jobs import Ask
 from reelworld.serve.making import Studio
@@ -362,3 +363,26 @@ def test_what_is_deleted_elsewhere_does_not_stop_the_gallery(browser: Browser, s
     expect(page.locator(".toasts .error")).to_have_count(0)
     expect(page.locator(".tile")).to_have_count(29, timeout=15_000)
     page.context.close()
+
+
+def test_of_two_models_one_can_be_chosen(browser: Browser, tmp_path: Path, weights: Path) -> None:
+    denoiser, tokenizer, card = checkpoint_to_denoiser(weights)
+    tokenizer.learnt = {"a", "red"}
+    few = denoiser_to_checkpoint(tmp_path / "few.safetensors", denoiser, tokenizer, card)
+    for served in serve(tmp_path, weights, Rules(), few=few):
+        page = browser.new_page()
+        page.goto(served.url)
+        page.locator("summary", has_text="More").click()
+        check(page)
+        page.get_by_label("What the video shows").fill("a red ball")
+        page.get_by_text("few", exact=True).click()
+        expect(page.locator(".composer mark")).to_have_text("ball")  # which that model never learnt
+        page.get_by_role("button", name="Generate").click()
+        expect(page.locator(".tile.queued")).to_be_visible()
+        page.get_by_text("whichever knows the words").click()
+        expect(page.locator(".composer mark")).to_have_count(0)
+        page.get_by_role("button", name="Generate").click()
+        expect(page.locator(".tile.queued")).to_have_count(2)
+        asked = [job.request["model"] for job in served.jobs.page(LOCAL, limit=9)[0]]
+        assert sorted(asked) == ["few", "tiny"]
+        page.close()

@@ -25,18 +25,18 @@ export function marked(text, unknown) {
 }
 
 // A text area over its own text, in which unknown words are underlined as one types.
-export function Prompt({ value, set, label, rows = 3, placeholder = "", autofocus = false }) {
+export function Prompt({ value, set, label, rows = 3, placeholder = "", autofocus = false, model = "auto" }) {
   const [unknown, setUnknown] = useState([]);
   const shade = useRef(null);
   useEffect(() => {
     let there = true;
     const timer = setTimeout(async () => {
       const names = new Set(store.characters.value.map((c) => c.name.toLowerCase()));
-      const found = await unknownWords(value).catch(() => []);
+      const found = await unknownWords(value, model).catch(() => []);
       if (there) setUnknown(found.filter((u) => /[\p{L}\p{N}]/u.test(u.word) && !names.has(u.word)));
     }, 350);
     return () => { there = false; clearTimeout(timer); };
-  }, [value, store.models.value.length, store.characters.value.length]);
+  }, [value, model, store.models.value.length, store.characters.value.length]);
   return html`<div class="prompt">
     <div class="field">
       <div class="shade" aria-hidden="true" ref=${shade}>${marked(value, unknown)}${"\n"}</div>
@@ -82,14 +82,14 @@ export function Composer() {
   const send = (e) => { e.preventDefault(); generate(); };
   const tell = async () => {
     const seed = draft.seed === "" ? Math.floor(Math.random() * 1e6) : draft.seed;
-    const text = await expansion(draft.prompt.trim(), seed).catch((error) => { store.toast(error.message, "error"); });
+    const text = await expansion(draft.prompt.trim(), seed, store.modelOf(draft)).catch((error) => { store.toast(error.message, "error"); });
     if (text) set({ prompt: text });
   };
   const remixing = store.given.value && store.action.value === "remix";
   return html`<form class=${`composer ${over ? "over" : ""}`} aria-label="Create a video" onSubmit=${send}
       onDragOver=${(e) => { e.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
       onDrop=${(e) => { e.preventDefault(); setOver(false); take(e.dataTransfer.files[0]); }}>
-    <${Prompt} label="What the video shows" value=${draft.prompt} set=${(prompt) => set({ prompt })} autofocus
+    <${Prompt} label="What the video shows" value=${draft.prompt} set=${(prompt) => set({ prompt })} autofocus model=${store.modelOf(draft)}
       placeholder="A large red ball rolls to the left across a meadow. The camera pans right." />
     <${Given} />
     <div class="row">
@@ -104,6 +104,8 @@ export function Composer() {
     </div>
     <details class="more"><summary>More</summary>
       <div class="row">
+        ${store.models.value.length > 1 && html`<${Chips} name="model" label="Model" value=${store.modelOf(draft)} set=${(model) => set({ model })}
+          options=${[["auto", "whichever knows the words"], ...store.models.value.map((one) => [one.id, one.id])]} />`}
         <label>Seed<input type="number" min="0" step="1" placeholder="any" value=${draft.seed} onInput=${(e) => set({ seed: e.target.value })} /></label>
         <label>Steps <output>${draft.steps}</output><input type="range" min="4" max="60" value=${draft.steps} onInput=${(e) => set({ steps: +e.target.value })} /></label>
         <label>Guidance <output>${draft.guidance}</output><input type="range" min="1" max="8" step="0.5" value=${draft.guidance} onInput=${(e) => set({ guidance: +e.target.value })} /></label>

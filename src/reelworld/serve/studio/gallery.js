@@ -72,7 +72,7 @@ export function Gallery() {
   if (!store.loaded.value) return html`<ul class="gallery" aria-busy="true" aria-label="Videos are loading">${[1, 2, 3, 4].map((n) => html`<li class="tile" key=${n}><div class="noise still"></div></li>`)}</ul>`;
   if (!list.length) {
     return html`<section class="nothing"><h2>Nothing here yet</h2><p>Describe a scene above. A good first one:</p>
-      ${["A large red ball bounces in a meadow.", "A small blue cube slides to the left in a studio. The camera pans right.", "A green cone stands left of a yellow cylinder."].map((text) => html`<button type="button" class="example" key=${text} onClick=${() => store.change(store.draft, { prompt: text })}>${text}</button>`)}</section>`;
+      ${["A large red ball bounces in a meadow.", "A small blue cube slides to the left in a studio. The camera pans right.", "A tall person in a white suit and a red hat walks slowly to the right. The camera pans right. The scene is a desert at sunset."].map((text) => html`<button type="button" class="example" key=${text} onClick=${() => store.change(store.draft, { prompt: text })}>${text}</button>`)}</section>`;
   }
   const working = list.filter(store.busy).length;
   return html`<section aria-label="Gallery">

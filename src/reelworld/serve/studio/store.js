@@ -35,13 +35,16 @@ export const previews = signal({}); // id -> object URL
 export const began = new Map(); // id -> [time, progress] when work was first seen
 
 export const SHAPES = { square: "512x512", wide: "896x512", tall: "512x896", classic: "640x480" };
-export const empty = { prompt: "", shape: "square", seconds: 2, count: 1, seed: "", steps: 20, guidance: 3, strength: "mild", character: "" };
+export const empty = { prompt: "", shape: "square", seconds: 2, count: 1, seed: "", steps: 20, guidance: 3, strength: "mild", character: "", model: "auto" };
 export const draft = kept("draft", empty);
 export const given = signal(null); // {name, file, kind, url} or {name, id}, to animate, extend or remix
 export const action = signal("animate");
 export const board = kept("board", { cards: [{ time: 0, text: "", cut: null }], duration: 4, seed: "", shape: "square", steps: 20 });
 export const windowSeconds = computed(() => { const native = models.value[0]?.native; return native ? native.num_frames / native.fps : 2; }); // that the model makes at once
 export const toasts = signal([]);
+
+// The model that a draft names, where it is still served; else whichever knows the words.
+export const modelOf = (draft) => (models.value.some((one) => one.id === draft.model) ? draft.model : "auto");
 
 export function change(of, values) { of.value = { ...of.value, ...values }; }
 

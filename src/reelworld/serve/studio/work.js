@@ -126,6 +126,7 @@ export function cast(text) {
 function common(draft) {
   const asked = { prompt: draft.prompt.trim(), size: store.SHAPES[draft.shape], num_inference_steps: +draft.steps, guidance_scale: +draft.guidance };
   if (draft.seed !== "" && draft.seed !== null) asked.seed = +draft.seed;
+  if (store.modelOf(draft) !== "auto") asked.model = draft.model;
   const names = cast(draft.prompt);
   if (names.length) asked.characters = names;
   return asked;
@@ -198,15 +199,15 @@ function formOf(values) {
   return form;
 }
 
-export async function unknownWords(text) {
+export async function unknownWords(text, model = "auto") {
   if (!store.models.value.length || !text.trim()) return [];
-  return (await call(`/v1/models/auto/words?text=${encodeURIComponent(text)}`)).unknown;
+  return (await call(`/v1/models/${encodeURIComponent(model)}/words?text=${encodeURIComponent(text)}`)).unknown;
 }
 
 // A short prompt as a job of this seed would tell it; null, and a word on why, where it stays as it is.
-export async function expansion(text, seed) {
+export async function expansion(text, seed, model = "auto") {
   if (!store.models.value.length) return null;
-  const found = await call(`/v1/models/auto/expansion?text=${encodeURIComponent(text)}&seed=${seed}`);
+  const found = await call(`/v1/models/${encodeURIComponent(model)}/expansion?text=${encodeURIComponent(text)}&seed=${seed}`);
   if (found.why) store.toast(`Nothing to add: ${found.why}.`);
   return found.why ? null : found.text;
 }
