@@ -12,7 +12,7 @@ from reelworld.core.config import to_json
 from reelworld.core.errors import CheckpointError, ConfigError, PromptError, ShapeError
 from reelworld.core.types import VideoShape
 from reelworld.diffusion.masks import known_frames
-from reelworld.generate import pipeline as room
+from reelworld.generate import packaged
 from reelworld.generate.pipeline import Pipeline, Previews
 from reelworld.models.released import checkpoint_to_denoiser
 from reelworld.models.text import NULL
@@ -316,8 +316,8 @@ def test_a_card_without_a_shape_is_refused(weights):
 
 
 def test_missing_packaged_weights_name_the_command(monkeypatch):
-    monkeypatch.setattr(room, "DEFAULT_WEIGHTS", "absent.safetensors")
-    with pytest.raises(CheckpointError, match="reel train nano"):
+    monkeypatch.setattr(packaged, "PACKAGED", ("absent",))
+    with pytest.raises(CheckpointError, match="reel train absent"):
         Pipeline.load()
 
 

@@ -107,3 +107,10 @@ def test_words_that_training_never_saw_are_unknown(tokenizer):
     assert [word for word, _ in again.unknown_words("a red cube, a red ball.")] == ["cube"]
     assert set(again.known_words()) == {"a", "red", "ball"}
     assert Tokenizer.from_json(again.to_json()).known_words() == again.known_words()
+
+
+def test_of_many_unknown_words_the_first_are_explained(tokenizer):
+    words = [f"redd{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(60)]
+    told = tokenizer.unknown_words(" ".join(words))
+    assert [word for word, _ in told] == tokenizer.strange_words(" ".join(words)) == words
+    assert [bool(near) for _, near in told] == [True] * 16 + [False] * 44

@@ -30,7 +30,7 @@ class Reader(NamedTuple):
     def misses(self, text: str) -> int:
         """Count what of a text is lost on the model: words never learnt, and what is beyond all captions."""
         beyond = 0 if self.longest is None else self.tokenizer.length(text) - self.longest
-        return len(self.tokenizer.unknown_words(text)) + max(0, beyond)
+        return len(self.tokenizer.strange_words(text)) + max(0, beyond)
 
 
 def weights_file(asked: str | Path | None = None) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import tokenizers
@@ -25,6 +26,7 @@ from reelworld.models.layers import SwiGLU, check_size, rms_norm, rotary_angles
 PAD, UNKNOWN, NULL = 0, 1, 2
 SPECIALS = ("[pad]", "[unk]", "[null]")
 PUNCTUATION = tuple(".,;:!?'\"-()")
+MOST_EXPLAINED = 16  # unknown words of a text for which others are looked for: that takes time
 LENGTH_MULTIPLE = 32  # few distinct lengths, so few compiled shapes
 
 
@@ -105,11 +107,16 @@ class Tokenizer:
         """Return the words that training has seen (all of them if nothing was trained), in their order."""
         return [word for word in self.words if word in self.learnt] or list(self.words)
 
+    def strange_words(self, text: str) -> list[str]:
+        """List each word of a text that was never learnt, once."""
+        known = {*self.known_words(), *PUNCTUATION}
+        return [word for word in dict.fromkeys(_split(text)) if word not in known]
+
     def unknown_words(self, text: str) -> list[tuple[str, list[str]]]:
-        """List each word that was never learnt, with up to three learnt words spelt most alike."""
-        known = self.known_words()
-        strange = [w for w in dict.fromkeys(_split(text)) if w not in {*known, *PUNCTUATION}]
-        return [(word, difflib.get_close_matches(word, known, n=3)) for word in strange]
+        """List each word that was never learnt; the first of them with up to three learnt ones like it."""
+        known, strange = self.known_words(), self.strange_words(text)
+        alike = [difflib.get_close_matches(word, known, n=3) for word in strange[:MOST_EXPLAINED]]
+        return [(word, near or []) for word, near in zip_longest(strange, alike)]
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` needs."""
