@@ -10,12 +10,14 @@ from reelworld.models.layers import (
     Condition,
     SwiGLU,
     modulate,
+    narrowed,
     rms_norm,
     rotary_angles,
     rotary_split,
     rotate,
     sinusoidal,
 )
+from reelworld.models.patches import PatchConfig, patchify
 
 
 @pytest.mark.parametrize(
@@ -113,3 +115,10 @@ def test_condition_that_has_learned_nothing_changes_nothing(generator):
     _, modulation = condition(torch.tensor([0.3]), torch.tensor([0]))
     for index, neutral in enumerate((0, 1, 1, 0, 1, 1)):  # shift, scale, gate
         torch.testing.assert_close(modulation[0, index], torch.full((16,), float(neutral)))
+
+
+def test_pixels_rounded_before_they_are_cut_are_those_rounded_after():
+    video, config = torch.randn(2, 8, 16, 16, 3, generator=torch.Generator().manual_seed(0)), PatchConfig()
+    assert narrowed(video) is video
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(patchify(narrowed(video), config), patchify(video, config).bfloat16())

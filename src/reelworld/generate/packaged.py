@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reelworld.core.checkpoint import read_card
 from reelworld.core.errors import CheckpointError
@@ -26,6 +26,11 @@ class Reader(NamedTuple):
 
     tokenizer: Tokenizer
     longest: int | None
+
+    @classmethod
+    def of(cls, card: Mapping[str, Any]) -> Reader:
+        """Tell from the card of weights."""
+        return cls(Tokenizer.from_json(card["tokenizer"]), longest_caption(card))
 
     def misses(self, text: str) -> int:
         """Count what of a text is lost on the model: words never learnt, and what is beyond all captions."""
@@ -69,5 +74,4 @@ def packaged_with(weights_hash: object) -> str:
 @cache
 def packaged_reader(name: str) -> Reader:
     """Read what a packaged model reads; the tensors stay where they are. Raises: CheckpointError."""
-    card = read_card(weights_file(name))
-    return Reader(Tokenizer.from_json(card["tokenizer"]), longest_caption(card))
+    return Reader.of(read_card(weights_file(name)))

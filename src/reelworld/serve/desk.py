@@ -24,13 +24,12 @@ from reelworld.core.config import from_json
 from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ConfigError, PromptError, StorageError
 from reelworld.core.types import Frames, VideoShape
-from reelworld.generate.cards import longest_caption, native_shape
+from reelworld.generate.cards import native_shape
 from reelworld.generate.casting import check_name, mentioned, places
 from reelworld.generate.edit import GAPS
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.packaged import Reader, best_reader, weights_file
 from reelworld.generate.storyboard import Storyboard
-from reelworld.models.text import Tokenizer
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
 from reelworld.serve.errors import ApiError, not_found, not_ready
 from reelworld.serve.jobs import COMPLETED, Ask, Jobs, QueueFull, new_id
@@ -81,11 +80,8 @@ class Desk:
         cards = {name: read_card(weights_file(path or name)) for name, path in weights.items()}
         self.cards, self.packaged = cards, {name for name, path in weights.items() if path is None}
         self.shapes = {name: native_shape(card) for name, card in cards.items()}
-        self.tokenizers = {name: Tokenizer.from_json(card["tokenizer"]) for name, card in cards.items()}
         self.longest = {name: int(card["model"]["text"]["max_length"]) for name, card in cards.items()}
-        self.readers = {
-            name: Reader(self.tokenizers[name], longest_caption(card)) for name, card in cards.items()
-        }
+        self.readers = {name: Reader.of(card) for name, card in cards.items()}
 
     def model(self, asked: str | None, *texts: str) -> tuple[str, list[str]]:
         """Return the model that serves a name, or reads texts best, and notes on it. Raises: ApiError."""
@@ -102,7 +98,7 @@ class Desk:
 
     def knows_characters(self, name: str) -> bool:
         """Tell whether a model was trained with characters."""
-        return bool(places(self.tokenizers[name]))
+        return bool(places(self.readers[name].tokenizer))
 
     def shape(self, asked: Asked) -> VideoShape:
         """Return the native shape of the model that a request asks for."""
@@ -219,7 +215,7 @@ class Desk:
         cards = getattr(asked, "cards", None)
         for text in [asked.prompt] if cards is None else [card.text for card in cards]:
             try:
-                self.tokenizers[model].encode([text], self.longest[model], truncate=False)
+                self.readers[model].tokenizer.encode([text], self.longest[model], truncate=False)
             except PromptError as error:
                 raise ApiError(400, str(error), param="prompt" if cards is None else "cards",
                                code="invalid_value") from error  # fmt: skip

@@ -55,7 +55,7 @@ def words(request: Request, model: str, text: Annotated[str, Query(max_length=MO
     """Return the words of a text that a model never learnt, with known ones spelt alike."""
     desk = desk_of(request)
     name = _served(desk, model, text)
-    strange = desk.tokenizers[name].unknown_words(text)
+    strange = desk.readers[name].tokenizer.unknown_words(text)
     unknown = [{"word": word, "nearest": near} for word, near in strange]
     return JSONResponse({"object": "words", "model": name, "unknown": unknown})
 
