@@ -19,15 +19,15 @@ import numpy as np
 
 from reelworld.evaluate.casting import shows_color
 from reelworld.evaluate.events import MEETINGS
+from reelworld.world import framing
 from reelworld.world.acceptance import filmed, screen_boxes
 from reelworld.world.actors import HEADINGS
-from reelworld.world.framing import close_up
+from reelworld.world.framing import NEARER, close_up
 from reelworld.world.scene import COLORS, DIRECTIONS, Direction, Kind, Motion, Scene, Thing
 from reelworld.world.simulate import Trajectory, speed_of
 from reelworld.world.things import extent
 
 ALOFT = 2.4  # metres from which things fall
-NEARER = (0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0, 1.2)  # of the distance at which a scene was drawn
 MARGIN = 0.13  # half pictures around what is filmed from near: four pixels
 TALL = 0.36  # share of the picture's height that a walker has, whose legs are to be told apart
 MOVED = 0.15  # half pictures, of half of what is set in motion: nine or ten pixels across, or as large in all
@@ -66,11 +66,9 @@ def as_it_is(scene: Scene) -> Sequence[Scene]:
 
 def held_still(scene: Scene) -> Sequence[Scene]:
     """Film a scene in one shot by its first camera, standing still; not from the air, where all is tiny."""
-    first = scene.shots[0]
-    if first.camera.move == "aerial":
-        return ()
-    camera = replace(first.camera, move="still", amount=0.0)
-    return (replace(scene, shots=(replace(first, duration=scene.duration, camera=camera),)),)
+    whole = replace(scene.shots[0], duration=scene.duration)
+    still = framing.held_still(replace(scene, shots=(whole,)))
+    return () if still is None else (still,)
 
 
 def from_near(scene: Scene) -> Sequence[Scene]:
@@ -84,11 +82,11 @@ def in_shots(scene: Scene) -> Sequence[Scene]:
     So does a domino that falls towards it. Ships and houses have one colour: of some the sail is the most.
     """
     falls = any(event.kind == "knock_over" for event in scene.events)
-    if falls or len(scene.shots) < 2 or any(shot.camera.move == "aerial" for shot in scene.shots):
+    still = framing.held_still(scene)
+    if falls or len(scene.shots) < 2 or still is None:
         return ()
-    still = tuple(replace(s, camera=replace(s.camera, move="still", amount=0.0)) for s in scene.shots)
     cast = tuple(replace(t, second_color=t.color) if t.kind in TWO_TONED else t for t in scene.cast)
-    return [close_up(replace(scene, cast=cast, shots=still), share) for share in NEARER]
+    return [close_up(replace(still, cast=cast), share) for share in NEARER]
 
 
 def in_order(scene: Scene) -> Sequence[Scene]:

@@ -34,6 +34,7 @@ from reelworld.evaluate.staging import (
     Staging,
 )
 from reelworld.world.acceptance import acceptable, overlapping, with_view_events
+from reelworld.world.parse import parse
 from reelworld.world.scene import Scene
 from reelworld.world.simulate import Trajectory, simulate
 from reelworld.world.splits import in_split
@@ -163,12 +164,20 @@ def _cases(
 
 
 def _in_groups(clip: Clip, index: int, groups: dict[str, Group], staging: object) -> Iterator[Case]:
-    if _white_on_white(clip.told) or _lit_black(clip.told):
+    if _white_on_white(clip.told) or _lit_black(clip.told) or not _tells_cuts(clip):
         return
     for name, group in groups.items():
         if group.staging is staging and group.num_things in (None, len(clip.told.cast)):
             asked = tuple(c for c in asks(clip.told, len(clip.frames)) if c in group.checks)
             yield Case(index, clip, name, asked)
+
+
+def _tells_cuts(clip: Clip) -> bool:
+    """Tell whether a caption says of each cut when it comes."""
+    if len(clip.told.shots) == 1:
+        return True
+    timed = {fact.args[0] for fact in parse(clip.caption).facts if fact.name == "cut"}
+    return len(timed) == len(clip.told.shots) - 1
 
 
 def _white_on_white(scene: Scene) -> bool:

@@ -24,7 +24,7 @@ STILL = (
     "growth", "perspective", "direction", "gravity", "lift", "bounce", "legs", "collision", "cause", "order",
     "camera",
 )  # fmt: skip
-NOT_ASKED = ("shots",)  # the text does not say when a cut comes
+NOT_ASKED = ("shots",)  # the scene that is read has one shot
 
 
 def told(text: str, num_frames: int = 16) -> tuple[Scene, tuple[str, ...]]:

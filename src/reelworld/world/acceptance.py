@@ -11,6 +11,7 @@ from math import atan2, hypot
 
 import numpy as np
 
+from reelworld.world.framing import NEARER, close_up, held_still
 from reelworld.world.scene import Event, Scene
 from reelworld.world.simulate import LogEntry, Trajectory, nudged, outcome, simulate
 from reelworld.world.stage import scene_camera
@@ -182,6 +183,32 @@ def acceptable(scene: Scene, trajectory: Trajectory, fps: float, aspect: float =
     behind = any(e.kind == "go_behind" for e in scene.events)
     clear = behind or not _hides(scene, screen, shown)
     return clear and bool(good_frames(scene, trajectory, fps, aspect).any())
+
+
+def from_near(scene: Scene, trajectory: Trajectory, fps: float, aspect: float = 1.0) -> Scene:
+    """Film an acceptable scene by cameras that stand still, from as near as shows all of its cast.
+
+    Nearer is what keeps as much of everybody whole as the distance that it was drawn at. A scene stays as it
+    is where a camera is in the air, or somebody enters, leaves or goes behind: the border decides when.
+    """
+    still = held_still(scene)
+    if still is None or any(event.kind in VIEW_EVENTS for event in scene.events):
+        return scene
+    least = _whole(still, trajectory, fps, aspect)
+    for share in (share for share in NEARER if share <= 1.0):
+        near = close_up(still, share)
+        if acceptable(near, trajectory, fps, aspect) and _whole(near, trajectory, fps, aspect) >= least:
+            return near
+    return scene
+
+
+def _whole(scene: Scene, trajectory: Trajectory, fps: float, aspect: float) -> int:
+    """Count in how many frames members of the cast that a shot films are whole in the picture."""
+    screen = screen_boxes(scene, trajectory, fps)
+    slim = np.array([height / (2 * radius) for radius, height in map(extent, scene.cast)])
+    x, y, half, _ = np.moveaxis(screen, -1, 0)
+    whole = (np.abs(x) + half <= aspect) & (np.abs(y) + half * slim <= 1.0)
+    return int((whole & filmed(scene, len(screen), fps)).sum())
 
 
 def _close(scene: Scene, trajectory: Trajectory) -> bool:

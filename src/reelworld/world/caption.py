@@ -61,6 +61,7 @@ __all__ = [
     "short", "vocabulary",
 ]  # fmt: skip
 
+TIMED = 0.85  # share of the cuts of which a caption tells when they come
 ROOM = 90  # words; a shot described at this length says no more about who stands where
 
 
@@ -97,7 +98,7 @@ def descriptive(
 
 
 def shot_text(teller: Teller, number: int, events: list[Happening]) -> str:
-    """Tell one shot; with several, each begins "Shot 1:"."""
+    """Tell one shot; with several, each begins "Shot 1:", later ones mostly "Shot 2 at 1.2 seconds:"."""
     scene, dice = teller.scene, teller.dice
     shot, teller.later = scene.shots[number], number > 0
     telling = motion_sentences(teller, shot.cast, most=4 - len(scene.shots))
@@ -112,8 +113,16 @@ def shot_text(teller: Teller, number: int, events: list[Happening]) -> str:
     parts = (
         filmed + telling + stands + happened if dice.chance(0.15) else telling + stands + happened + filmed
     )
-    mark = f"Shot {number + 1}: " if len(scene.shots) > 1 else ""
-    return mark + " ".join(parts)
+    return _mark(scene, number, dice) + " ".join(parts)
+
+
+def _mark(scene: Scene, number: int, dice: Dice) -> str:
+    """Number a shot of several, and say when it is cut to; who asks for a film may leave that open."""
+    if len(scene.shots) == 1:
+        return ""
+    told = number > 0 and dice.chance(TIMED)
+    when = f" at {scene.shots[number].start:.1f} seconds" if told else ""
+    return f"Shot {number + 1}{when}: "
 
 
 def in_shot(scene: Scene, event: Happening, shot: Shot) -> bool:

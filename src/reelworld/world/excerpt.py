@@ -60,17 +60,19 @@ def excerpt(
 ) -> tuple[Scene, tuple[LogEntry, ...]]:
     """Return the scene and the log as these frames show them: what a caption of the stretch may say.
 
-    Places are those of the first frame; motions that are over are rest; events are those within. A single
-    picture has no events, and no camera moves in it.
+    Places are those of the first frame, and times count from it; motions that are over are rest; events are
+    those within. A single picture has no events, and no camera moves in it.
     """
     if len(frames) == len(trajectory.position) - 1:
         return scene, trajectory.log
     start, end = frames[0] / fps, frames[-1] / fps
-    within = [e for e in trajectory.log if start - 1e-9 <= e.time <= end and len(frames) > 1]
+    during = [e for e in trajectory.log if start - 1e-9 <= e.time <= end and len(frames) > 1]
+    within = [e._replace(time=max(0.0, e.time - start)) for e in during]
     happened = {(e.kind, e.agent, e.patient) for e in within}
     cast = tuple(_as_seen(t, trajectory.position[list(frames), n]) for n, t in enumerate(scene.cast))
     events = tuple(e for e in scene.events if (e.kind, e.agent, e.patient) in happened)
-    shots = tuple(s for s in scene.shots if any(scene.shot_at(k / fps) is s for k in frames))
+    seen = [s for s in scene.shots if any(scene.shot_at(k / fps) is s for k in frames)]
+    shots = tuple(replace(s, start=max(0.0, s.start - start)) for s in seen)
     if len(frames) == 1:
         shots = tuple(replace(s, camera=_held(s.camera)) for s in shots)
     return _present(replace(scene, cast=cast, events=events, shots=shots), within)

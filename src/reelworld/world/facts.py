@@ -179,4 +179,10 @@ def _film_facts(scene: Scene) -> set[Fact]:
     for number, shot in enumerate(scene.shots, start=1):
         found |= {Fact("camera", (shot.camera.move,)), Fact("camera", (shot.camera.move, str(number)))}
         found |= {Fact("in_shot", (i, str(number))) for i in shot.cast}
+        found |= {Fact("cut", (str(number), moment)) for moment in _moments(shot.start) if number > 1}
     return found
+
+
+def _moments(seconds: float) -> set[str]:
+    """Return a time in tenths of a second, and its neighbours: a frame lasts longer than a tenth."""
+    return {f"{round(10 * seconds + step) / 10:.1f}" for step in (-1, 0, 1)}

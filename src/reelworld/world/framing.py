@@ -24,6 +24,7 @@ DISTANCE = {1: (4.6, 5.4), 2: (5.8, 6.8), 3: (5.8, 6.8)}  # of the camera, metre
 ABOVE = (0.6, 0.75)  # radians
 NUM_SHOTS, SHOT_SHARES = (1, 2, 3), (0.5, 0.35, 0.15)
 SHORTEST_SHOT = 0.5  # seconds
+NEARER = (0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0, 1.2)  # of the distance at which a scene was drawn
 CUTS = 0.125  # seconds: cuts fall between two frames of 8 a second
 
 
@@ -71,6 +72,14 @@ def shots(rng: np.random.Generator, whole: Shot, cast: Sequence[Thing]) -> tuple
         view = _framing(rng, whole.camera, [cast[n] for n in members], (start + end) / 2)
         cut.append(Shot(start=start, duration=end - start, camera=view, cast=members))
     return tuple(cut)
+
+
+def held_still(scene: Scene) -> Scene | None:
+    """Hold the camera of every shot still; None where one is in the air, from where all is tiny."""
+    if any(shot.camera.move == "aerial" for shot in scene.shots):
+        return None
+    still = (replace(shot, camera=replace(shot.camera, move="still", amount=0.0)) for shot in scene.shots)
+    return replace(scene, shots=tuple(still))
 
 
 def close_up(scene: Scene, share: float) -> Scene:

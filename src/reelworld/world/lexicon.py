@@ -33,6 +33,16 @@ def _cameras(form: int) -> dict[Words, str]:
     return {split(verb[form]): move for move, verbs in words.CAMERA_VERBS.items() for verb in verbs}
 
 
+MOST_TENTHS = 600  # of a second, up to which the time of a cut is read
+
+
+def _numerals(tenths: int) -> tuple[str, ...]:
+    """Write a time as people do: "1.5"; "2.0", "2" and "two"."""
+    whole, rest = divmod(tenths, 10)
+    spelt = ("one",) if whole == 1 else words.NUMBERS.get(str(whole), ())
+    return (f"{whole}.{rest}",) if rest else (f"{whole}.0", str(whole), *spelt)
+
+
 LEXICON: dict[str, dict[Words, str]] = {
     "direction": _reversed(words.DIRECTIONS),
     "speed": _reversed(words.SPEEDS, *words.SPEEDS_OF.values()),
@@ -50,6 +60,7 @@ LEXICON: dict[str, dict[Words, str]] = {
     "style_in": _reversed(words.STYLES_IN),
     "film": _reversed(words.FILM),
     "number": {("1",): "1", ("2",): "2", ("3",): "3"},
+    "moment": {split(form): f"{t / 10:.1f}" for t in range(MOST_TENTHS) for form in _numerals(t)},
     "tag": _reversed(words.NOUNS, words.COLORS),
     "where": {(w,): w for w in ("in", "on", "at", "along", "down", "across", "through", "over")},
     "article": {(w,): w for w in ("a", "an", "the")},

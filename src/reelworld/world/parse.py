@@ -176,6 +176,8 @@ class Listener:
 
     def _hear_shot(self, segment: Segment) -> None:
         self._shot = cast(str, segment.slots["number"])
+        if "moment" in segment.slots:
+            self.facts.add(Fact("cut", (self._shot, cast(str, segment.slots["moment"]))))
         self._hear_stop(segment)
 
 

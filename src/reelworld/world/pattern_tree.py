@@ -75,6 +75,7 @@ PIECES = (
     phrases.MOTION_NEW, phrases.MOTION_MANY_NEW, phrases.MOTION_SHOWN, phrases.PRESENCE,
     phrases.PRESENCE_MANY, phrases.SETTING, phrases.RAW_NAME, phrases.RAW_MOTION, phrases.SHORT_FILMED,
 )  # fmt: skip
+SECONDS = (" seconds", " second", " s", "")
 READ_ONLY: dict[str, tuple[str, ...]] = {  # what users write, though captions do not
     "motion": ("{doing}", "{does}"),
     "relation": ("{a} {relation} {b}", "{a} {does} {relation} {b}", "{a} {doing} {relation} {b}"),
@@ -93,7 +94,10 @@ READ_ONLY: dict[str, tuple[str, ...]] = {  # what users write, though captions d
     ),
     "time": ("{time}",),
     "style": ("{style_in}", "{style} of"),
-    "shot": ("shot {number}:",),
+    "shot": (
+        "shot {number}:",
+        *(f"shot {{number}} {at} {{moment}}{unit}:" for at in ("at", "after") for unit in SECONDS),
+    ),
     "hashtag": ("#{tag}",),
 }
 ORDER_WORDS = {

@@ -20,6 +20,7 @@ from torch import Tensor
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import References
 from reelworld.world import caption, grammar
+from reelworld.world.acceptance import from_near
 from reelworld.world.excerpt import any_stretch, excerpt, stretch
 from reelworld.world.framing import close_up
 from reelworld.world.labels import film_labelled
@@ -37,9 +38,10 @@ class WorldConfig:
 
     A clip shorter than a scene (2 s) is a random stretch of it, an image a random frame (see `excerpt`).
     `raw_errors` is the share of raw captions with a mistake. As many as `references` of a clip's cast have
-    portraits, and in captions names instead of looks (see `portrait`). A share of clips are `close_ups`, for
-    parsers: filmed from near, at any moment; no caption tells what their border cuts off, nor what came
-    before. All scenes are about the `themes` (see `grammar.THEMES`), if there are any.
+    portraits, and in captions names instead of looks (see `portrait`). A share of clips are filmed from
+    `near`, by a still camera that shows all of the cast. A share are `close_ups`, for parsers: from nearer
+    still, at any moment; no caption tells what their border cuts off, nor what came before. All scenes are
+    about the `themes` (see `grammar.THEMES`), if there are any.
     """
 
     level: int = 1
@@ -52,6 +54,7 @@ class WorldConfig:
     caption_mix: tuple[float, float, float] = (0.0, 0.05, 0.95)
     raw_errors: float = 0.1
     references: int = 0
+    near: float = 0.0
     close_ups: float = 0.0
     themes: tuple[str, ...] = ()
 
@@ -64,8 +67,8 @@ class WorldConfig:
             raise ConfigError("width, height, num_frames and fps of a world clip must be positive")
         if self.seed < 0 or min(self.caption_mix) < 0 or sum(self.caption_mix) <= 0:
             raise ConfigError("seed and the shares of captions must not be negative, nor all shares zero")
-        if not (0.0 <= self.raw_errors <= 1.0 and 0.0 <= self.close_ups <= 1.0):
-            raise ConfigError("raw_errors and close_ups are shares between 0 and 1")
+        if not all(0.0 <= share <= 1.0 for share in (self.raw_errors, self.near, self.close_ups)):
+            raise ConfigError("raw_errors, near and close_ups are shares between 0 and 1")
         if self.num_frames > LONGEST * self.fps:
             raise ConfigError(f"a world clip lasts {LONGEST:g} s at most; give fewer frames")
         grammar.check(self.level, self.split, self.themes)
@@ -133,6 +136,8 @@ def plan(config: WorldConfig, indices: Sequence[int]) -> list[Clip]:
     clips, portraits = [], {}
     for n, (index, (scene, trajectory)) in enumerate(zip(indices, scenes, strict=True)):
         rng = np.random.default_rng([config.seed, index, 1])
+        if np.random.default_rng([config.seed, index, 6]).random() < config.near:
+            scene = from_near(scene, trajectory, config.fps, config.aspect)
         frames = stretch(scene, trajectory, config.num_frames, config.fps, rng, config.aspect)
         aside = np.random.default_rng([config.seed, index, 5])
         if aside.random() < config.close_ups:

@@ -294,6 +294,6 @@ TABLES_OF_PHRASES: tuple[Table, ...] = (
 PLAIN_WORDS = (
     "a", "an", "the", "another", "it", "he", "she", "they", "in", "on", "with", "and", "wearing",
     "hat", "hats", "jacket", "jackets", "suit", "suits", "trousers", "roof", "roofs", "sail", "sails",
-    "floor", "ground", *ROUGH, "shot", "1", "2", "3", ".", ",", ":", *FILES, *CHATTER, *NOISE,
+    "floor", "ground", *ROUGH, "shot", "seconds", *"0123456789", ".", ",", ":", *FILES, *CHATTER, *NOISE,
     *(name.lower() for name in CHARACTERS),
 )  # fmt: skip
