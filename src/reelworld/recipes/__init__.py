@@ -45,7 +45,8 @@ class Bucket:
     """One shape of clip and how often a step draws it; `level` of the world, if not the stage's.
 
     `references`: how many characters of a clip have a name in the caption and a picture beside the video.
-    `themes`: what all its scenes are about, if not as the level draws them ("bite", "walk", ...).
+    `themes`: what all its scenes are about, if not as the level draws them ("bite", "walk", ...). `near`: the
+    share that is filmed from near by a still camera, so that what small things do can be seen.
     """
 
     shape: VideoShape
@@ -53,9 +54,11 @@ class Bucket:
     level: int | None = None
     references: int = 0
     themes: tuple[str, ...] = ()
+    near: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least(self, 0, "references")
+        _shares(self, "near")
 
     @property
     def volume(self) -> int:
@@ -95,6 +98,7 @@ class Stage:
     captions: CaptionMix = field(default_factory=CaptionMix)
     references: int = 0  # of a bucket, set by `of`
     themes: tuple[str, ...] = ()  # likewise
+    near: float = 0.0  # likewise
 
     def __post_init__(self) -> None:
         _at_least(self, 1, "steps", "batch", "level", "text_length")
@@ -111,7 +115,8 @@ class Stage:
     def of(self, bucket: int) -> "Stage":
         """Return the stage as a bucket's clips see it: at its level of the world, with its references."""
         of = self.buckets[bucket]
-        return replace(self, level=of.level or self.level, references=of.references, themes=of.themes)
+        level = of.level or self.level
+        return replace(self, level=level, references=of.references, themes=of.themes, near=of.near)
 
     def clips(self, bucket: int) -> int:
         """Return the batch size of a bucket: the same work per step as the first bucket's batch."""
@@ -121,8 +126,10 @@ class Stage:
 
 def _check_bucket(stage: Stage, bucket: Bucket) -> None:
     """Raise ConfigError for characters that a bucket's clips cannot have, and for what belongs to buckets."""
-    if stage.references or stage.themes:
-        raise ConfigError(f"stage '{stage.name}': references and themes belong to a bucket; set them there")
+    if stage.references or stage.themes or stage.near:
+        raise ConfigError(
+            f"stage '{stage.name}': references, themes and near belong to a bucket; set them there"
+        )
     if bucket.references > len(CHARACTERS):
         raise ConfigError(f"references is {bucket.references}; give 0 to {len(CHARACTERS)}")
     if bucket.references and stage.captions.raw > 0:

@@ -16,7 +16,6 @@ from reelworld.recipes import (
     Stage,
 )
 from reelworld.recipes.nano import CLIP, IMAGE
-from reelworld.recipes.nano_gpu import ABOUT
 from reelworld.world.interactions import INTERACTIONS
 
 FILM = VideoShape(width=64, height=64, num_frames=32, fps=8.0)
@@ -25,24 +24,27 @@ TALL = VideoShape(width=64, height=96, num_frames=16, fps=8.0)
 FINE = VideoShape(width=128, height=128, num_frames=16, fps=8.0)
 
 
-HAPPENS = (*INTERACTIONS, "walk", "walk", "walk", "two things")
+HAPPENS = (*INTERACTIONS, *("walk",) * 4, "two things")
+ABOUT = ("one thing",) * 4 + ("two things",) * 6 + ("in depth",) * 5
 
 
 def small() -> Recipe:
     """Return the recipe: all levels, shapes and lengths from the first step to the last.
 
-    The shares are such that what makes the clips keeps up with what learns from them (docs/design/0016).
+    What happens is filmed from near, so that legs and bites are more than a few pixels (docs/design/0018);
+    the shares are such that what makes the clips keeps up with what learns from them (docs/design/0016).
     """
     buckets = (
-        Bucket(shape=FILM, weight=0.09, level=3),
-        Bucket(shape=CLIP, weight=0.15, level=3),
-        Bucket(shape=CLIP, weight=0.04, level=3, themes=("in order",)),
-        Bucket(shape=CLIP, weight=0.15, level=2), Bucket(shape=CLIP, weight=0.13, level=2, themes=HAPPENS),
-        Bucket(shape=CLIP, weight=0.23, level=1, themes=ABOUT),
+        Bucket(shape=FILM, weight=0.09, level=3, near=0.5),
+        Bucket(shape=CLIP, weight=0.14, level=3, near=0.5),
+        Bucket(shape=CLIP, weight=0.1, level=3, themes=("in order",), near=0.85),
+        Bucket(shape=CLIP, weight=0.12, level=2, near=0.4),
+        Bucket(shape=CLIP, weight=0.2, level=2, themes=HAPPENS, near=0.85),
+        Bucket(shape=CLIP, weight=0.17, level=1, themes=ABOUT),
         Bucket(shape=CLIP, weight=0.04, level=1, themes=ABOUT, references=2),
-        Bucket(shape=CLIP, weight=0.05, level=2, references=2),
-        Bucket(shape=WIDE, weight=0.03, level=2), Bucket(shape=TALL, weight=0.03, level=2),
-        Bucket(shape=FINE, weight=0.03, level=2), Bucket(shape=IMAGE, weight=0.03, level=2),
+        Bucket(shape=CLIP, weight=0.05, level=2, references=2, near=0.4),
+        *(Bucket(shape=shape, weight=weight, level=2, near=0.4)
+          for shape, weight in ((WIDE, 0.025), (TALL, 0.025), (FINE, 0.02), (IMAGE, 0.02))),
     )  # fmt: skip
     return Recipe(
         name="small",

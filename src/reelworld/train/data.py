@@ -263,6 +263,7 @@ class WorldData:
             seed=seed,
             caption_mix=(stage.captions.raw, stage.captions.short, stage.captions.descriptive),
             references=stage.references,
+            near=stage.near,
             close_ups=self.close_ups,
             themes=stage.themes,
         )

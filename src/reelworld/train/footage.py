@@ -83,10 +83,10 @@ class Footage:
     ) -> "FootageStream":
         """Open an endless shuffled stream of crops of that shape; without characters, which no footage names.
 
-        Raises: ConfigError for a bucket with themes.
+        Raises: ConfigError for a bucket with themes, or filmed from near.
         """
-        if stage.themes:
-            raise ConfigError("footage has no themes: take them out of the recipe's buckets")
+        if stage.themes or stage.near:
+            raise ConfigError("footage has no themes and no `near`: take them out of the recipe's buckets")
         return FootageStream(self.split(split), shape, batch, stage.captions, seed)
 
 
