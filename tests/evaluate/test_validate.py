@@ -15,6 +15,7 @@ from reelworld.evaluate.references import References
 from reelworld.evaluate.staging import NEARER, from_near
 from reelworld.evaluate.suite import enough, groups_of, suite, suite_config
 from reelworld.evaluate.validate import NULL_CHANGES, gates, mirrored
+from reelworld.world.parse import parse
 from reelworld.world.stream import film, plan
 
 
@@ -129,6 +130,16 @@ def test_what_is_rare_is_staged():
     assert staged["something comes or goes"].cast[0].motion.direction in ("toward", "away")
     assert staged["something falls"].cast[0].position[2] > 2
     assert "bounce" in {thing.motion.action for thing in staged["something bounces"].cast}
+
+
+def test_every_prompt_of_shots_tells_when_its_cuts_come():
+    films = [case for case in suite("train", 3, 3) if case.group == "films"]
+    for case in films:
+        times = {fact.args for fact in parse(case.clip.caption).facts if fact.name == "cut"}
+        assert {number for number, _ in times} == {str(n + 1) for n in range(1, len(case.clip.told.shots))}
+        for number, moment in times:
+            assert abs(float(moment) - case.clip.told.shots[int(number) - 1].start) <= 0.05 + 1e-9
+    assert len(films) >= 3
 
 
 def test_what_is_small_is_filmed_from_as_near_as_shows_all():

@@ -127,8 +127,8 @@ def test_a_shape_longer_than_every_video_is_refused(folder):
         stream(folder, shape=SHAPE.replace(num_frames=32))
 
 
-def test_footage_has_no_themes(folder):
-    bucket = Bucket(shape=SHAPE, level=2, themes=("bite",))
-    stage = Stage(name="bites", steps=1, batch=1, buckets=(bucket,)).of(0)
-    with pytest.raises(ConfigError, match="has no themes"):
+@pytest.mark.parametrize("about", [{"themes": ("bite",)}, {"near": 0.5}])
+def test_footage_has_no_themes_and_is_not_filmed_again(folder, about):
+    stage = Stage(name="bites", steps=1, batch=1, buckets=(Bucket(shape=SHAPE, level=2, **about),)).of(0)
+    with pytest.raises(ConfigError, match="no themes and no `near`"):
         Footage(str(folder)).stream(stage, SHAPE, 1, split="train", seed=0, device="cpu")

@@ -65,6 +65,8 @@ def test_a_name_nearly_right_is_helped() -> None:
         (["stages.1.buckets.0.references=9", "data.reuse=1"], "give 0 to 3"),
         (["stages.1.captions.raw=0.2"], "raw captions"),
         (["stages.1.references=1"], "belong to a bucket"),
+        (["stages.1.near=0.5"], "belong to a bucket"),
+        (["stages.1.buckets.0.near=2"], "from 0 to 1"),
     ],
 )
 def test_characters_that_clips_cannot_have_are_refused_at_once(settings, why):

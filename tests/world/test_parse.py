@@ -73,6 +73,9 @@ def said(text: str) -> set[str]:
             {"bite(1, 2)", "switch_on(0)", "before(switch_on(0), bite(1, 2))"},
         ),
         ("Shot 1: a ball rolls. Shot 2: The camera zooms in.", {"action(0, roll)", "camera(zoom_in, 2)"}),
+        ("Shot 1: A ball. Shot 2 at 1.2 seconds: A still shot.", {"cut(2, 1.2)", "camera(still, 2)"}),
+        ("shot 1: a ball. shot 2 after 1 second: it rolls.", {"cut(2, 1.0)", "action(0, roll)"}),
+        ("Shot 1: a ball. Shot 2 at two seconds: it rolls.", {"cut(2, 2.0)", "action(0, roll)"}),
     ],
 )  # fmt: skip
 def test_prompts_are_understood(text: str, expected: set[str] | None) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.core.video import read
 from reelworld.world import caption, grammar
+from reelworld.world.acceptance import VIEW_EVENTS, acceptable, screen_boxes
 from reelworld.world.dataset import read_scene, replay, write_clips
 from reelworld.world.stream import WorldConfig, WorldStream, film, plan
 
@@ -156,3 +158,51 @@ def test_scenes_can_all_be_events_in_their_order() -> None:
     clips = plan(WorldConfig(level=2, seed=5, themes=("in order",)), range(8))
     assert all(len(clip.scene.events) >= 2 for clip in clips)
     assert all(clip.scene.style == "natural" for clip in clips)
+
+
+def test_clips_filmed_from_near_show_all_larger_and_still() -> None:
+    config = WorldConfig(level=2, seed=5, themes=("walk", "bite", "push"))
+    far, near = plan(config, range(48)), plan(replace(config, near=1.0), range(48))
+    nearer = 0
+    for one, other in zip(far, near, strict=True):
+        assert (one.scene.cast, one.scene.events) == (other.scene.cast, other.scene.events)
+        assert acceptable(other.scene, other.trajectory, config.fps)
+        sizes = [screen_boxes(c.scene, c.trajectory, config.fps)[..., 2].mean() for c in (one, other)]
+        if other.scene.shots != one.scene.shots:
+            assert {shot.camera.move for shot in other.scene.shots} == {"still"}
+            assert caption.holds(caption.parse(other.caption), other.told, other.log)
+            nearer += sizes[1] > 1.05 * sizes[0]
+    assert nearer > 24
+
+
+def test_what_the_border_decides_stays_as_it_was_drawn() -> None:
+    config = WorldConfig(level=2, seed=5, themes=VIEW_EVENTS)
+    far, near = plan(config, range(12)), plan(replace(config, near=1.0), range(12))
+    assert [c.scene for c in far] == [c.scene for c in near]
+
+
+def test_shares_are_shares() -> None:
+    with pytest.raises(ConfigError, match="near"):
+        WorldConfig(near=1.5)
+
+
+def test_most_captions_tell_when_a_cut_comes() -> None:
+    timed = cuts = 0
+    for clip in plan(WorldConfig(level=3, seed=8, caption_mix=(0.0, 0.0, 1.0)), range(96)):
+        said = {fact.args: fact for fact in caption.parse(clip.caption).facts if fact.name == "cut"}
+        for number, shot in enumerate(clip.told.shots[1:], start=2):
+            moments = [float(moment) for n, moment in said if n == str(number)]
+            assert all(abs(moment - shot.start) <= 0.05 + 1e-9 for moment in moments)
+            timed, cuts = timed + len(moments), cuts + 1
+    assert cuts > 30
+    assert 0.7 < timed / cuts < 0.97
+
+
+def test_a_stretch_tells_its_own_times() -> None:
+    found = 0
+    for clip in plan(WorldConfig(level=3, seed=8, num_frames=12), range(96)):
+        start = clip.frames[0] / 8.0
+        for shot in clip.told.shots[1:]:
+            assert any(abs(shot.start + start - whole.start) < 1e-9 for whole in clip.scene.shots)
+            found += 1
+    assert found > 5
