@@ -37,6 +37,7 @@ from reelworld.generate.cards import learnt_level, longest_caption, native_shape
 from reelworld.generate.casting import cast
 from reelworld.generate.packaged import weights_file
 from reelworld.generate.request import Given, Sampling, to_frames
+from reelworld.generate.shots import cuts_of
 from reelworld.models.released import Released, checkpoint_to_denoiser
 from reelworld.models.text import NULL, TextFeatures
 from reelworld.world.expand import Expanded
@@ -266,7 +267,9 @@ class Pipeline:
         """Put the known pixels back and say how the video was made."""
         pinned = clean if given is None else pin_known(clean, given.known, given.mask)
         about = {"shape": to_json(shape), "weights": self.weights_hash, "reelworld": __version__}
-        return Video(to_frames(pinned), shape.fps, {**origin, **about})
+        frames = to_frames(pinned)
+        cuts = cuts_of(origin["prompt"], frames, shape.fps)
+        return Video(frames, shape.fps, {**origin, **about, **({"cuts": cuts} if cuts else {})})
 
     def _autocast(self) -> torch.autocast:
         """Compute in bfloat16 where that is faster."""
