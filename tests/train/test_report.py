@@ -54,6 +54,16 @@ def test_curves_are_drawn_even_before_the_first_measurement(tmp_path):
     assert (tmp_path / "a.png").read_bytes()[:4] == (tmp_path / "b.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_many_points_are_drawn_as_means_of_stretches():
+    points = np.stack([np.arange(1000.0), np.tile([0.0, 2.0], 500)], 1)
+    means = report.stretched(points, 100)
+    assert means.shape == (100, 2)
+    assert (means[:, 1] == 1.0).all()
+    assert means[:, 0].mean() == points[:, 0].mean()
+    assert (report.stretched(points[:7], 100) == points[:7]).all()
+    assert report.stretched(points[:0], 100).shape == (0, 2)
+
+
 @pytest.fixture
 def without_extras(monkeypatch):
     find = importlib.util.find_spec

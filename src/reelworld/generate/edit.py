@@ -25,6 +25,7 @@ from reelworld.core.video import fit
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import check_count, seed_after
+from reelworld.generate.shots import cuts_of
 from reelworld.generate.windows import WATCHING, opened, padded, to_bridge, to_grow, to_make_anew, window_size
 
 MOST_SECONDS = 600.0  # that one operation makes
@@ -42,10 +43,11 @@ def film(
     """
     count = _length(pipeline, num_frames)
     with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
-        frames = windows.fresh(seed)[:count]
-        frames = windows.grown(frames, count - len(frames), seed_after(seed, 1))
+        begun = windows.fresh(seed)[:count]
+        frames = windows.grown(begun, count - len(begun), seed_after(seed, 1))
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
-    return _made(pipeline, frames, "film", [], [], **about, **options)
+    cuts = cuts_of(prompt, begun, pipeline.shape.fps)
+    return _made(pipeline, frames, "film", [], cuts, **about, **options)
 
 
 def animate(
@@ -70,10 +72,11 @@ def animate(
     count = _length(pipeline, num_frames)
     with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
         known = padded(_fitted(pipeline, image).frames[:1], windows.size)
-        frames = windows.complete(known, [0], seed)[:count]
-        frames = windows.grown(frames, count - len(frames), seed_after(seed, 1))
+        begun = windows.complete(known, [0], seed)[:count]
+        frames = windows.grown(begun, count - len(begun), seed_after(seed, 1))
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
-    return _made(pipeline, frames, "animate", [image], [], **about, **options)
+    cuts = cuts_of(prompt, begun, pipeline.shape.fps)
+    return _made(pipeline, frames, "animate", [image], cuts, **about, **options)
 
 
 def _length(pipeline: Pipeline, num_frames: int | None) -> int:

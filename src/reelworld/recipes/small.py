@@ -1,6 +1,7 @@
 """small: every level, shapes up to 128x128 and 32 frames, 26 M parameters: 25 minutes of one data-centre GPU.
 
 python -m reelworld.train small --out runs/small
+python -m reelworld.train small --out runs/more --init runs/small/weights.safetensors    # as the packaged one
 """
 
 from reelworld.core.types import VideoShape

@@ -23,6 +23,7 @@ from reelworld.core.sheet import contact_sheet
 from reelworld.core.types import Video
 
 Record = dict[str, Any]
+MOST_POINTS = 200  # of a curve
 
 
 class RunLog:
@@ -108,10 +109,18 @@ def plot(log: Path, path: Path) -> str:
 
 
 def _curve(axis: Any, records: list[Record], names: list[str], title: str, *, log: bool) -> None:
+    """Draw one line for each name; of very many steps the means of stretches, or one sees a band."""
     for name in names:
-        axis.plot([r["step"] for r in records], [r[name] for r in records], label=name, linewidth=0.8)
+        points = np.array([(r["step"], r[name]) for r in records], dtype=float).reshape(-1, 2)
+        axis.plot(*stretched(points, MOST_POINTS).T, label=name, linewidth=0.8)
     axis.set(title=title, xlabel="step")
     if log and records:
         axis.set_yscale("log")
     if names and records:
         axis.legend(fontsize=7)
+
+
+def stretched(points: np.ndarray, most: int) -> np.ndarray:
+    """Return points [N, 2], of more than `most` the means of as many stretches."""
+    parts = np.array_split(points, min(len(points), most) or 1)
+    return np.array([part.mean(0) for part in parts if len(part)]).reshape(-1, 2)
