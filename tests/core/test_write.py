@@ -20,6 +20,7 @@ from reelworld.core.video import (
     write,
     write_account,
 )
+from reelworld.world.stream import WorldConfig, film, plan
 
 from .test_storage import run_limited
 
@@ -35,6 +36,19 @@ def test_mp4_is_close_to_the_frames_and_starts_with_its_index(clip: Video, tmp_p
     content = path.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
     assert len(encode_mp4(clip, crf=40)) < len(content)
+
+
+def test_equal_frames_become_equal_bytes() -> None:
+    """Where memory held other things before, too: x264 must not read what it did not write."""
+    rng = np.random.default_rng(0)
+    config = WorldConfig(level=1, width=96, height=64, num_frames=16, seed=3)
+    video = Video(film(plan(config, [0]), config)[0].numpy())
+    files = set()
+    for value in range(20):
+        litter = [np.full(size, value, np.uint8) for size in rng.integers(1_000, 200_000, 20)]
+        del litter
+        files.add(encode_mp4(video))
+    assert len(files) == 1
 
 
 def test_mp4_keeps_pure_colours(tmp_path: Path) -> None:

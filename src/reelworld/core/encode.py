@@ -22,6 +22,9 @@ from reelworld.core.types import Frames, Video
 
 MIN_FPS, MAX_GIF_FPS, MAX_MP4_FPS = 0.01, 100.0, 1000.0
 _BT709 = 1  # ITU-T H.273: colour primaries, transfer and matrix of high-definition video
+# x264's macroblock tree reads past the ends of its rows where a frame is few blocks wide, so that equal
+# frames became other bytes at almost every encoding (99 files of 100 at 96x64); without it they do not.
+X264 = {"preset": "medium", "mbtree": "0"}
 
 
 Resize = Literal["nearest", "lanczos"]
@@ -61,7 +64,7 @@ def encode_mp4(video: Video, crf: int = 16, *, scale: int = 1, enlarge: Resize =
     try:
         with av.open(buffer, "w", format="mp4", options=options, io_open=reopen) as container:
             container.metadata["comment"] = _metadata_text(video)
-            stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "medium"})
+            stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), **X264})
             images = (poster(video, n, scale=scale, enlarge=enlarge) for n in range(len(video)))
             for index, array in enumerate(_even(np.asarray(image)) for image in images):
                 if index == 0:
