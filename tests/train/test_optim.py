@@ -81,6 +81,15 @@ def test_muon_gets_exactly_the_blocks_matrices():
     assert muon | adamw == {id(p) for p in net.parameters()}
 
 
+def test_adamw_may_have_the_matrices_too():
+    net = Net()
+    groups = optim.build(net, OptimConfig(matrices="adamw"))
+    assert set(groups) == {"adamw"}
+    assert {id(p) for g in groups["adamw"].param_groups for p in g["params"]} == {
+        id(p) for p in net.parameters()
+    }
+
+
 def test_of_convolutions_muon_gets_the_wide_ones():
     net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.SiLU(), nn.Conv2d(16, 16, 3), nn.Linear(2, 2))
     groups = optim.build(net, OptimConfig())

@@ -11,6 +11,7 @@ inside every checkpoint.
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
+from typing import Literal
 
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import VideoShape
@@ -138,8 +139,9 @@ def _check_bucket(stage: Stage, bucket: Bucket) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """Muon for the blocks' matrices, AdamW for the rest; warm-up, constant, linear to zero."""
+    """Muon for the blocks' `matrices`, AdamW for the rest; warm-up, constant, linear to zero."""
 
+    matrices: Literal["muon", "adamw"] = "muon"
     muon_lr: float = 2e-3
     muon_momentum: float = 0.95
     muon_steps: int = 5

@@ -98,7 +98,7 @@ def block_matrices(model: nn.Module) -> list[str]:
 def build(model: nn.Module, config: OptimConfig) -> dict[str, torch.optim.Optimizer]:
     """Return the optimisers by the name of their parameter group; Muon only where there are blocks for it."""
     named = dict(model.named_parameters())
-    chosen = set(block_matrices(model)) & named.keys()
+    chosen = set(block_matrices(model)) & named.keys() if config.matrices == "muon" else set()
     muon = [param for name, param in named.items() if name in chosen]
     rest = [param for name, param in named.items() if name not in chosen]
     optimizers: dict[str, torch.optim.Optimizer] = {}
