@@ -71,6 +71,13 @@ def test_cuts_stay_where_the_shots_change(pipeline, operation, arguments, cuts):
     assert whole.metadata.get("cuts", []) == ([4] if arguments.get("gap") == 0.0 else [])
 
 
+def test_a_blend_cuts_where_the_video_does_that_is_seen(pipeline):
+    """Of the first video early on, of the second one later, which begins its last sixteen frames late."""
+    one, other = with_cuts(16, [3, 12]), with_cuts(20, [2, 9, 17])
+    made = edit.blend(pipeline, one, other, PROMPT, strength=0.0, **FAST)
+    assert made.metadata["cuts"] == [3, 13]
+
+
 def test_a_file_that_was_loaded_is_named_as_a_parent(pipeline, tmp_path):
     path = film(1).save(tmp_path / "photo.png")
     made = edit.animate(pipeline, Video.load(path), PROMPT, **FAST)

@@ -4,10 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.generate.test_edit import FAST
+from tests.generate.test_edit import film as photographed
 
-from reelworld.generate.shots import cuts_of
+from reelworld.core.errors import PromptError
+from reelworld.generate import edit
+from reelworld.generate.shots import check_shots, cuts_of, shots_of
+from reelworld.generate.windows import Windows
 from reelworld.world.stream import WorldConfig, film, plan
 
+SHOTS, LAST = "Shot 1: a red ball Shot 2 at 0.5 seconds: the ball spins", "the ball spins"
 CONFIG = WorldConfig(level=3, seed=77, near=0.5, caption_mix=(0.0, 0.0, 1.0))
 
 
@@ -57,3 +63,60 @@ def test_when_a_cut_comes_may_be_told_or_left_open(prompt, count, cuts):
     frames = np.zeros((8, 8, 8, 3), np.uint8)
     frames[4:] = 255
     assert cuts_of(prompt, frames[:count], 8.0) == cuts
+
+
+def test_what_is_said_of_each_shot(clips):
+    assert shots_of("At night. Shot 1: a ball. Shot 2 at 1.2 seconds: it rolls.") == [
+        "At night. a ball. ",
+        "At night. it rolls.",
+    ]
+    assert shots_of("a ball") == ["a ball"]
+    assert shots_of("Shot 1: a ball") == ["Shot 1: a ball"]
+    for clip in clips:
+        told = shots_of(clip.caption)
+        assert len(told) == len(clip.scene.shots)
+        assert not any("Shot" in shot for shot in told)
+
+
+def test_a_shot_that_cannot_come_is_told():
+    check_shots("Shot 1: a ball. Shot 2 at 1.9 seconds: it rolls.", 2.0)
+    with pytest.raises(PromptError, match="begin at 2 seconds, but what is made at once ends at 2;"):
+        check_shots("Shot 1: a ball. Shot 2 at 2 seconds: it rolls.", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda pipeline, video, **o: edit.film(pipeline, SHOTS, num_frames=16, **o), [SHOTS, LAST, LAST]),
+        (
+            lambda pipeline, video, **o: edit.animate(pipeline, video, SHOTS, num_frames=16, **o),
+            [SHOTS, LAST, LAST],
+        ),
+        (
+            lambda pipeline, video, **o: edit.extend(pipeline, video, SHOTS, seconds=1.5, **o),
+            [SHOTS, LAST, LAST],
+        ),
+        (
+            lambda pipeline, video, **o: edit.extend(pipeline, video, SHOTS, seconds=1.5, before=True, **o),
+            [SHOTS, "a red ball ", "a red ball "],
+        ),
+    ],
+)
+def test_later_windows_do_not_cut_again(pipeline, monkeypatch, make, said):
+    heard = []
+    real = Windows._window
+    monkeypatch.setattr(Windows, "_window", lambda self, **o: heard.append(self.prompt) or real(self, **o))
+    made = make(pipeline, photographed(8), **FAST)
+    assert heard == said
+    assert made.metadata["prompt"] == SHOTS
+
+
+@pytest.mark.parametrize("count", [8, 16])
+def test_a_film_of_a_shot_that_cannot_come_is_refused(pipeline, count):
+    late = "Shot 1: a red ball. Shot 2 at 1.5 seconds: it spins."
+    with pytest.raises(PromptError, match=r"begin at 1\.5 seconds, but .* ends at 1;"):
+        edit.film(pipeline, late, num_frames=count, **FAST)
+    with pytest.raises(PromptError, match=r"begin at 1\.5 seconds"):
+        pipeline(late, **FAST)
+    with pytest.raises(PromptError, match=r"begin at 1\.5 seconds"):
+        edit.animate(pipeline, photographed(1), late, num_frames=count, **FAST)

@@ -39,12 +39,13 @@ def film(
 ) -> Video:
     """Make a video of a text, of any length, window by window; without `num_frames` one window.
 
+    Where the prompt tells shots, the first window shows them, and the others go on with the last one.
     `options` are those of `Pipeline`. Raises: as `Pipeline` does.
     """
     count = _length(pipeline, num_frames)
     with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
         begun = windows.fresh(seed)[:count]
-        frames = windows.grown(begun, count - len(begun), seed_after(seed, 1))
+        frames = windows.beyond_cuts().grown(begun, count - len(begun), seed_after(seed, 1))
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
     cuts = cuts_of(prompt, begun, pipeline.shape.fps)
     return _made(pipeline, frames, "film", [], cuts, **about, **options)
@@ -73,7 +74,7 @@ def animate(
     with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
         known = padded(_fitted(pipeline, image).frames[:1], windows.size)
         begun = windows.complete(known, [0], seed)[:count]
-        frames = windows.grown(begun, count - len(begun), seed_after(seed, 1))
+        frames = windows.beyond_cuts().grown(begun, count - len(begun), seed_after(seed, 1))
     about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
     cuts = cuts_of(prompt, begun, pipeline.shape.fps)
     return _made(pipeline, frames, "animate", [image], cuts, **about, **options)
@@ -255,15 +256,19 @@ def blend(
     if share.shape != times.shape or share.min() < 0 or share.max() > 1:
         raise ConfigError("a curve of influence must give a share from 0 to 1 for each time")
     told = [[float(time), float(part)] for time, part in zip(times, share, strict=True)]
-    a, b, share, prompt = a[:count], b[-count:], share[:, None, None, None], _told(prompt, one, options)
-    mixed = np.rint((1 - share) * a + share * b).astype(np.uint8)
+    other_length, prompt = len(b), _told(prompt, one, options)
+    a, b, part = a[:count], b[-count:], share[:, None, None, None]
+    mixed = np.rint((1 - part) * a + part * b).astype(np.uint8)
     mixed[0], mixed[-1] = a[0], b[-1]
     begun = {**options, "strength": anew or 1.0}
     with opened(pipeline, prompt, begun, to_make_anew(pipeline, count) if anew else 0) as windows:
         frames = windows.anew(mixed, [0, count - 1], seed) if anew else mixed
     points = None if curve is None else told if callable(curve) else [list(point) for point in curve]
     about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
-    return _made(pipeline, frames, "blend", [one, other], [], **about, **options)
+    later = other_length - count
+    cuts = [cut for cut in _cuts(pipeline, one) if cut < count and share[cut] < 0.5]
+    cuts += [cut - later for cut in _cuts(pipeline, other) if cut > later and share[cut - later] >= 0.5]
+    return _made(pipeline, frames, "blend", [one, other], sorted(cuts), **about, **options)
 
 
 def _spans(keep: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

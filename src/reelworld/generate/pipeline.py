@@ -37,7 +37,7 @@ from reelworld.generate.cards import learnt_level, longest_caption, native_shape
 from reelworld.generate.casting import cast
 from reelworld.generate.packaged import weights_file
 from reelworld.generate.request import Given, Sampling, to_frames
-from reelworld.generate.shots import cuts_of
+from reelworld.generate.shots import check_shots, cuts_of
 from reelworld.models.released import Released, checkpoint_to_denoiser
 from reelworld.models.text import NULL, TextFeatures
 from reelworld.world.expand import Expanded
@@ -167,6 +167,7 @@ class Pipeline:
         origin |= _told(frames_given, characters or {})
         seeds = request.seeds(seed, num_videos)
         played = cast(prompt, characters or {}, shape, self.tokenizer)
+        check_shots(prompt, shape.num_frames / shape.fps)
         if given is None:
             self.check(played.prompt)
         model = self._model(played.prompt, negative_prompt, sampling, given, shape.fps, played.references)

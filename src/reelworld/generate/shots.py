@@ -1,12 +1,16 @@
-"""Where a video cuts whose prompt tells several shots.
+"""Where a video cuts whose prompt tells several shots, and what that prompt says of each.
 
     cuts_of("Shot 1: a red ball. Shot 2 at 1.2 seconds: the ball rolls.", frames, fps=8.0)     # [10]
+    shots_of("At night. Shot 1: a red ball. Shot 2: it rolls.")    # what is said of each, with "At night."
 
 The prompt says how many cuts there are, and mostly when; the frames say whether they came.
 """
 
+import re
+
 import numpy as np
 
+from reelworld.core.errors import PromptError
 from reelworld.core.types import Frames
 from reelworld.world.lexicon import split
 from reelworld.world.reading import segments
@@ -14,6 +18,7 @@ from reelworld.world.reading import segments
 BESIDE = 1  # frames by which a cut may miss its time
 ABRUPT = 1.5  # times the median change from frame to frame, which a cut exceeds
 SEEN = 0.01  # of full light, mean change of a pixel, below which nobody sees a cut
+MARK = re.compile(r"\bshot \d+(?: (?:at|after) [\d.]+ ?\w+)?:\s*", re.IGNORECASE)
 
 
 def cuts_of(prompt: str, frames: Frames, fps: float) -> list[int]:
@@ -33,6 +38,24 @@ def cuts_of(prompt: str, frames: Frames, fps: float) -> list[int]:
         if best is not None and change[best] > least:
             found.append(best)
     return found
+
+
+def shots_of(prompt: str) -> list[str]:
+    """Return what a prompt says of each of its shots, with what it says of all of them before the first."""
+    marks = list(MARK.finditer(prompt))
+    if len(marks) < 2:
+        return [prompt]
+    ends = [*(mark.start() for mark in marks[1:]), len(prompt)]
+    return [prompt[: marks[0].start()] + prompt[m.end() : end] for m, end in zip(marks, ends, strict=True)]
+
+
+def check_shots(prompt: str, seconds: float) -> None:
+    """Raise PromptError for a shot that is told to begin when what is made has ended."""
+    if late := [moment for moment in _told(prompt) if moment is not None and moment >= seconds]:
+        raise PromptError(
+            f"a shot is to begin at {late[0]:g} seconds, but what is made at once ends at {seconds:g}; "
+            "let it begin earlier, or write the shots as cards of a storyboard"
+        )
 
 
 def _told(prompt: str) -> list[float | None]:

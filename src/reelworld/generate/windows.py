@@ -33,6 +33,7 @@ from reelworld.core.version import __version__
 from reelworld.diffusion.masks import known_frames
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import Sampling, seed_after
+from reelworld.generate.shots import shots_of
 
 MOST_KEPT = 1 << 30  # bytes of windows that are kept, so that only what is new or changed is made again
 MARK = 24  # digits of the name of a window that is kept
@@ -97,6 +98,10 @@ class Windows:
         """Return the same for another prompt, with some options changed."""
         return replace(self, prompt=prompt, options={**self.options, **options})
 
+    def beyond_cuts(self, before: bool = False) -> Windows:
+        """Return the same for what follows the shots of the prompt, or comes before: one shot goes on."""
+        return self.saying(shots_of(self.prompt)[0 if before else -1])
+
     def fresh(self, seed: int) -> Frames:
         """Make a window of which nothing is known."""
         return self._window(seed=seed)
@@ -150,7 +155,8 @@ class Windows:
             part = padded(seen[::-1], self.size)[::-1] if before else padded(seen, self.size)
             known = range(new, self.size) if before else range(len(seen))
             first = length - len(frames) - new if before else len(frames) - len(seen)
-            made = self.complete(part, known, seed, self.noise(first, seed))
+            saying = self if len(frames) == length else self.beyond_cuts(before)
+            made = saying.complete(part, known, seed, self.noise(first, seed))
             frames = np.concatenate([made[:new], frames] if before else [frames, made[len(seen) :]])
         return frames[-wanted:] if before else frames[:wanted]
 
