@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -116,6 +117,29 @@ def test_a_server_that_goes_and_comes_back_is_found_again(
     expect(page.locator(".tile.completed")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("alert")).to_have_count(0)
     context.close()
+
+
+def test_what_is_being_made_outlives_a_reload_and_a_restart_and_can_be_cancelled(
+    browser: Browser, served: Served, worker: None
+) -> None:
+    long = {"prompt": "a red ball", "num_inference_steps": 200, "seconds": 30}
+    httpx.post(f"{served.url}/v1/videos", json=long).raise_for_status()
+    page = browser.new_page()
+    page.goto(served.url)
+    tile, preview = page.locator(".tile.in_progress"), page.get_by_alt_text("What can be seen so far")
+    for again in (page.reload, served.stop, None):
+        expect(tile).to_be_visible(timeout=30_000)
+        expect(preview).to_be_visible(timeout=30_000)
+        if again is not None:
+            again()
+        if again == served.stop:
+            expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+            served.start()
+            expect(page.get_by_role("alert")).to_have_count(0)
+    tile.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled")).to_be_visible()
+    assert (newest(served).status, newest(served).error_code) == ("failed", "cancelled")
+    page.close()
 
 
 def test_no_script_of_a_prompt_runs(page: Page, worker: None) -> None:
@@ -245,6 +269,21 @@ def test_keys_play_and_the_page_says_all_that_was_asked(page: Page, worker: None
     page.keyboard.press("Delete")
     expect(dialog).to_have_count(0)
     expect(page.get_by_role("button", name="Open: it comes back")).to_have_count(0)
+
+
+def test_the_gallery_plays_what_has_the_focus_or_the_pointer(page: Page, worker: None) -> None:
+    ask(page, "a red ball")
+    tile, film = page.get_by_role("button", name="Open: a red ball"), page.locator(".tile video")
+    expect(tile).to_be_visible(timeout=60_000)
+    for begin, end in (
+        (tile.focus, tile.blur),
+        (tile.hover, lambda: page.mouse.move(1, 1)),
+    ):
+        expect(film).to_have_count(0)
+        begin()
+        expect(film).to_have_js_property("paused", False)
+        end()
+    expect(film).to_have_count(0)
 
 
 def test_a_failed_video_can_be_looked_at_and_asked_for_again(page: Page, served: Served) -> None:

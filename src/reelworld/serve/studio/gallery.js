@@ -36,14 +36,15 @@ export function Working({ video }) {
   </div>`;
 }
 
-function Film({ video }) {
+function Film({ video, show }) {
   const [playing, setPlaying] = useState(false);
   const poster = useFile(content(video.id, "thumbnail")), url = useFile(playing ? content(video.id) : null);
-  return html`<div class="film" onMouseEnter=${() => setPlaying(true)} onMouseLeave=${() => setPlaying(false)}>
+  const play = () => setPlaying(true), rest = () => setPlaying(false);
+  return html`<button type="button" class="open" aria-label="Open: ${video.prompt}" onClick=${show} onMouseEnter=${play} onMouseLeave=${rest} onFocus=${play} onBlur=${rest}><div class="film">
     ${playing && url ? html`<video src=${url} poster=${poster || undefined} muted loop autoplay playsinline></video>`
       : poster ? html`<img src=${poster} alt="" />` : html`<div class="noise still" aria-hidden="true"></div>`}
     <span class="badge">${video.seconds} s</span>
-  </div>`;
+  </div></button>`;
 }
 
 export function Tile({ video }) {
@@ -51,7 +52,7 @@ export function Tile({ video }) {
   const show = () => { store.open.value = video.id; };
   const compare = () => { store.compared.value = chosen ? store.compared.value.filter((id) => id !== video.id) : [...store.compared.value, video.id].slice(-2); };
   return html`<li class=${`tile ${video.status}`}>
-    ${video.status === "completed" ? html`<button type="button" class="open" aria-label="Open: ${video.prompt}" onClick=${show}><${Film} video=${video} /></button>`
+    ${video.status === "completed" ? html`<${Film} video=${video} show=${show} />`
       : store.busy(video) ? html`<${Working} video=${video} />`
       : html`<div class="failed"><b>${video.error?.code === "cancelled" ? "Cancelled" : "Not made"}</b><p>${video.error?.code === "cancelled" ? "" : video.error?.message}</p>
           <div class="row"><button type="button" class="plain" onClick=${show}>Details</button><button type="button" class="plain" onClick=${() => remove(video.id)}>Remove</button></div></div>`}
