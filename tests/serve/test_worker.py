@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import httpx
 import openai
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from sqlalchemy.exc import OperationalError
 
 from reelworld.core.errors import ConfigError, StorageError
@@ -373,3 +376,32 @@ def test_no_password_stands_in_the_list_of_processes(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+class DriverError(Exception):
+    """What a place's driver raises: no OSError, as those of clouds."""
+
+
+class BrokenFiles(MemoryFileSystem):
+    """A place whose driver fails with errors of its own."""
+
+    protocol = "broken"
+
+    def _fail(self, *args: Any, **options: Any) -> Any:
+        raise DriverError("the network is gone")
+
+    pipe_file = cat_file = isfile = ls = rm = _fail
+
+
+def test_whatever_a_driver_raises_is_told_as_an_error_of_storage() -> None:
+    fsspec.register_implementation("broken", BrokenFiles, clobber=True)
+    storage = Storage("broken://videos")
+    for use in (
+        lambda: storage.put("v/video.mp4", b"1"),
+        lambda: storage.get("v/video.mp4"),
+        lambda: storage.has("v/video.mp4"),
+        lambda: storage.folders(),
+        lambda: storage.remove("v"),
+    ):
+        with pytest.raises(StorageError, match="DriverError"):
+            use()

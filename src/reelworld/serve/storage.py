@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
@@ -42,33 +44,31 @@ class Storage:
             write_bytes(path, data)
             return
         temporary = f"{path}.{secrets.token_hex(4)}.part"
-        try:
+        with _refused(f"{name} cannot be stored"):
             self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
             self.files.pipe_file(temporary, data)
             self.files.mv(temporary, path)
-        except OSError as error:
-            raise StorageError(f"{name} cannot be stored: {error.__class__.__name__}") from error
 
     def get(self, name: str) -> bytes:
         """Return a file. Raises: StorageError where it is not there."""
-        try:
-            data: bytes = self.files.cat_file(self._path(name))
-        except OSError as error:
-            raise StorageError(f"{name} cannot be read: {error.__class__.__name__}") from error
+        path = self._path(name)
+        with _refused(f"{name} cannot be read"):
+            data: bytes = self.files.cat_file(path)
         return data
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a file."""
-        return bool(self.files.isfile(self._path(name)))
+        """Tell whether there is such a file. Raises: StorageError where that cannot be told."""
+        path = self._path(name)
+        with _refused(f"{name} cannot be looked for"):
+            return bool(self.files.isfile(path))
 
     def folders(self) -> set[str]:
         """Return the names of the folders at the top. Raises: StorageError."""
-        try:
-            found = self.files.ls(self.root, detail=False)
-        except FileNotFoundError:
-            return set()
-        except OSError as error:
-            raise StorageError(f"the storage cannot be listed: {error.__class__.__name__}") from error
+        with _refused("the storage cannot be listed"):
+            try:
+                found = self.files.ls(self.root, detail=False)
+            except FileNotFoundError:
+                return set()
         return {str(path).rstrip("/").rpartition("/")[2] for path in found}
 
     def remove(self, folder: str) -> None:
@@ -76,16 +76,27 @@ class Storage:
         path = self._path(folder)
         for attempt in range(3):  # somebody may be writing into it
             try:
-                self.files.rm(path, recursive=True)
+                with _refused(f"{folder} cannot be removed"):
+                    self._remove(path)
                 return
-            except FileNotFoundError:
-                return
-            except OSError as error:
+            except StorageError:
                 if attempt == 2:
-                    told = error.__class__.__name__
-                    raise StorageError(f"{folder} cannot be removed: {told}") from error
+                    raise
+
+    def _remove(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            self.files.rm(path, recursive=True)
 
     def _path(self, name: str) -> str:
         if not NAME.fullmatch(name):
             raise StorageError(f"{name!r} is no name of a stored file")
         return f"{self.root}/{name}"
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """Say of whatever a place's driver raises what could not be done; each driver has errors of its own."""
+    try:
+        yield
+    except Exception as error:
+        raise StorageError(f"{what}: {error.__class__.__name__}") from error
