@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import threading
 from collections import Counter
@@ -11,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from fastapi.testclient import TestClient
@@ -30,8 +33,10 @@ from reelworld.serve.desk import Desk
 from reelworld.serve.gate import Keys, Rules
 from reelworld.serve.jobs import Jobs
 from reelworld.serve.making import Studio
+from reelworld.serve.objects import EVENTS
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Character, Job, open_database, upgrade
+from reelworld.serve.webhooks import Webhooks
 from reelworld.serve.worker import serve_jobs
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))  # `make fuzz` asks for more
@@ -111,6 +116,18 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[
     fuzzed.real["character_id"] = [fuzzed.made(*NEW["character_id"])]
     yield fuzzed
     engine.dispose()
+
+
+def test_the_document_tells_what_webhooks_say(fuzzed: Fuzzed) -> None:
+    document = fuzzed.client.app.openapi()
+    hooks = Webhooks(("https://example.org/hook",), "whsec_" + base64.b64encode(bytes(24)).decode())
+    for status, name in EVENTS.items():
+        body, headers = hooks.signed(Job(id="video_1", status=status), 0.0)
+        call = document["webhooks"][name]["post"]
+        assert {told["name"] for told in call["parameters"]} == headers.keys() - {"content-type"}
+        schema = {"components": document["components"], "$ref": "#/components/schemas/Event"}
+        jsonschema_rs.validate(schema, json.loads(body))
+        assert json.loads(body)["type"] == name
 
 
 def cases(call: Any) -> st.SearchStrategy[Any]:

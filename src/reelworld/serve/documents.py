@@ -45,45 +45,94 @@ FILE = {"type": "string", "format": "binary"}
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
 EVENT = {"type": "object", "required": ["event", "data"], "properties": {"event": TEXT, "data": TEXT}}
 MEDIA = {"text/event-stream": EVENT, "text/plain": TEXT}  # others are files
-VIDEO = {
-    "type": "object",
-    "required": ["id", "object", "model", "status", "progress", "created_at", "prompt", "seconds", "size"],
-    "properties": {
-        "id": TEXT, "object": {"const": "video"}, "model": TEXT,
-        "progress": {**WHOLE, "minimum": 0, "maximum": 100},
-        "status": {"enum": ["queued", "in_progress", "completed", "failed"]}, "created_at": WHOLE,
-        "completed_at": {"type": ["integer", "null"]}, "expires_at": {"type": ["integer", "null"]},
-        "prompt": TEXT, "seconds": TEXT, "size": TEXT, "remixed_from_video_id": {"type": ["string", "null"]},
-        "error": {"anyOf": [{"type": "null"}, {"type": "object", "required": ["code", "message"]}]},
-        "reelworld": {"type": "object"},
-    },
-}  # fmt: skip
+TIME = {"type": "integer", "description": "Seconds since 1970."}
+NUMBER, YES = {"type": "number"}, {"type": "boolean"}
 
 
-def _list_of(item: dict[str, Any]) -> dict[str, Any]:
-    properties = {"object": {"const": "list"}, "data": {"type": "array", "items": item}}
-    return {"type": "object", "required": ["object", "data"], "properties": properties}
+def _maybe(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _thing(kind: str, *names: str) -> dict[str, Any]:
-    properties = {"object": {"const": kind}, **{name: {} for name in names}}
+def _many(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": schema}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    """Return the schema of an object that has all of these."""
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
+def _list_of(item: str) -> dict[str, Any]:
+    """Return the schema of a page as clients go through it: the next one is `after` the last id."""
+    page = {"first_id": _maybe(TEXT), "last_id": _maybe(TEXT), "has_more": YES}
+    return _object(object={"const": "list"}, data=_many(_ref(item)), **page)
+
+
+DONE = {"type": "string", "description": "What was done so that the video has the size that was asked for."}
+OURS = _object(
+    operation={"type": "string", "description": "What made it: generate, remix, extend, blend, ..."},
+    model=_maybe(TEXT), seed=_maybe(WHOLE), notes=_many(TEXT), done=_many(DONE),
+    expanded_prompt=_maybe({"type": "string", "description": "The prompt as the model read it."}),
+    num_frames=_maybe(WHOLE), fps=_maybe(NUMBER), previews=WHOLE, attempts=WHOLE, parents=_many(TEXT),
+    given=YES, characters=_many(TEXT),
+    request={"type": "object", "description": "The settings that were asked for."},
+)  # fmt: skip
+VIDEO = _object(
+    id=TEXT, object={"const": "video"}, model=TEXT,
+    status={"enum": ["queued", "in_progress", "completed", "failed"]},
+    progress={**WHOLE, "minimum": 0, "maximum": 100}, created_at=TIME, completed_at=_maybe(TIME),
+    expires_at=_maybe(TIME), prompt=TEXT, seconds=TEXT, size=TEXT, remixed_from_video_id=_maybe(TEXT),
+    error=_maybe(_object(code=_maybe(TEXT), message=_maybe(TEXT))), reelworld=_ref("ReelWorld"),
+)  # fmt: skip
+CHARACTER = _object(id=TEXT, object={"const": "character"}, name=TEXT, created_at=TIME)
+MODEL = _object(
+    id=TEXT, object={"const": "model"}, created=WHOLE, owned_by=TEXT, native_shape=TEXT,
+    native=_object(width=WHOLE, height=WHOLE, num_frames=WHOLE, fps=NUMBER), characters=YES, packaged=YES,
+)  # fmt: skip
+WORDS = _object(object={"const": "words"}, model=TEXT, unknown=_many(_object(word=TEXT, nearest=_many(TEXT))))
+EXPANSION = _object(object={"const": "expansion"}, model=TEXT, text=_maybe(TEXT), why=_maybe(TEXT))
+HOOK = _object(
+    id=TEXT, object={"const": "event"}, created_at=TIME, data=_object(id=TEXT),
+    type={"enum": ["video.completed", "video.failed"]},
+)  # fmt: skip
+
+
+def _deleted(kind: str) -> dict[str, Any]:
+    return _object(id=TEXT, deleted={"const": True}, object={"const": f"{kind}.deleted"})
+
+
 SCHEMAS = {
-    "Error": ERROR,
-    "Video": VIDEO,
-    "Videos": _list_of({"$ref": "#/components/schemas/Video"}),
-    "Character": _thing("character", "id", "name", "created_at"),
-    "Characters": _list_of({"$ref": "#/components/schemas/Character"}),
-    "Model": _thing("model", "id", "native_shape", "native", "characters"),
-    "Models": _list_of({"$ref": "#/components/schemas/Model"}),
-    "Words": _thing("words", "model", "unknown"),
-    "Expansion": _thing("expansion", "model", "text", "why"),
-    "DeletedVideo": _thing("video.deleted", "id", "deleted"),
-    "DeletedCharacter": _thing("character.deleted", "id", "deleted"),
-    "Health": {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
-}
+    "Error": ERROR, "ReelWorld": OURS, "Video": VIDEO, "Videos": _list_of("Video"), "Event": HOOK,
+    "Character": CHARACTER, "Characters": _list_of("Character"), "Words": WORDS, "Expansion": EXPANSION,
+    "Model": MODEL, "Models": _object(object={"const": "list"}, data=_many(_ref("Model"))),
+    "DeletedVideo": _deleted("video"), "DeletedCharacter": _deleted("character"),
+    "Health": _object(status={"const": "ok"}),
+}  # fmt: skip
+SIGNED = [
+    {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+    for name, text in (
+        ("webhook-id", "The event's id, the same whenever it is told again."),
+        ("webhook-timestamp", "When it was sent, in seconds since 1970."),
+        ("webhook-signature", "v1 and the HMAC of id, time and body (Standard Webhooks 1.0)."),
+    )
+]
+WEBHOOKS = {
+    name: {
+        "post": {
+            "summary": summary, "parameters": SIGNED,
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Event")}}},
+            "responses": {"2XX": {"description": "Taken; anything else is told again later."}},
+        }
+    }
+    for name, summary in (
+        ("video.completed", "A video is finished."),
+        ("video.failed", "A video was not made, or was cancelled."),
+    )
+}  # fmt: skip
 ANSWERS = {  # what a call answers with; a video object where nothing is said
     "get /v1/videos": "Videos", "post /v1/videos/variations": "Videos",
     "get /v1/videos/{video_id}/children": "Videos",
@@ -148,6 +197,7 @@ def describe(app: FastAPI) -> None:
                         call.setdefault("parameters", []).append(IDEMPOTENCY)
                     if f"{method} {path}" not in WITHOUT_KEY:
                         call["security"] = [{"key": []}, {}]  # none on loopback, unless it is asked for
+            document["webhooks"] = WEBHOOKS
             document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
@@ -160,14 +210,14 @@ def describe(app: FastAPI) -> None:
 def _describe_answers(call: str, responses: dict[str, Any]) -> None:
     """Say what a call answers with, and its errors."""
     responses.pop("422", None)
-    schema = {"$ref": f"#/components/schemas/{ANSWERS.get(call, 'Video')}"}
+    schema = _ref(ANSWERS.get(call, "Video"))
     content = {kind: {"schema": MEDIA.get(kind, FILE)} for kind in FILES.get(call, ())}
     responses["200"]["content"] = content or {"application/json": {"schema": schema}}
     if call == "get /v1/videos/{video_id}/content":
         responses["206"] = {"description": "A part of the file.", "content": content}
     if not content and call not in ANSWERS:
         responses["200"]["headers"] = POLL
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    error = {"application/json": {"schema": _ref("Error")}}
     for status, text in ERRORS.items():
         told = {"description": text, "content": error} | ({"headers": WAIT} if status == "429" else {})
         responses.setdefault(status, told)
