@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reelworld.cli.evaluate import _missing
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Video
 from reelworld.evaluate.compare import compare
@@ -25,15 +26,15 @@ class Renders:
     """A generator that knows the world: it films the scene that a prompt of the suite tells of."""
 
     def __init__(self, stop_after: int | None = None, still: bool = False) -> None:
-        self.left, self.still, self.calls = stop_after, still, 0
+        self.left, self.still, self.asked = stop_after, still, []
         cases = suite(SETTINGS.split, SETTINGS.each)
         films = film([case.clip for case in cases], suite_config(SETTINGS.split, SETTINGS.level)).numpy()
         self.films = {case.clip.caption: frames for case, frames in zip(cases, films, strict=True)}
 
     def __call__(self, prompt: str, *, seed: int) -> list[Video]:
-        if self.calls == self.left:
+        if len(self.asked) == self.left:
             raise KeyboardInterrupt
-        self.calls += 1
+        self.asked.append((prompt, seed))
         frames = self.films[prompt]
         return [Video(np.repeat(frames[:1], len(frames), axis=0) if self.still else frames, 8.0)]
 
@@ -77,8 +78,10 @@ def test_a_stopped_run_goes_on_where_it_was(finished, tmp_path):
         file.write('{"prompt": 3, "se')  # a crash in the middle of a line
     rest = Renders()
     evaluation = Evaluation(tmp_path, SETTINGS, "renders")
+    missing = _missing(evaluation)
     evaluation.run(rest)
-    assert rest.calls == len(evaluation.cases) * SETTINGS.seeds - 5
+    assert rest.asked == missing  # what other processes make ahead
+    assert len(missing) == len(evaluation.cases) * SETTINGS.seeds - 5
     assert evaluation.verdicts == finished.verdicts
     assert evaluation.second == finished.second
 

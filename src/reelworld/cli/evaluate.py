@@ -13,6 +13,7 @@ from reelworld.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from reelworld.evaluate.gate import Gate
+    from reelworld.evaluate.run import Evaluation, Settings
 
 
 TAKES = {  # what is evaluated, if not a model: with which other options
@@ -20,6 +21,7 @@ TAKES = {  # what is evaluated, if not a model: with which other options
     "plausibility": {"model", "split", "level", "prompts"},
     "videos": {"prompts"},
 }
+MODEL_TAKES = {"split", "level", "prompts", "seeds", "workers"}
 
 
 @app.command()
@@ -38,6 +40,10 @@ def evaluate(
         typer.Option(help="Prompts of each check and group (25); with --videos, a JSON file of prompts."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Videos of each prompt (4).")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that make a model's videos, of one thread each; default: none."),
+    ] = None,
     videos: Annotated[
         Path | None, typer.Option(help="Score the videos of this folder instead of a model.")
     ] = None,
@@ -50,11 +56,13 @@ def evaluate(
     """Score a model on the world checks; stopped, the same command goes on."""
     given = {
         "model": model, "split": split, "level": level, "prompts": prompts, "seeds": seeds,
-        "videos": videos, "validate": validate or None, "plausibility": plausibility or None,
+        "workers": workers, "videos": videos, "validate": validate or None,
+        "plausibility": plausibility or None,
     }  # fmt: skip
     what = _what({name for name, value in given.items() if value is not None})
     need("scipy", "evaluate")
     from reelworld.core import runtime
+    from reelworld.evaluate.run import Settings
 
     runtime.set_threads()
     asked, of = split or "heldout", 1 if level is None else level
@@ -68,13 +76,15 @@ def evaluate(
         page, figures = score_folder(videos, prompts or "", output, kind(as_json))
         say(as_json, str(page), report=str(page), figures=str(figures))
     else:
-        _score(output, model, asked, of, _number(prompts), seeds, as_json)
+        settings = Settings(split=asked, level=of, each=_number(prompts))
+        settings = settings if seeds is None else replace(settings, seeds=seeds)
+        _score(output, model, settings, workers, as_json)
 
 
 def _what(given: set[str]) -> str:
     """Return what is evaluated; no option is left unused. Raises: ConfigError."""
     what = next((name for name in TAKES if name in given), "model")
-    if unused := sorted(given - {what} - TAKES.get(what, {"split", "level", "prompts", "seeds"})):
+    if unused := sorted(given - {what} - TAKES.get(what, MODEL_TAKES)):
         raise ConfigError(f"--{what} takes no --{unused[0]}; leave it out")
     if what == "videos" and "prompts" not in given:
         raise ConfigError("--videos needs --prompts FILE, a JSON file of what each video should show")
@@ -91,19 +101,35 @@ def _number(text: str | None) -> int:
     return int(text)
 
 
-def _score(
-    output: Path, model: Path | None, split: str, level: int, prompts: int, seeds: int | None, as_json: bool
-) -> None:
+def _score(output: Path, model: Path | None, settings: Settings, workers: int | None, as_json: bool) -> None:
+    """Make and judge the videos of a model, here or in processes beside this one."""
+    from reelworld.core import runtime
     from reelworld.evaluate.report import write_report
-    from reelworld.evaluate.run import Evaluation, Settings
+    from reelworld.evaluate.run import Evaluation
+    from reelworld.generate.ahead import made_ahead
     from reelworld.generate.pipeline import Pipeline
 
-    settings, pipeline = Settings(split=split, level=level, each=prompts), Pipeline.load(model)
-    settings = settings if seeds is None else replace(settings, seeds=seeds)
+    pipeline = Pipeline.load(model)
     evaluation = Evaluation(output, settings, pipeline.weights_hash, kind(as_json))
-    evaluation.run(pipeline)
+    if workers is None:
+        evaluation.run(pipeline)
+    else:
+        runtime.set_threads(1)  # the other cores are the workers'
+        with made_ahead(model, _missing(evaluation), workers) as make:
+            evaluation.run(make)
     page, figures = write_report(evaluation)
     say(as_json, str(page), report=str(page), figures=str(figures))
+
+
+def _missing(evaluation: Evaluation) -> list[tuple[str, int]]:
+    """Return the prompts and seeds of the videos that are not judged, in the order of `Evaluation.run`."""
+    seeds, done = evaluation.settings.seeds, evaluation.verdicts
+    return [
+        (case.clip.caption, case.index * seeds + n)
+        for case in evaluation.cases
+        for n in range(seeds)
+        if (case.index, n) not in done
+    ]
 
 
 def _plausibility(

@@ -58,7 +58,7 @@ class NonFiniteError(TrainingError):
 
 
 class DeviceError(ReelWorldError):
-    """The device asked for is not here."""
+    """The device asked for is not here, or a process on it was killed."""
 
 
 class Interrupted(ReelWorldError):

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import signal
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,13 @@ def set_threads(num_threads: int | None = None) -> int:
     torch.set_num_threads(num_threads)
     keep_memory()
     return num_threads
+
+
+def be_helper(threads: int = 1) -> None:
+    """Be a process that works for another one: with few threads, and let that one decide when to stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    set_threads(threads)
 
 
 def keep_memory() -> bool:

@@ -31,7 +31,6 @@ from reelworld.train.makers import (
     Open,
     Source,
     Stream,
-    be_helper,
     makers,
     nothing,
     packed,
@@ -190,7 +189,7 @@ def _ignore_empty() -> Iterator[None]:
 
 def _serve(sender: Connection, data: DataSet, recipe: Recipe, start: int, annotate: Annotate) -> None:
     """Send servings until the trainer hangs up; runs in the second process."""
-    be_helper(recipe.data.worker_threads)
+    runtime.be_helper(recipe.data.worker_threads)
     try:
         for item in servings(data, recipe, start, annotate):
             sender.send((item.step, item.bucket, item.seconds, packed(item.batch)))

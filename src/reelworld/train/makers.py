@@ -8,7 +8,6 @@ A batch is a function of its source and its number, whoever makes it.
 """
 
 import pickle
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -169,16 +168,9 @@ def makers(count: int, device: str) -> Iterator[Open]:
     """Let processes make batches; a GPU that trains has no time to render (docs/design/0016)."""
     threads = torch.get_num_threads()
     torch.set_num_threads(SPARE_CORES)  # with more, the trainer fights its makers for every core
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=be_helper)
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=runtime.be_helper)
     try:
         yield lambda source: Ahead(source, pool, 2 * count, device)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         torch.set_num_threads(threads)
-
-
-def be_helper(threads: int = 1) -> None:
-    """Compute with few threads, and let the trainer decide when to stop."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    runtime.set_threads(threads)
