@@ -117,6 +117,7 @@ def _score(output: Path, model: Path | None, settings: Settings, workers: int | 
         runtime.set_threads(1)  # the other cores are the workers'
         with made_ahead(model, _missing(evaluation), workers) as make:
             evaluation.run(make)
+        runtime.set_threads()
     page, figures = write_report(evaluation)
     say(as_json, str(page), report=str(page), figures=str(figures))
 

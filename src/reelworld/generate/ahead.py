@@ -5,7 +5,7 @@
         for prompt, seed in asked:
             (video,) = make(prompt, seed=seed)
 
-On a CPU a process with one thread for each core makes more than one process with a thread for each.
+Each process computes with one thread, so that none waits for another: on two cores 1.1 times as many videos.
 """
 
 from __future__ import annotations
