@@ -74,7 +74,9 @@ def plain() -> Recipe:
 
 def recipe_of(idea: str, operations: float) -> Recipe:
     """Return the recipe of an idea ("NAME SETTING=VALUE ...") with as many steps as the operations buy."""
-    name = max((n for n in IDEAS if idea.startswith(n)), key=len)
+    name = max((n for n in IDEAS if idea.startswith(n)), key=len, default=None)
+    if name is None:
+        raise SystemExit(f"there is no idea {idea!r}; there are {', '.join(IDEAS)}")
     settings = [*IDEAS[name], *idea[len(name) :].split()]
     if "longer" in settings:
         operations *= 2
@@ -168,7 +170,7 @@ def main() -> None:
             folder = arguments.folder / idea.replace(" ", "_")
             recipe = recipe_of(idea, 1e15 * arguments.petaflop)
             weights = train(recipe, folder, resume=(folder / "state").exists(), progress="silent")
-            kept = folder / "verdicts.npy"
+            kept = folder / f"verdicts-{arguments.prompts}x{arguments.seeds}.npy"
             if not kept.exists():
                 np.save(kept, verdicts(weights, clips, arguments.seeds, parser))
             found[idea] = np.load(kept)

@@ -42,7 +42,9 @@ def evaluate(
     seeds: Annotated[int | None, typer.Option(min=1, help="Videos of each prompt (4).")] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that make a model's videos, of one thread each; default: none."),
+        typer.Option(
+            min=1, help="Processes that make the videos on the CPU, of a thread each; default: none."
+        ),
     ] = None,
     videos: Annotated[
         Path | None, typer.Option(help="Score the videos of this folder instead of a model.")

@@ -56,7 +56,7 @@ class Ahead:
 
 @contextmanager
 def made_ahead(weights: str | Path | None, asked: Sequence[Asked], workers: int) -> Iterator[Ahead]:
-    """Let `workers` processes, of one thread each, make videos of the weights.
+    """Let `workers` processes, of one thread each, make videos of the weights on the CPU.
 
     Raises: ConfigError for less than one worker.
     """
