@@ -7,9 +7,10 @@ import pytest
 
 from reelworld.evaluate.checks import CHECKS, judge
 from reelworld.evaluate.motions import _comes_back
-from reelworld.evaluate.tracking import Track, nobody
+from reelworld.evaluate.tracking import PER_FRAME, Observed, Track, nobody
 from reelworld.world.dataset import replay
 from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
+from reelworld.world.simulate import GRAVITY
 
 STILL = Camera(position=(0.0, -5.0, 2.0), target=(0.0, 0.0, 0.8), focal=1.75)
 
@@ -134,6 +135,13 @@ def test_a_fall_at_constant_speed_is_not_gravity(parser):
     assert verdict(parser, FALL, np.stack(slow), "gravity") is False
 
 
+def test_a_fall_as_on_the_moon_is_not_gravity(parser):
+    heights = np.maximum(2.4 - 0.5 * GRAVITY / 6.0 * (np.arange(16) / 8.0) ** 2, 0.0)
+    moon = [frames_of(scene(thing("orange", 0.0, float(z))))[0] for z in heights]
+    assert verdict(parser, FALL, frames_of(FALL), "gravity") is True
+    assert verdict(parser, FALL, np.stack(moon), "gravity") is False
+
+
 BITE = Scene(
     level=2, split="train", setting=Setting(),
     shots=(Shot(start=0.0, duration=2.0, camera=STILL, cast=(0, 1)),),
@@ -154,6 +162,14 @@ def test_a_bite_leaves_a_mark_and_its_twin_without_a_cause_has_none(parser):
     assert verdict(parser, BITE, healed, "cause") is False
 
 
+def test_where_nothing_is_told_to_happen_nothing_may(parser):
+    twin = replace(BITE, events=())
+    assert verdict(parser, twin, frames_of(twin), "untouched") is True
+    assert verdict(parser, twin, frames_of(BITE), "untouched") is False
+    assert verdict(parser, twin, np.full_like(frames_of(BITE), 128), "untouched") is False
+    assert verdict(parser, BITE, frames_of(BITE), "untouched") is None
+
+
 def test_who_is_hit_moves_when_touched(parser):
     hit = scene(
         thing("red", -1.6, kind="cube", action="slide", direction="right", speed="fast"),
@@ -163,6 +179,45 @@ def test_who_is_hit_moves_when_touched(parser):
     assert verdict(parser, hit, frames_of(hit), "collision") is True
     still = np.repeat(frames_of(hit)[:1], 16, axis=0)
     assert verdict(parser, hit, still, "collision") is False
+
+
+def moving(color: str, x: list[float], kind: str = "cube", size: str = "large") -> Track:
+    """A track of a thing that is at some places across the picture, and else as tracks of it are."""
+    count = len(x)
+    level = {name: np.full(count, 0.2) for name in (*PER_FRAME,)}
+    return Track(color=color, kind=kind, size=size, colors=(color,) * count, **(level | {"x": np.array(x)}))
+
+
+@pytest.mark.parametrize(
+    ("after", "hit", "kept"),
+    [
+        (0.125, 0.875, True),  # as two of one mass that keep three quarters of their speed
+        (0.0, 0.1, False),  # where the momentum goes nobody knows
+        (0.9, 0.95, False),  # more of it than there was
+        (0.0, 1.5, False),  # they part faster than they met
+        (-0.6, 1.0, False),
+    ],
+)
+def test_momentum_is_kept_and_energy_does_not_rise(after, hit, kept):
+    program = scene(thing("red", -1.0, kind="cube"), thing("blue", 0.4, kind="cube"))
+    program = replace(program, events=(Event(kind="collide", agent=0, patient=1),))
+    speed, met = 0.05, 6
+    came = [-0.35 + speed * min(t, met) + after * speed * max(t - met, 0) for t in range(16)]
+    goes = [0.15 + hit * speed * max(t - met, 0) for t in range(16)]
+    seen = Observed((moving("red", came), moving("blue", goes)), 16, (), np.zeros((16, 7)))
+    assert judge(program, seen)["collision"] is kept
+
+
+def test_of_light_things_little_momentum_comes():
+    """A large cube that stops when it hits a small one has lost its momentum; a small one on a large, not."""
+    speed, met = 0.05, 6
+    came = [-0.35 + speed * min(t, met) for t in range(16)]
+    goes = [0.15 + speed * max(t - met, 0) for t in range(16)]
+    for size, kept in (("large", True), ("small", False)):
+        program = scene(thing("red", -1.0, kind="cube"), replace(thing("blue", 0.4, kind="cube"), size=size))
+        program = replace(program, events=(Event(kind="collide", agent=0, patient=1),))
+        seen = Observed((moving("red", came), moving("blue", goes, size=size)), 16, (), np.zeros((16, 7)))
+        assert judge(program, seen)["collision"] is kept
 
 
 def test_what_one_of_two_twins_should_do_is_not_asked():

@@ -8,7 +8,7 @@ from reelworld.evaluate.controls import BREAKAGES, SEVERITIES
 from reelworld.evaluate.suite import suite, suite_config
 from reelworld.world.stream import Clip, WorldConfig, film
 
-LEVELS = {"legs": 2, "collision": 2, "cause": 2, "order": 3, "shots": 3}  # others: 1
+LEVELS = {"legs": 2, "collision": 2, "cause": 2, "untouched": 2, "order": 3, "shots": 3}  # others: 1
 EACH = 4
 
 

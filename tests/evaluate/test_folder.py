@@ -7,7 +7,8 @@ import pytest
 
 from reelworld.core.errors import ConfigError, PromptError
 from reelworld.core.types import Video
-from reelworld.core.video import write
+from reelworld.core.video import read, write
+from reelworld.evaluate import folder
 from reelworld.evaluate.folder import score_folder
 from reelworld.evaluate.suite import suite, suite_config
 from reelworld.world.stream import film
@@ -41,6 +42,29 @@ def test_renders_do_what_their_captions_say_and_still_pictures_do_not(renders, t
     moving = [share for (_, check), share in still.items() if check in ("direction", "gravity", "lift")]
     assert len(moving) >= 3
     assert set(moving) == {0.0}
+
+
+def test_a_stopped_judging_goes_on(renders, tmp_path, monkeypatch):
+    judged = []
+
+    def read_three(path, **options):
+        if len(judged) == 3:
+            raise KeyboardInterrupt
+        judged.append(path.name)
+        return read(path, **options)
+
+    monkeypatch.setattr(folder, "read", read_three)
+    with pytest.raises(KeyboardInterrupt):
+        score_folder(renders, renders / "prompts.json", tmp_path / "stopped")
+    first, judged[:] = judged[:], []
+    monkeypatch.setattr(folder, "read", lambda path, **o: judged.append(path.name) or read(path, **o))
+    _, figures = score_folder(renders, renders / "prompts.json", tmp_path / "stopped")
+    names = list(json.loads((renders / "prompts.json").read_text()))
+    assert first + judged == names
+    _, whole = score_folder(renders, renders / "prompts.json", tmp_path / "whole")
+    assert json.loads(figures.read_text())["checks"] == json.loads(whole.read_text())["checks"]
+    with pytest.raises(ConfigError, match="holds work with prompts"):
+        score_folder(renders, renders / "still.json", tmp_path / "whole")
 
 
 def test_missing_videos_and_bad_files_are_told(renders, tmp_path):

@@ -5,8 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 
+from reelworld.core.errors import ConfigError
 from reelworld.evaluate.controls import BREAKAGES
-from reelworld.evaluate.plausibility import FOURS, PAIRS, matched, plausibility, prefers
+from reelworld.evaluate.plausibility import FOURS, PAIRS, journal_of, matched, plausibility, prefers
 from reelworld.evaluate.suite import suite, suite_config
 
 CONFIG = suite_config("train", 1)
@@ -50,6 +51,34 @@ def test_who_knows_the_truth_prefers_it():
     rows = {row.breakage: row.share.mean for row in plausibility(Oracle(), split="train", each=1)}
     assert [rows[name] for name in known] == [1.0] * 3
     assert rows.keys() >= FOURS.keys() - {"swap legs"}  # which people and dogs have, of level 2
+
+
+class Stops:
+    """Weighs some videos, then is stopped."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def loss(self, frames, prompt, timestep, *, seed):
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return float(frames.astype(int).sum())
+
+
+def test_what_was_weighed_is_not_weighed_again(tmp_path):
+    of = {"split": "train", "each": 1, "level": 1}
+    stopped = Stops(after=90)  # two sets, of four clips and ten timesteps each, and a part of the third
+    with pytest.raises(KeyboardInterrupt):
+        list(plausibility(stopped, **of, journal=journal_of(tmp_path, "a model", **of)))
+    journal = journal_of(tmp_path, "a model", **of)
+    assert len(journal.found) == 2
+    rows = list(plausibility(OfSingleFrames(), **of, journal=journal))
+    assert rows == list(plausibility(OfSingleFrames(), **of))
+    nothing = Stops(after=0)
+    assert list(plausibility(nothing, **of, journal=journal_of(tmp_path, "a model", **of))) == rows
+    with pytest.raises(ConfigError, match="weights 'a model', not 'another'"):
+        journal_of(tmp_path, "another", **of)
 
 
 def test_who_believes_the_opposite_prefers_what_cannot_be():

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reelworld.cli.evaluate import _missing
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Video
 from reelworld.evaluate.compare import compare
@@ -78,7 +77,7 @@ def test_a_stopped_run_goes_on_where_it_was(finished, tmp_path):
         file.write('{"prompt": 3, "se')  # a crash in the middle of a line
     rest = Renders()
     evaluation = Evaluation(tmp_path, SETTINGS, "renders")
-    missing = _missing(evaluation)
+    missing = [(case.clip.caption, evaluation.seed(case, n)) for case, n in evaluation.missing()]
     evaluation.run(rest)
     assert rest.asked == missing  # what other processes make ahead
     assert len(missing) == len(evaluation.cases) * SETTINGS.seeds - 5
@@ -96,15 +95,16 @@ def test_a_folder_keeps_to_one_model(finished):
 
 
 def test_a_record_that_is_none_is_told(tmp_path):
-    (tmp_path / "settings.json").write_text("[1]")
+    (tmp_path / "verdicts.jsonl").write_text('{"about": {"split": "train"}}\n')
     with pytest.raises(ConfigError, match="no record of an evaluation"):
         Evaluation.read(tmp_path)
 
 
 def test_damaged_verdicts_are_told(tmp_path):
-    Evaluation(tmp_path, SETTINGS, "renders")
-    for line in ("{", '{"prompt": 1}', "[]"):
-        (tmp_path / "verdicts.jsonl").write_text(line + "\n")
+    path = Evaluation(tmp_path, SETTINGS, "renders").journal.path
+    first = path.read_text()
+    for lines in ("{\n", "[]\n", '{"about": 1}\n', first + "[]\n", first + '{"key": [1, 2]}\n'):
+        path.write_text(lines)
         with pytest.raises(ConfigError, match="damaged"):
             Evaluation(tmp_path, SETTINGS, "renders")
 
@@ -117,8 +117,8 @@ def test_verdicts_of_other_code_are_not_mixed(tmp_path, monkeypatch):
 
 
 def test_other_prompts_under_the_same_numbers_are_told(finished, tmp_path):
-    begun = json.loads((finished.folder / "settings.json").read_text())
-    (tmp_path / "settings.json").write_text(json.dumps(begun | {"prompts": "of another world"}))
+    begun = {"about": finished.claim | {"prompts": "of another world"}}
+    (tmp_path / "verdicts.jsonl").write_text(json.dumps(begun) + "\n")
     with pytest.raises(ConfigError, match="prompts 'of another world'"):
         Evaluation(tmp_path, SETTINGS, "renders")
 

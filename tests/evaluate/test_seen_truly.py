@@ -58,7 +58,9 @@ def test_every_check_passes_what_is_truly_seen(level):
         verdicts = judge(case.clip.told, truly_seen(case.clip, config))
         for check in case.asks:
             passed[check].append(verdicts[check] is True)
-    assert set(passed) == {2: {"camera", "legs", "collision", "cause"}, 3: {"shots", "order"}}[level]
+    assert set(passed) == {
+        2: {"camera", "legs", "collision", "cause", "untouched"}, 3: {"shots", "order"},
+    }[level]  # fmt: skip
     assert {check: np.mean(of) for check, of in passed.items()} == dict.fromkeys(passed, 1.0)
 
 
@@ -84,6 +86,16 @@ def test_who_walks_is_large_and_goes_across():
         assert (person.kind, person.size, person.motion.action) == ("person", "large", "walk")
         assert person.motion.direction in ("left", "right")
         assert not scene.events
+
+
+def test_in_a_twin_nobody_acts_and_all_can_be_seen():
+    twins = [case.clip for case in suite("train", EACH, 2) if case.group == "nothing happens"]
+    assert len(twins) >= EACH
+    for clip in twins:
+        assert not clip.scene.events
+        assert {"cookie", "lamp", "domino"} & {thing.kind for thing in clip.scene.cast}
+        assert {thing.motion.action for thing in clip.scene.cast} == {"stand"}
+        assert not [entry for entry in clip.trajectory.log if entry.patient is not None]
 
 
 @pytest.mark.parametrize(("level", "name"), NAMED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ from reelworld.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from reelworld.evaluate.gate import Gate
-    from reelworld.evaluate.run import Evaluation, Settings
+    from reelworld.evaluate.run import Settings
 
 
 TAKES = {  # what is evaluated, if not a model: with which other options
@@ -117,32 +117,24 @@ def _score(output: Path, model: Path | None, settings: Settings, workers: int | 
         evaluation.run(pipeline)
     else:
         runtime.set_threads(1)  # the other cores are the workers'
-        with made_ahead(model, _missing(evaluation), workers) as make:
+        asked = [(case.clip.caption, evaluation.seed(case, n)) for case, n in evaluation.missing()]
+        with made_ahead(model, asked, workers) as make:
             evaluation.run(make)
         runtime.set_threads()
     page, figures = write_report(evaluation)
     say(as_json, str(page), report=str(page), figures=str(figures))
 
 
-def _missing(evaluation: Evaluation) -> list[tuple[str, int]]:
-    """Return the prompts and seeds of the videos that are not judged, in the order of `Evaluation.run`."""
-    seeds, done = evaluation.settings.seeds, evaluation.verdicts
-    return [
-        (case.clip.caption, case.index * seeds + n)
-        for case in evaluation.cases
-        for n in range(seeds)
-        if (case.index, n) not in done
-    ]
-
-
 def _plausibility(
     output: Path, model: Path | None, split: str, level: int, pairs: int, as_json: bool
 ) -> None:
-    from reelworld.evaluate.plausibility import plausibility, write_plausibility
+    from reelworld.evaluate.plausibility import journal_of, plausibility, write_plausibility
     from reelworld.generate.pipeline import Pipeline
 
     pipeline, rows = Pipeline.load(model), []
-    for row in plausibility(pipeline, split=split, each=pairs, level=level, progress=kind(as_json)):
+    asked: Any = {"split": split, "each": pairs, "level": level}
+    journal = journal_of(output, pipeline.weights_hash, **asked)
+    for row in plausibility(pipeline, **asked, journal=journal, progress=kind(as_json)):
         say(as_json, row.line(), **row.facts())
         rows.append(row)
     path = write_plausibility(output, pipeline.weights_hash, rows)

@@ -26,7 +26,7 @@ CHECKS: dict[str, Check] = {
         looks.binding, looks.count, looks.kind, looks.size, looks.left_right, looks.front_behind,
         looks.permanence, motions.growth, motions.perspective, motions.direction, motions.gravity,
         motions.lift, motions.bounce, motions.legs, motions.camera, events.collision, events.cause,
-        events.order, looks.shots,
+        events.untouched, events.order, looks.shots,
     )
 }  # fmt: skip
 # What a picture that stands still must not pass.

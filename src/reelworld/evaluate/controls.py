@@ -12,32 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
 from reelworld.core.types import Frames
+from reelworld.evaluate import breaking
 from reelworld.world.dataset import film_scene
 from reelworld.world.naming import COLORLESS
-from reelworld.world.scene import COLORS, Camera, Event, Thing
-from reelworld.world.simulate import GRAVITY, Trajectory
+from reelworld.world.scene import COLORS
 from reelworld.world.stream import Clip, WorldConfig
-from reelworld.world.things import body, scale_of
 
 SEVERITIES = (1, 2, 3)
-OUT_OF_SIGHT = 1e3  # metres
-SHARES = {1: 0.25, 2: 0.5, 3: 1.0}  # of the clip's frames, at its end
-FRAMES_GONE = {1: 3, 2: 5, 3: 8}
-LEAPS = {1: 1.0, 2: 1.4, 3: 1.8}  # metres
-RATES = {1: 0.01, 2: 0.015, 3: 0.025}  # growth a frame
-MIRRORED = {1: 0.6, 2: 0.8, 3: 1.0}  # of the way to the mirror image
-HEIGHTS = {1: 0.2, 2: 0.1, 3: 0.0}  # share that is left of a jump
-STRAIGHT = {1: 0.6, 2: 0.8, 3: 1.0}  # how far a fall is bent towards constant speed
-LIVELY = {1: 1.1, 2: 1.2, 3: 1.3}  # restitution
-SWAPS = {1: 0.7, 2: 0.85, 3: 1.0}  # of the time between two events by which each is moved
-EARLY = {1: 2, 2: 3, 3: 4}  # frames by which an effect comes before its cause
-OPPOSITE_MOVES = {"left": "right", "right": "left", "in": "out", "out": "in", "up": "down", "down": "up"}
-TOLD_KINDS = {"ball": "cone", "cube": "cone", "cylinder": "cone", "cone": "ball"}
 
 Frame = Callable[[Clip, int, int], Clip]
 
@@ -64,283 +49,6 @@ class Breakage:
             stretch = replace(shown, frames=range(numbers[0], numbers[-1] + 1))
             parts.append(film_scene(stretch, replace(config, num_frames=len(numbers)))[2].frames)
         return np.concatenate(parts)
-
-
-def _late(clip: Clip, t: int, severity: int) -> bool:
-    """Tell whether a frame lies in the share at the end that a severity breaks."""
-    return t >= (1.0 - SHARES[severity]) * len(clip.frames)
-
-
-def _moved(clip: Clip, n: int, offset: tuple[float, float, float]) -> Clip:
-    """Put member n somewhere else."""
-    position = clip.trajectory.position.copy()
-    position[:, n] += offset
-    return replace(clip, trajectory=replace(clip.trajectory, position=position))
-
-
-def _recast(clip: Clip, n: int, **changes: object) -> Clip:
-    """Give member n other looks."""
-    cast = list(clip.scene.cast)
-    cast[n] = replace(cast[n], **changes)  # type: ignore[arg-type]
-    return replace(clip, scene=replace(clip.scene, cast=tuple(cast)))
-
-
-def _drop(clip: Clip, t: int, severity: int) -> Clip:
-    return _moved(clip, 0, (OUT_OF_SIGHT, 0.0, 0.0)) if _late(clip, t, severity) else clip
-
-
-def _add(clip: Clip, t: int, severity: int) -> Clip:
-    """Let a copy of the last member, in a colour that nobody has, stand where nobody ever is."""
-    if not _late(clip, t, severity):
-        return clip
-    free = [c for c in COLORS if c not in {thing.color for thing in clip.scene.cast} | {"white", "green"}]
-    extra: Thing = replace(clip.scene.cast[-1], color=free[0], material="matte")  # type: ignore[arg-type]
-    path = clip.trajectory
-    doubled: dict[str, Any] = {
-        name: np.concatenate([value, value[:, -1:]], axis=1)
-        for name, value in vars(path).items()
-        if isinstance(value, np.ndarray)
-    }
-    doubled["position"][:, -1] = (*_free_spot(clip), 0.0)
-    seen = tuple(replace(s, cast=(*s.cast, len(clip.scene.cast))) for s in clip.scene.shots)
-    scene = replace(clip.scene, cast=(*clip.scene.cast, extra), shots=seen)
-    return replace(clip, scene=scene, trajectory=replace(path, **doubled))
-
-
-def _free_spot(clip: Clip) -> tuple[float, float]:
-    """Return the spot of a grid on the stage that stays furthest from everybody."""
-    spots = np.stack(np.meshgrid(np.linspace(-1.4, 1.4, 8), np.linspace(0.0, 1.8, 4)), -1).reshape(-1, 2)
-    places = clip.trajectory.position[:, :, None, :2]
-    room = np.hypot(*np.moveaxis(places - spots, -1, 0)).min((0, 1))
-    x, y = spots[int(room.argmax())]
-    return float(x), float(y)
-
-
-def _recolor(clip: Clip, t: int, severity: int) -> Clip:
-    """Let the first member wear the colour opposite to its own, from the list of colours."""
-    color = COLORS[(COLORS.index(clip.scene.cast[0].color) + 3) % 6]
-    return _recast(clip, 0, color=color) if _late(clip, t, severity) else clip
-
-
-def _reshape(clip: Clip, t: int, severity: int) -> Clip:
-    kind = TOLD_KINDS[clip.scene.cast[0].kind]
-    return _recast(clip, 0, kind=kind) if _late(clip, t, severity) else clip
-
-
-def _mirror(clip: Clip, t: int, severity: int) -> Clip:
-    """Mirror the stage, x for -x, with courses and turns; a share of severities 1 and 2 moves towards it."""
-    path, share = clip.trajectory, MIRRORED[severity]
-    position = path.position * np.array([1.0 - 2.0 * share, 1.0, 1.0])
-    return replace(
-        clip, trajectory=replace(path, position=position, course=np.pi - path.course, yaw=np.pi - path.yaw)
-    )
-
-
-def _vanish(clip: Clip, t: int, severity: int) -> Clip:
-    gone = 4 <= t < 4 + FRAMES_GONE[severity]
-    return _moved(clip, 0, (OUT_OF_SIGHT, 0.0, 0.0)) if gone else clip
-
-
-def _teleport(clip: Clip, t: int, severity: int) -> Clip:
-    """Let the first member leap to the other side in the middle of the clip."""
-    way = -np.sign(clip.trajectory.position[len(clip.frames) // 2, 0, 0] or 1.0)
-    return _moved(clip, 0, (way * LEAPS[severity], 0.0, 0.0)) if t >= len(clip.frames) // 2 else clip
-
-
-def _grow(clip: Clip, t: int, severity: int) -> Clip:
-    grown = [replace(thing, scale=thing.scale * (1.0 + RATES[severity]) ** t) for thing in clip.scene.cast]
-    return replace(clip, scene=replace(clip.scene, cast=tuple(grown)))
-
-
-def _steady_fall(clip: Clip, t: int, severity: int) -> Clip:
-    """Bend every fall towards one of constant speed that takes as long: z = z0 (1 - t / T)."""
-    position = clip.trajectory.position.copy()
-    for n, thing in enumerate(clip.scene.cast):
-        if thing.motion.action == "fall":
-            start, seconds = position[0, n, 2], np.sqrt(2 * position[0, n, 2] / GRAVITY)
-            times = np.arange(len(position)) / _fps(clip)
-            steady = start * np.clip(1.0 - times / seconds, 0.0, 1.0)
-            position[:, n, 2] += STRAIGHT[severity] * (steady - position[:, n, 2])
-    return replace(clip, trajectory=replace(clip.trajectory, position=position))
-
-
-def _grounded(clip: Clip, t: int, severity: int) -> Clip:
-    """Keep what jumps or bounces near the ground."""
-    position = clip.trajectory.position.copy()
-    for n, thing in enumerate(clip.scene.cast):
-        if thing.motion.action in ("jump", "bounce"):
-            position[:, n, 2] *= HEIGHTS[severity]
-    return replace(clip, trajectory=replace(clip.trajectory, position=position))
-
-
-def _rise_higher(clip: Clip, t: int, severity: int) -> Clip:
-    """Let what bounces come up faster than it came down."""
-    position = clip.trajectory.position.copy()
-    times = np.arange(len(position)) / _fps(clip)
-    for n, thing in enumerate(clip.scene.cast):
-        if thing.motion.action == "bounce":
-            position[:, n, 2] = _bounced(position[0, n, 2], LIVELY[severity], times)
-    return replace(clip, trajectory=replace(clip.trajectory, position=position))
-
-
-def _bounced(height: float, restitution: float, times: np.ndarray) -> np.ndarray:
-    """Return the heights of what is dropped: h - g t^2 / 2, then flights v t - g t^2 / 2 with v' = e v."""
-    z = height - 0.5 * GRAVITY * times**2
-    speed, start = np.sqrt(2 * GRAVITY * height), np.sqrt(2 * height / GRAVITY)
-    while start <= times[-1]:
-        speed *= restitution
-        later = times - start
-        z = np.where(later >= 0, speed * later - 0.5 * GRAVITY * later**2, z)
-        start += max(2 * speed / GRAVITY, times[1])
-    return np.maximum(z, 0.0)
-
-
-def _resize(clip: Clip, t: int, severity: int) -> Clip:
-    """Let the first member have the other size."""
-    other = "small" if clip.scene.cast[0].size == "large" else "large"
-    return _recast(clip, 0, size=other) if _late(clip, t, severity) else clip
-
-
-def _swap_depth(clip: Clip, t: int, severity: int) -> Clip:
-    """Let two members change their distances from the camera, by a share of the way."""
-    position = clip.trajectory.position.copy()
-    share = MIRRORED[severity]
-    position[:, :2, 1] += share * (position[:, 1::-1, 1] - position[:, :2, 1])
-    return replace(clip, trajectory=replace(clip.trajectory, position=position))
-
-
-def _keep_apparent_size(clip: Clip, t: int, severity: int) -> Clip:
-    """Scale everything with its distance from the camera, so that it looks equally large throughout."""
-    eye = np.array(clip.scene.shots[0].camera.position)
-    distance = np.linalg.norm(clip.trajectory.position[list(clip.frames)] - eye, axis=-1)
-    grown = (distance[t] / distance[0]) ** SHARES[severity]
-    cast = [replace(c, scale=c.scale * float(g)) for c, g in zip(clip.scene.cast, grown, strict=True)]
-    return replace(clip, scene=replace(clip.scene, cast=tuple(cast)))
-
-
-def _swap_legs(clip: Clip, t: int, severity: int) -> Clip:
-    """Let legs change places: half a turn of the gait at once, every few frames."""
-    every = {1: 8, 2: 6, 3: 4}[severity]
-    travel = clip.trajectory.travel.copy()
-    if (t // every) % 2:
-        for n, thing in enumerate(clip.scene.cast):
-            travel[:, n] += 0.5 * body(thing.kind).stride * scale_of(thing)
-    return replace(clip, trajectory=replace(clip.trajectory, travel=travel))
-
-
-def _untouched(path: Trajectory, n: int) -> Trajectory:
-    """Keep member n where and as it is at first."""
-    names = ("position", "yaw", "travel", "tilt", "course")
-    held = {name: getattr(path, name).copy() for name in names}
-    for values in held.values():
-        values[:, n] = values[0, n]
-    return replace(path, **held)
-
-
-def _no_effect(clip: Clip, t: int, severity: int) -> Clip:
-    """Film the twin without effects: no bite, no light, and what was knocked over stands.
-
-    Lesser severities let the effect come and heal again.
-    """
-    if severity < 3 and not _late(clip, t, severity):
-        return clip
-    path = clip.trajectory
-    for event in clip.scene.events:
-        if event.kind == "knock_over" and event.patient is not None:
-            path = _untouched(path, event.patient)
-    return replace(clip, scene=replace(clip.scene, events=()), trajectory=path)
-
-
-def _pass_through(clip: Clip, t: int, severity: int) -> Clip:
-    """Let what meets something go on as it went, through what stays where it was.
-
-    Lesser severities let it be touched, and undo it again.
-    """
-    if severity < 3 and not _late(clip, t, severity):
-        return clip
-    path = clip.trajectory
-    position = path.position.copy()
-    for event in clip.scene.events:
-        if event.kind in ("collide", "push") and event.patient is not None:
-            velocity = path.velocity[1, event.agent] / _fps(clip)
-            steps = np.arange(len(position))[:, None]
-            position[:, event.agent] = path.position[0, event.agent] + steps * velocity
-            position[:, event.patient] = path.position[0, event.patient]
-    return replace(clip, trajectory=replace(path, position=position))
-
-
-def _too_early(clip: Clip, t: int, severity: int) -> Clip:
-    """Let what is hit begin to move before it is touched."""
-    path, later = clip.trajectory, EARLY[severity]
-    for event in clip.scene.events:
-        if event.kind in ("collide", "push") and event.patient is not None:
-            path = _shifted(path, event.patient, later)
-    return replace(clip, trajectory=path)
-
-
-def _shifted(path: Trajectory, n: int, frames: int) -> Trajectory:
-    """Let member n be where it would be some frames later (negative: earlier)."""
-    count = len(path.position)
-    when = np.clip(np.arange(count) + frames, 0, count - 1)
-    names = ("position", "velocity", "yaw", "travel", "tilt", "course")
-    moved = {name: getattr(path, name).copy() for name in names}
-    for values in moved.values():
-        values[:, n] = values[when, n]
-    return replace(path, **moved)
-
-
-def _swap_order(clip: Clip, t: int, severity: int) -> Clip:
-    """Let the second event happen when the first should, and the first when the second should."""
-    pairs = [(clip.scene.events[e.after], e) for e in clip.scene.events if e.after is not None]
-    times = {(e.kind, e.agent): e.time for e in clip.trajectory.log}
-    path, moved = clip.trajectory, dict.fromkeys(clip.scene.events, 0.0)
-    for first, second in pairs:
-        apart = SWAPS[severity] * (times[second.kind, second.agent] - times[first.kind, first.agent])
-        moved |= {first: apart, second: -apart}
-    for event, delay in moved.items():
-        for member in (event.agent, event.patient):
-            path = _shifted(path, member, -round(delay * _fps(clip)))  # type: ignore[arg-type]
-    events = tuple(_delayed(event, delay) for event, delay in moved.items())
-    return replace(clip, scene=replace(clip.scene, events=events), trajectory=path)
-
-
-def _delayed(event: Event, seconds: float) -> Event:
-    return replace(event, time=max(0.0, event.time + seconds))
-
-
-def _other_camera(clip: Clip, t: int, severity: int) -> Clip:
-    """Film with the opposite move, or by a turn where the camera should stand still."""
-    shots = tuple(replace(s, camera=_opposite(s.camera, MIRRORED[severity])) for s in clip.scene.shots)
-    return replace(clip, scene=replace(clip.scene, shots=shots))
-
-
-def _opposite(camera: Camera, share: float) -> Camera:
-    if camera.move in ("still", "aerial"):
-        return replace(camera, move="pan_left", amount=0.6 * share)
-    move, _, way = camera.move.partition("_")
-    return replace(camera, move=f"{move}_{OPPOSITE_MOVES[way]}", amount=camera.amount * share)  # type: ignore[arg-type]
-
-
-def _other_actor(clip: Clip, t: int, severity: int) -> Clip:
-    """Let the whole cast wear other colours from the first cut on."""
-    second = clip.scene.shots[1]
-    if clip.frames[t] / _fps(clip) < second.start - 1e-6:
-        return clip
-    steps = {1: 1, 2: 2, 3: 3}[severity]
-    for n, thing in enumerate(clip.scene.cast):
-        clip = _recast(clip, n, color=COLORS[(COLORS.index(thing.color) + steps) % len(COLORS)])
-    return clip
-
-
-def _no_cut(clip: Clip, t: int, severity: int) -> Clip:
-    """Film everything in one shot."""
-    whole = replace(clip.scene.shots[0], duration=clip.scene.duration)
-    return replace(clip, scene=replace(clip.scene, shots=(whole,)))
-
-
-def _fps(clip: Clip) -> float:
-    """Return the frames a second of a trajectory, which has one frame more than its scene."""
-    return (len(clip.trajectory.position) - 1) / clip.scene.duration
 
 
 def _told(*actions: str) -> Callable[[Clip], bool]:
@@ -372,6 +80,10 @@ def _happens(*kinds: str) -> Callable[[Clip], bool]:
     return lambda clip: any(event.kind in kinds for event in clip.scene.events)
 
 
+def _has(*kinds: str) -> Callable[[Clip], bool]:
+    return lambda clip: any(thing.kind in kinds for thing in clip.scene.cast)
+
+
 def _ordered(clip: Clip) -> bool:
     return any(event.after is not None for event in clip.scene.events)
 
@@ -390,36 +102,45 @@ OF_A_THING = (
 )  # fmt: skip
 
 BREAKAGES: dict[str, Breakage] = {
-    "drop": Breakage("count", _drop, _always, OF_A_THING),
-    "add": Breakage("count", _add, _always, ("binding",)),
-    "recolour": Breakage("binding", _recolor, _plain_color, OF_A_THING[1:-1]),
-    "reshape": Breakage("kind", _reshape, _large, ("size", "growth", "perspective")),
-    "resize": Breakage("size", _resize, _always, ("kind", "growth", "perspective", "lift", "gravity")),
-    "mirror": Breakage("direction", _mirror, _goes_sideways, ("left_right", "growth")),
-    "swap sides": Breakage("left_right", _mirror, _pair, ("direction", "growth")),
+    "drop": Breakage("count", breaking.drop, _always, OF_A_THING),
+    "add": Breakage("count", breaking.add, _always, ("binding",)),
+    "recolour": Breakage("binding", breaking.recolor, _plain_color, OF_A_THING[1:-1]),
+    "reshape": Breakage("kind", breaking.reshape, _large, ("size", "growth", "perspective")),
+    "resize": Breakage(
+        "size", breaking.resize, _always, ("kind", "growth", "perspective", "lift", "gravity")
+    ),
+    "mirror": Breakage("direction", breaking.mirror, _goes_sideways, ("left_right", "growth")),
+    "swap sides": Breakage("left_right", breaking.mirror, _pair, ("direction", "growth")),
     "swap depths": Breakage(  # whoever comes to stand in front hides a part of the other
         "front_behind",
-        _swap_depth,
+        breaking.swap_depth,
         _pair,
         (*OF_A_THING, "count", "lift", "permanence", "perspective", "left_right"),
     ),
-    "vanish": Breakage("permanence", _vanish, _always, (*OF_A_THING, "count")),
-    "teleport": Breakage("permanence", _teleport, _always, (*OF_A_THING, "count")),
-    "grow": Breakage("growth", _grow, _always, ("perspective", "size")),
-    "keep apparent size": Breakage("perspective", _keep_apparent_size, _always, ("size", "growth")),
-    "steady fall": Breakage("gravity", _steady_fall, _told("fall")),
-    "stay on the ground": Breakage("lift", _grounded, _told("jump", "bounce"), ("permanence", "bounce")),
-    "rise higher": Breakage("bounce", _rise_higher, _told("bounce"), (*OF_A_THING, "count")),
-    "another path": Breakage("camera", _other_camera, _always, (*OF_A_THING, "count")),
-    "swap legs": Breakage("legs", _swap_legs, _told("walk", "run")),
-    "no effect": Breakage("cause", _no_effect, _happens("bite", "switch_on", "knock_over")),
+    "vanish": Breakage("permanence", breaking.vanish, _always, (*OF_A_THING, "count")),
+    "teleport": Breakage("permanence", breaking.teleport, _always, (*OF_A_THING, "count")),
+    "grow": Breakage("growth", breaking.grow, _always, ("perspective", "size")),
+    "keep apparent size": Breakage("perspective", breaking.keep_apparent_size, _always, ("size", "growth")),
+    "steady fall": Breakage("gravity", breaking.steady_fall, _told("fall")),
+    "slow fall": Breakage("gravity", breaking.slow_fall, _told("fall")),
+    "stay on the ground": Breakage(
+        "lift", breaking.grounded, _told("jump", "bounce"), ("permanence", "bounce")
+    ),
+    "rise higher": Breakage("bounce", breaking.rise_higher, _told("bounce"), (*OF_A_THING, "count")),
+    "another path": Breakage("camera", breaking.other_camera, _always, (*OF_A_THING, "count")),
+    "swap legs": Breakage("legs", breaking.swap_legs, _told("walk", "run")),
+    "no effect": Breakage("cause", breaking.no_effect, _happens("bite", "switch_on", "knock_over")),
+    "by itself": Breakage(
+        "untouched", breaking.by_itself, _has("cookie", "lamp", "domino"), ("binding", "count")
+    ),
+    "flung": Breakage("collision", breaking.flung, _happens("collide", "push"), (*OF_A_THING, "count")),
     "pass through": Breakage(  # of two in one place one is seen
-        "collision", _pass_through, _happens("collide", "push"), (*OF_A_THING, "count")
+        "collision", breaking.pass_through, _happens("collide", "push"), (*OF_A_THING, "count")
     ),
-    "too early": Breakage("collision", _too_early, _happens("collide", "push")),
+    "too early": Breakage("collision", breaking.too_early, _happens("collide", "push")),
     "swap order": Breakage(  # who acts at another time is hidden at another time
-        "order", _swap_order, _ordered, (*OF_A_THING, "count", "cause")
+        "order", breaking.swap_order, _ordered, (*OF_A_THING, "count", "cause")
     ),
-    "another actor": Breakage("shots", _other_actor, _colorful_cuts, ("binding", "kind")),
-    "no cut": Breakage("shots", _no_cut, _cuts),
+    "another actor": Breakage("shots", breaking.other_actor, _colorful_cuts, ("binding", "kind")),
+    "no cut": Breakage("shots", breaking.no_cut, _cuts),
 }

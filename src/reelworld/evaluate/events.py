@@ -13,6 +13,7 @@ import numpy as np
 from reelworld.evaluate.casting import cast_tracks, shows_color, still_camera
 from reelworld.evaluate.tracking import Observed, Track
 from reelworld.world.scene import Event, Scene
+from reelworld.world.things import mass
 
 Array = np.ndarray
 BITTEN = 0.18  # share of a cookie's pixels that look other after a bite, all at once
@@ -26,6 +27,11 @@ MET = 0.05  # picture heights between two things of which the one sets the other
 THROUGH = 0.8  # of half their whole widths together: middles nearer than this are inside each other
 GONE = 0.6  # of a film: who is never seen after it was gone through
 EARLY = 1  # frames by which an effect may seem to come before its cause
+ABOUT = 3  # frames before and after two meet, in which they have their speeds
+KEPT = (0.33, 1.7)  # share of the momentum that is there afterwards; in the picture, so it is not exact
+LIVELIEST = 1.2  # how fast two part, as a share of how fast they met: more than all of it adds energy
+TOGETHER = (-0.8, 0.7)  # the same of who pushes and what is pushed: they go on together
+LEAST_SEEN = 6  # frames in which something must be seen, if its change is to be
 ACTS = ("bite", "switch_on", "knock_over")
 MEETINGS = ("collide", "push")
 
@@ -38,8 +44,28 @@ def cause(scene: Scene, seen: Observed) -> bool | None:
     return all(effect_frame(event, scene, seen) is not None for event in asked)
 
 
+def untouched(scene: Scene, seen: Observed) -> bool | None:
+    """Tell whether, where nothing happens, no cookie is bitten, no lamp is lit and no domino topples.
+
+    This is asked of the twin of a scene without the cause, see `staging`: an effect that comes anyway was not
+    the effect of the cause.
+    """
+    asked = [n for n, thing in enumerate(scene.cast) if thing.kind in EFFECTS_ON]
+    lamps = any(scene.cast[n].kind == "lamp" for n in asked)
+    if scene.events or not asked or not still_camera(scene) or (lamps and not _knows_light(seen)):
+        return None
+    found = cast_tracks(scene, seen)
+    tracks = [(track, EFFECTS_ON[scene.cast[n].kind]) for n in asked if (track := found[n]) is not None]
+    return len(tracks) == len(asked) and all(
+        track.seen.sum() >= LEAST_SEEN and effect(track) is None for track, effect in tracks
+    )
+
+
 def collision(scene: Scene, seen: Observed) -> bool | None:
-    """Tell whether what is hit begins to move when it is touched and not before, and nothing goes through."""
+    """Tell whether what is hit begins to move when it is touched and not before, and nothing goes through.
+
+    Momentum is kept and energy does not rise.
+    """
     asked = [event for event in scene.events if event.kind in MEETINGS]
     if not asked or not still_camera(scene) or any(_too_heavy(event, scene) for event in asked):
         return None
@@ -70,7 +96,7 @@ def effect_frame(event: Event, scene: Scene, seen: Observed) -> int | None:
         return None
     found = cast_tracks(scene, seen)
     agent, patient = found[event.agent], found[event.patient]
-    if patient is None or agent is None or patient.seen.sum() < 6:
+    if patient is None or agent is None or patient.seen.sum() < LEAST_SEEN:
         return None
     frame = EFFECTS[event.kind](patient)
     if frame is None or event.kind == "switch_on":
@@ -140,6 +166,7 @@ EFFECTS: dict[str, Callable[[Track], int | None]] = {
     "collide": _set_in_motion,
     "push": _set_in_motion,
 }
+EFFECTS_ON = {"cookie": _bitten, "lamp": _lit, "domino": _toppled}  # by what they happen to
 
 
 def _meets(event: Event, scene: Scene, seen: Observed) -> bool:
@@ -156,7 +183,35 @@ def _meets(event: Event, scene: Scene, seen: Observed) -> bool:
     apart = (patient.x - agent.x)[agent.seen & patient.seen]
     inside = np.abs(apart) < THROUGH * (_whole_width(agent) + _whole_width(patient)) / 2
     same_side = (np.sign(apart) == np.sign(apart[0])) | (np.abs(apart) < STARTED)
-    return bool(same_side.all() and inside.sum() <= 1)
+    kept = _conserves(event, scene, agent, patient, moved)
+    return bool(same_side.all() and inside.sum() <= 1 and kept)
+
+
+def _conserves(event: Event, scene: Scene, agent: Track, patient: Track, met: int) -> bool:
+    """Tell whether two that meet at a frame, of which one rests, keep momentum and gain no energy.
+
+    m1 v1 = m1 v1' + m2 v2' and 0 <= v2' - v1' <= v1 along the picture. Who pushes has a will, which adds
+    momentum: then both go on together. Masses are known of what is seen as it is told.
+    """
+    assert event.patient is not None
+    came = _speed(agent, range(met - ABOUT, met + 1)) or float("nan")  # who came did move
+    goes, hit = (_speed(track, range(met + 1, met + 1 + ABOUT)) for track in (agent, patient))
+    apart = (hit - goes) / came
+    if event.kind == "push":
+        return TOGETHER[0] <= apart <= TOGETHER[1]
+    one, other = scene.cast[event.agent], scene.cast[event.patient]
+    known = all((t.kind, t.size) == (told.kind, told.size) for t, told in ((agent, one), (patient, other)))
+    share = (goes + mass(other) / mass(one) * hit) / came
+    return apart <= LIVELIEST and (not known or KEPT[0] <= share <= KEPT[1])
+
+
+def _speed(track: Track, frames: range) -> float:
+    """Return how fast a track goes across the picture in some frames, by least squares; NaN if not seen."""
+    t = np.array([n for n in frames if 0 <= n < len(track.x) and track.seen[n]])
+    if len(t) < 2:
+        return float("nan")
+    off = t - t.mean()
+    return float((off * track.x[t]).sum() / (off**2).sum())
 
 
 def _whole_width(track: Track) -> float:

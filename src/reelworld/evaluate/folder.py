@@ -4,7 +4,7 @@
 
 prompts.json holds {"name.mp4": "prompt", ...}. There are no renders of these prompts, so the floor is what
 videos of other prompts reach, and the ceiling that of the gates on record. Videos are looked at with eight
-frames a second, as the parser learned.
+frames a second, as the parser learned. Stopped, the same call goes on.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from reelworld.core.errors import ConfigError, PromptError
+from reelworld.core.journal import Journal
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import file_hash, make_folder
 from reelworld.core.video import read, write
 from reelworld.evaluate.checks import CHECKS, Verdicts, judge
-from reelworld.evaluate.gate import failed, recorded
+from reelworld.evaluate.gate import code_hash, failed, recorded
 from reelworld.evaluate.perceive import Perceiver
 from reelworld.evaluate.report import Shown, write_page
 from reelworld.evaluate.run import Row
@@ -30,10 +32,10 @@ from reelworld.evaluate.score import Score, Share, agreement
 from reelworld.evaluate.suite import GROUPS
 from reelworld.evaluate.told import told
 from reelworld.evaluate.track import Parser
+from reelworld.evaluate.tracking import FPS
 from reelworld.world.scene import Scene
 
 OTHERS = "more things"
-FPS = 8.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def score_folder(
         raise ConfigError(f"{len(missing)} of {len(files)} videos are missing, first {missing[0]}")
     folder = make_folder(output)
     make_folder(folder / "clips")
-    films = _judge(files, asked, folder, progress)
+    weights = Perceiver.load().weights_hash
+    about = {"prompts": file_hash(prompts), "parser": weights, "code": code_hash()}
+    films = _judge(files, asked, folder, Journal(folder / "videos.jsonl", about), progress)
     rows = [row for group in (*GROUPS, OTHERS) for check in CHECKS for row in _rows(films, group, check)]
     clips = {
         check: [
@@ -78,9 +82,8 @@ def score_folder(
         ]
         for check in dict.fromkeys(row.check for row in rows)
     }
-    settings = {"videos": len(films), "prompts": file_hash(prompts), "parser": Perceiver.load().weights_hash}
     intro = f"{len(films)} videos of {videos}, judged by what their prompts say."
-    return write_page(folder, "World checks of a folder", intro, settings, rows, clips)
+    return write_page(folder, "World checks of a folder", intro, {"videos": len(films), **about}, rows, clips)
 
 
 def _read_prompts(path: Path) -> dict[str, str]:
@@ -112,22 +115,28 @@ def _told(prompts: dict[str, str]) -> dict[str, tuple[Scene, tuple[str, ...]]]:
     return found
 
 
-def _judge(files: dict[str, Path], prompts: dict[str, str], folder: Path, progress: Kind) -> list[_Film]:
+def _judge(
+    files: dict[str, Path], prompts: dict[str, str], folder: Path, journal: Journal, progress: Kind
+) -> list[_Film]:
     """Parse each video twice and judge it by its own prompt, and by the next different one."""
-    parsers = (Perceiver.load(), Parser.fit())
-    told_by = _told(prompts)
+    parser, classical, told_by = Perceiver.load(), Parser.fit(), _told(prompts)
     texts = list(told_by)
+    after = dict(zip(texts, [*texts[1:], *texts[:1]], strict=True))
     found = []
+
+    def verdicts(path: Path, prompt: str, picture: Path) -> dict[str, Verdicts]:
+        video = read(path, fps=FPS)
+        write(video, picture)
+        seen, (scene, _), (other, asked) = parser.look(video.frames), told_by[prompt], told_by[after[prompt]]
+        swapped = {check: v for check, v in judge(other, seen).items() if check in asked}
+        second = judge(scene, classical.look(video.frames))
+        return {"verdicts": judge(scene, seen), "second": second, "swapped": swapped}
+
     with open_progress(progress, len(files), "judging") as bar:
         for n, (name, path) in enumerate(files.items()):
-            video = read(path, fps=FPS)
-            seen, second = (parser.look(video.frames) for parser in parsers)
-            scene, asked = told_by[prompts[name]]
-            other, asked_of_other = told_by[texts[(texts.index(prompts[name]) + 1) % len(texts)]]
-            swapped = {check: v for check, v in judge(other, seen).items() if check in asked_of_other}
-            picture = write(video, folder / "clips" / f"{n:05d}.gif")
-            verdicts = (judge(scene, seen), judge(scene, second), swapped)
-            found.append(_Film(name, prompts[name], scene, asked, *verdicts, picture))
+            picture, prompt = folder / "clips" / f"{n:05d}.gif", prompts[name]
+            said = journal.once((name, file_hash(path)), partial(verdicts, path, prompt, picture))
+            found.append(_Film(name, prompt, *told_by[prompt], **said, picture=picture))
             bar.advance()
     return found
 

@@ -14,10 +14,10 @@ from scipy.stats import theilslopes
 
 from reelworld.evaluate.casting import cast_tracks, shot_frames, still_camera, told_apart
 from reelworld.evaluate.looks import always_visible
-from reelworld.evaluate.tracking import Observed, Track
+from reelworld.evaluate.tracking import FPS, Observed, Track
 from reelworld.world.labels import MOTION, camera_motion
 from reelworld.world.scene import Camera, Scene, Thing
-from reelworld.world.simulate import speed_of
+from reelworld.world.simulate import GRAVITY, speed_of
 from reelworld.world.stage import camera_path, scene_camera
 from reelworld.world.things import body
 
@@ -32,6 +32,7 @@ COMING = 0.05  # in logarithms, least change of the distance to the horizon
 LIFT = 0.022  # how high a jump or bounce must go: a pixel and a half of 64
 BACK = (0.3, 1.05)  # share of the way down that what bounces comes up again: it cannot gain energy
 SPEEDING = 0.58  # least share of a fall that its acceleration makes; from rest it makes all of it
+FALLS = (0.55, 1.8)  # of the world's g, as measured by how far away a thing is seen
 PARABOLA = 0.12  # root mean square distance from a parabola, as a share of the height fallen
 SWING = 0.015  # picture heights that a left leg must come before and behind a right one
 PACES = (0.9, 0.95, 1.0, 1.05, 1.1)  # of the pace that the way asks for, within which legs may turn
@@ -78,13 +79,16 @@ def perspective(scene: Scene, seen: Observed) -> bool | None:
 
 
 def gravity(scene: Scene, seen: Observed) -> bool | None:
-    """Tell whether what falls falls: its height is a parabola that bends down until it lands."""
+    """Tell whether what falls falls: its height is a parabola that bends down until it lands, as all do.
+
+    Where the depth of things is seen, the parabola has about the same g for all of them.
+    """
     asked = [n for n, thing in enumerate(scene.cast) if thing.motion.action == "fall"]
     asked = [n for n in asked if scene.cast[n].position[2] > 0]  # a domino falls over
     if not _followed(scene) or not asked:
         return None
     found = cast_tracks(scene, seen)
-    return all(_falls(found[n]) for n in asked)
+    return all(_falls(found[n], scene.shots[0].camera.focal) for n in asked)
 
 
 def lift(scene: Scene, seen: Observed) -> bool | None:
@@ -283,8 +287,11 @@ def _in_perspective(track: Track | None, horizon: Array) -> bool:
     return PERSPECTIVE[0] <= share <= PERSPECTIVE[1]
 
 
-def _falls(track: Track | None) -> bool:
-    """Tell whether the way down is a parabola, y0 + v t - g t^2 / 2 with g > 0, until the lowest point."""
+def _falls(track: Track | None, focal: float) -> bool:
+    """Tell whether the way down is a parabola, y0 + v t - g t^2 / 2 with g > 0, until the lowest point.
+
+    A length in picture heights is focal / (2 depth) of what it is in metres.
+    """
     if track is None or track.seen.sum() < 4:
         return False
     t, y = np.flatnonzero(track.seen), track.y[track.seen]
@@ -297,6 +304,10 @@ def _falls(track: Track | None) -> bool:
         return bool((np.diff(y[:landed], 2) < 0).all() and y[0] - y[1] < y[1] - y[2])
     bend, *rest = np.polyfit(t[:-1], y[:-1], 2)
     off = np.polyval([bend, *rest], t[:-1]) - y[:-1]
+    depth = track.depth[track.seen][: landed + 1]
+    g = GRAVITY if np.isnan(depth).all() else -2.0 * bend * FPS**2 * 2.0 * np.nanmedian(depth) / focal
+    if not FALLS[0] <= g / GRAVITY <= FALLS[1]:
+        return False
     return bool(-bend * (t[-1] - t[0]) ** 2 > SPEEDING * drop and np.sqrt((off**2).mean()) < PARABOLA * drop)
 
 

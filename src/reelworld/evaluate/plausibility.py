@@ -9,6 +9,8 @@ likelihood preference").
 Less to see is a smaller loss, so what changes in time comes in fours, of which the possible and the
 impossible clips show the same: a thing that is there, one that is not, one that vanishes and one that
 appears. Source: arXiv:1803.07616 ("IntPhys", matched sets). What only moves otherwise comes in pairs.
+
+With a journal, a set that was weighed before is not weighed again.
 """
 
 from __future__ import annotations
@@ -16,16 +18,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from reelworld.core.journal import Journal
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import make_folder, write_bytes
 from reelworld.core.types import Frames
 from reelworld.evaluate.controls import BREAKAGES
+from reelworld.evaluate.gate import code_hash
 from reelworld.evaluate.score import Share
 from reelworld.evaluate.suite import Case, suite, suite_config
 from reelworld.world.stream import Clip, WorldConfig, film
@@ -67,17 +72,34 @@ class Row:
         return f"{self.breakage:20s} {share}"
 
 
+def journal_of(folder: str | Path, weights: str, *, split: str, each: int, level: int) -> Journal:
+    """Open or begin, in a folder, what is found of a model. Raises: ConfigError, StorageError."""
+    about = {"weights": weights, "split": split, "each": each, "level": level, "code": code_hash()}
+    return Journal(make_folder(folder) / "plausibility.jsonl", about)
+
+
 def plausibility(
-    model: Model, *, split: str, each: int, level: int = 1, progress: Kind = "silent"
+    model: Model,
+    *,
+    split: str,
+    each: int,
+    level: int = 1,
+    journal: Journal | None = None,
+    progress: Kind = "silent",
 ) -> Iterator[Row]:
-    """Yield a row for every breakage of physics that the prompts of a split and level allow."""
+    """Yield a row for every breakage of physics that the prompts of a split and level allow.
+
+    Raises: ConfigError for an unknown split or level; StorageError.
+    """
+    kept = Journal(None, {}) if journal is None else journal
     cases, config = suite(split, each, level), suite_config(split, level)
     sets = {name: _fit(cases, name)[:each] for name in (*FOURS, *PAIRS)}
     with open_progress(progress, sum(map(len, sets.values())), "weighing clips") as bar:
         for name, members in sets.items():
             preferred = []
             for case in members:
-                preferred.append(prefers(model, case, *matched(name, case.clip, config)))
+                weigh = partial(_weigh, model, case, name, config)
+                preferred.append(kept.once((name, case.index), weigh))
                 bar.advance()
             if preferred:
                 yield Row(name, Share.of(preferred, range(len(preferred))))
@@ -113,6 +135,10 @@ def _fit(cases: tuple[Case, ...], name: str) -> list[Case]:
     """Return the cases that a breakage can break."""
     breakage = BREAKAGES[name]
     return [case for case in cases if breakage.check in case.asks and breakage.applies(case.clip)]
+
+
+def _weigh(model: Model, case: Case, name: str, config: WorldConfig) -> float:
+    return prefers(model, case, *matched(name, case.clip, config))
 
 
 def prefers(model: Model, case: Case, possible: Sequence[Frames], impossible: Sequence[Frames]) -> float:

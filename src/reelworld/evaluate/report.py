@@ -126,15 +126,16 @@ def _table_row(row: Row) -> str:
 
 def _judged(evaluation: Evaluation, check: str) -> list[Shown]:
     """Return every judged video of the prompts that ask for a check."""
+    verdicts = evaluation.verdicts
     return [
         Shown(
             evaluation.picture(case, n), case.clip.caption, case.index, f"{case.group}, seed {n}",
-            bool(evaluation.verdicts[case.index, n][check]),
+            bool(verdicts[case.index, n][check]),
         )
         for case in evaluation.cases
         if check in case.asks
         for n in range(evaluation.settings.seeds)
-        if (case.index, n) in evaluation.verdicts
+        if (case.index, n) in verdicts
     ]  # fmt: skip
 
 

@@ -4,13 +4,11 @@
     evaluation.run(pipeline)                         # killed or stopped: the same call goes on
     for row in evaluation.table(): print(row.group, row.check, row.score.value)
 
-The folder holds `settings.json`, one line a video in `verdicts.jsonl`, and the videos as looping pictures.
+The folder holds what is evaluated and a line a video in `verdicts.jsonl`, and the videos as looping pictures.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -21,9 +19,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from reelworld.core.errors import ConfigError
+from reelworld.core.journal import Journal
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
-from reelworld.core.storage import make_folder, storage_errors, write_bytes
+from reelworld.core.storage import make_folder
 from reelworld.core.types import Video
 from reelworld.core.version import __version__
 from reelworld.core.video import write
@@ -34,6 +33,9 @@ from reelworld.evaluate.references import CEILING, REFERENCES, References, promp
 from reelworld.evaluate.score import Score, Share, agreement
 from reelworld.evaluate.suite import Case, Key, groups_of, suite
 from reelworld.evaluate.track import Parser
+
+VERDICTS = "verdicts.jsonl"  # in the folder of an evaluation
+Judged = dict[tuple[int, int], Verdicts]  # prompt, seed
 
 
 class Generator(Protocol):
@@ -101,15 +103,12 @@ class Evaluation:
         about = {"weights": weights, "prompts": prompts_hash(self.cases), "reelworld": __version__}
         about |= {"parser": self.parser.weights_hash, "code": code_hash()}
         self.claim = {**asdict(settings), **about}
-        self._claim(self.claim)
-        records = _read_records(self.folder / "verdicts.jsonl")
-        self.verdicts: Judged = {(r["prompt"], r["seed"]): r["verdicts"] for r in records}
-        self.second: Judged = {(r["prompt"], r["seed"]): r["second"] for r in records}
+        self.journal = Journal(self.folder / VERDICTS, self.claim)
 
     @classmethod
     def read(cls, folder: str | Path) -> Evaluation:
         """Open the folder of an evaluation that was begun. Raises: ConfigError where it is none."""
-        begun = _read_settings(Path(folder))
+        begun = _begun(Path(folder))
         settings = Settings(**{field.name: begun[field.name] for field in fields(Settings)})
         return cls(folder, settings, begun["weights"])
 
@@ -119,17 +118,41 @@ class Evaluation:
         Raises: StorageError, and what the generator raises.
         """
         cases = self.cases if only is None else self.asking(*only)
-        wanted = [(case, n) for case in cases for n in range(self.settings.seeds)]
-        todo = [(case, n) for case, n in wanted if (case.index, n) not in self.verdicts]
+        todo, total = self.missing(cases), len(cases) * self.settings.seeds
         classical = Parser.fit()
-        with open_progress(self.progress, total=len(wanted), description="evaluating") as bar:
-            bar.advance(len(wanted) - len(todo))
+        with open_progress(self.progress, total=total, description="evaluating") as bar:
+            bar.advance(total - len(todo))
             for case, n in todo:
-                (video,) = generator(case.clip.caption, seed=case.index * self.settings.seeds + n)
-                both = [judge(case.clip.told, p.look(video.frames)) for p in (self.parser, classical)]
+                (video,) = generator(case.clip.caption, seed=self.seed(case, n))
+                verdicts, second = (
+                    judge(case.clip.told, p.look(video.frames)) for p in (self.parser, classical)
+                )
                 write(video, self.picture(case, n))
-                self._keep(case, n, *both)
-                bar.advance(passed=float(np.mean([bool(both[0][check]) for check in case.asks])))
+                self.journal.keep((case.index, n), {"verdicts": verdicts, "second": second})
+                bar.advance(passed=float(np.mean([bool(verdicts[check]) for check in case.asks])))
+
+    def missing(self, cases: Sequence[Case] | None = None) -> list[tuple[Case, int]]:
+        """Return the videos that are not judged, of all prompts or some, in the order of `run`."""
+        wanted = self.cases if cases is None else cases
+        every = [(case, n) for case in wanted for n in range(self.settings.seeds)]
+        return [(case, n) for case, n in every if (case.index, n) not in self.journal.found]
+
+    def seed(self, case: Case, n: int) -> int:
+        """Return the seed of the n-th video of a prompt."""
+        return case.index * self.settings.seeds + n
+
+    @property
+    def verdicts(self) -> Judged:
+        """Return what the parser says of each video that is judged."""
+        return self._judged("verdicts")
+
+    @property
+    def second(self) -> Judged:
+        """Return what the second parser says."""
+        return self._judged("second")
+
+    def _judged(self, who: str) -> Judged:
+        return {(int(n), int(seed)): both[who] for (n, seed), both in self.journal.found.items()}
 
     def picture(self, case: Case, seed: int) -> Path:
         """Return where the looping picture of a video lies."""
@@ -172,42 +195,19 @@ class Evaluation:
         return References.kept(path, cases, settings.split, settings.level, self.parser, self.progress)
 
     def _share(self, asking: Sequence[Case], check: str) -> Share | None:
+        verdicts = self.verdicts
         found = [
-            (bool(self.verdicts[case.index, n][check]), case.index)
+            (bool(verdicts[case.index, n][check]), case.index)
             for case in asking
             for n in range(self.settings.seeds)
-            if (case.index, n) in self.verdicts
+            if (case.index, n) in verdicts
         ]
         return Share.of(*map(list, zip(*found, strict=True))) if found else None
 
     def _agreement(self, asking: Sequence[Case], check: str) -> tuple[float, float]:
         keys = [(case.index, n) for case in asking for n in range(self.settings.seeds)]
-        judged = [k for k in keys if k in self.verdicts]
-        return agreement((bool(self.verdicts[k][check]), self.second[k][check]) for k in judged)
-
-    def _claim(self, settings: dict[str, Any]) -> None:
-        """Write what is evaluated, or make sure that it is what was begun here."""
-        path = self.folder / "settings.json"
-        if not path.exists():
-            write_bytes(path, json.dumps(settings, indent=1).encode())
-            return
-        begun = _read_settings(self.folder)
-        for name, value in settings.items():
-            if begun.get(name) != value:
-                raise ConfigError(
-                    f"{self.folder} holds an evaluation with {name} {begun.get(name)!r}, not {value!r}; "
-                    "choose another folder or delete this one"
-                )
-
-    def _keep(self, case: Case, seed: int, verdicts: Verdicts, second: Verdicts) -> None:
-        """Append a line and force it to the disk; a line that a crash cut short is not read."""
-        line = json.dumps({"prompt": case.index, "seed": seed, "verdicts": verdicts, "second": second}) + "\n"
-        path = self.folder / "verdicts.jsonl"
-        with storage_errors(path), path.open("a") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-        self.verdicts[case.index, seed], self.second[case.index, seed] = verdicts, second
+        verdicts, second = self.verdicts, self.second
+        return agreement((bool(verdicts[k][check]), second[k][check]) for k in keys if k in verdicts)
 
 
 def quick_shares(generator: Generator, weights: str, prompts: int) -> dict[str, float]:
@@ -218,37 +218,12 @@ def quick_shares(generator: Generator, weights: str, prompts: int) -> dict[str, 
         return evaluation.shares()
 
 
-def _read_settings(folder: Path) -> dict[str, Any]:
+def _begun(folder: Path) -> dict[str, Any]:
     """Read what a folder evaluates. Raises: ConfigError where it holds no evaluation."""
-    try:
-        begun = json.loads((folder / "settings.json").read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{folder} holds no evaluation; make one with `reel evaluate -o {folder}`"
-        ) from error
-    wanted = {field.name for field in fields(Settings)} | {"weights"}
-    if not isinstance(begun, dict) or wanted - set(begun):
-        raise ConfigError(f"{folder / 'settings.json'} is no record of an evaluation; choose another folder")
+    path = folder / VERDICTS
+    if not path.is_file():
+        raise ConfigError(f"{folder} holds no evaluation; make one with `reel evaluate -o {folder}`")
+    begun = Journal.about(path)
+    if {*(field.name for field in fields(Settings)), "weights"} - begun.keys():
+        raise ConfigError(f"{path} is no record of an evaluation; choose another folder")
     return begun
-
-
-Judged = dict[tuple[int, int], Verdicts]  # prompt, seed
-
-
-def _read_records(path: Path) -> list[dict[str, Any]]:
-    """Read the whole lines of a file; drop what a crash left behind the last of them."""
-    if not path.exists():
-        return []
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if whole != data:
-        write_bytes(path, whole)
-    try:
-        return [_record(line) for line in whole.splitlines()]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} is damaged; delete it, and its videos are made again") from error
-
-
-def _record(line: bytes) -> dict[str, Any]:
-    found = json.loads(line)
-    return {name: found[name] for name in ("prompt", "seed", "verdicts", "second")}

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import permutations, product
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 
 from reelworld.evaluate.casting import shows_color
-from reelworld.evaluate.events import MEETINGS
+from reelworld.evaluate.events import ACTS, EFFECTS_ON, MEETINGS
 from reelworld.world import framing
 from reelworld.world.acceptance import filmed, screen_boxes
 from reelworld.world.actors import HEADINGS
@@ -64,7 +64,7 @@ def as_it_is(scene: Scene) -> Sequence[Scene]:
     return (scene,)
 
 
-def held_still(scene: Scene) -> Sequence[Scene]:
+def in_one_shot(scene: Scene) -> Sequence[Scene]:
     """Film a scene in one shot by its first camera, standing still; not from the air, where all is tiny."""
     whole = replace(scene.shots[0], duration=scene.duration)
     still = framing.held_still(replace(scene, shots=(whole,)))
@@ -73,7 +73,7 @@ def held_still(scene: Scene) -> Sequence[Scene]:
 
 def from_near(scene: Scene) -> Sequence[Scene]:
     """Film a scene by a camera that stands still, from as near as shows all: legs and bites are small."""
-    return [close_up(held, share) for held in held_still(scene) for share in NEARER]
+    return [close_up(held, share) for held in in_one_shot(scene) for share in NEARER]
 
 
 def in_shots(scene: Scene) -> Sequence[Scene]:
@@ -87,6 +87,18 @@ def in_shots(scene: Scene) -> Sequence[Scene]:
         return ()
     cast = tuple(replace(t, second_color=t.color) if t.kind in TWO_TONED else t for t in scene.cast)
     return [close_up(replace(still, cast=cast), share) for share in NEARER]
+
+
+def left_alone(scene: Scene) -> Sequence[Scene]:
+    """Film the twin of a scene from near: who would bite, light or topple something stands, and never does.
+
+    At night lamps are lit from the first, so it is day.
+    """
+    if not any(event.kind in ACTS for event in scene.events):
+        return ()
+    cast = tuple(replace(thing, motion=Motion(action="stand")) for thing in scene.cast)
+    day = replace(scene.setting, time="day") if scene.setting.time == "night" else scene.setting
+    return from_near(replace(scene, cast=cast, events=(), setting=day))
 
 
 def in_order(scene: Scene) -> Sequence[Scene]:
@@ -127,7 +139,7 @@ def in_depth(scene: Scene) -> Sequence[Scene]:
     for thing, x, y in ((one, -ASIDE, near), (other, ASIDE, far)):
         motion = Motion(action="stand") if thing.position[2] > 0 else thing.motion
         cast.append(replace(thing, motion=motion, position=(x, y, 0.0)))
-    return held_still(replace(scene, cast=tuple(cast)))
+    return in_one_shot(replace(scene, cast=tuple(cast)))
 
 
 def crossing(scene: Scene) -> Sequence[Scene]:
@@ -136,23 +148,23 @@ def crossing(scene: Scene) -> Sequence[Scene]:
     kind: Kind = "cylinder" if thing.kind == "cube" else thing.kind
     plain = replace(thing, kind=kind, material="matte" if thing.material == "striped" else thing.material)
     way: Direction = "left" if scene.seed % 2 else "right"
-    return held_still(_first_moves(scene, plain, Motion(action="slide", direction=way)))
+    return in_one_shot(_first_moves(scene, plain, Motion(action="slide", direction=way)))
 
 
 def coming(scene: Scene) -> Sequence[Scene]:
     """Let the first thing slide towards a still camera, or away from it."""
     way: Direction = "toward" if scene.seed % 2 else "away"
-    return held_still(_first_moves(scene, scene.cast[0], Motion(action="slide", direction=way)))
+    return in_one_shot(_first_moves(scene, scene.cast[0], Motion(action="slide", direction=way)))
 
 
 def falling(scene: Scene) -> Sequence[Scene]:
     """Let the first thing fall under a still camera."""
-    return held_still(_first_moves(scene, scene.cast[0], Motion(action="fall"), ALOFT))
+    return in_one_shot(_first_moves(scene, scene.cast[0], Motion(action="fall"), ALOFT))
 
 
 def bouncing(scene: Scene) -> Sequence[Scene]:
     """Let the first thing be dropped and bounce in place under a still camera."""
-    return held_still(_first_moves(scene, scene.cast[0], Motion(action="bounce"), ALOFT))
+    return in_one_shot(_first_moves(scene, scene.cast[0], Motion(action="bounce"), ALOFT))
 
 
 def walking(scene: Scene) -> Sequence[Scene]:
@@ -197,7 +209,7 @@ def all_seen(scene: Scene, path: Trajectory, fps: float, aspect: float, changed:
     falls has time to lie, and room.
     """
     x, y, half, high, far = _screen(scene, path, fps)
-    whole = (np.abs(x) + half <= aspect - MARGIN) & (np.abs(y) + high <= 1.0 - MARGIN)
+    whole = _whole(x, y, half, high, aspect)
     acts = [(event, event.patient) for event in scene.events if event.patient is not None]
     patients = [patient for _, patient in acts]
     alike = any(scene.cast[event.agent].color == scene.cast[patient].color for event, patient in acts)
@@ -216,13 +228,36 @@ def all_seen(scene: Scene, path: Trajectory, fps: float, aspect: float, changed:
             side = np.sign(x[0, patient] - x[0, event.agent])
             if (side * x[:, patient] + 2.0 * high[:, patient]).max() > aspect - MARGIN:
                 return False
-    for (event, patient), n in product(acts, range(len(scene.cast))):
-        if n not in (event.agent, patient):
-            across = np.abs(x[:, n] - x[:, patient]) < wide[:, n] + wide[:, patient]
-            along = np.abs(y[:, n] - y[:, patient]) < high[:, n] + high[:, patient]
-            if (across & along & (far[:, n] < far[:, patient])).any():
-                return False
-    return True
+    others = [
+        (patient, n) for e, patient in acts for n in range(len(scene.cast)) if n not in (e.agent, patient)
+    ]
+    return not any(_hides(n, patient, x, y, wide, high, far) for patient, n in others)
+
+
+def all_left_alone(scene: Scene, path: Trajectory, fps: float, aspect: float) -> bool:
+    """Tell whether what could be bitten, lit or toppled is whole, large, and behind nobody."""
+    x, y, half, high, far = _screen(scene, path, fps)
+    mine = [n for n, thing in enumerate(scene.cast) if thing.kind in EFFECTS_ON]
+    if not _whole(x, y, half, high, aspect)[:, mine].all():
+        return False
+    others = [(patient, n) for patient in mine for n in range(len(scene.cast)) if n != patient]
+    hidden = any(_hides(n, patient, x, y, half, high, far) for patient, n in others)
+    return not hidden and bool(np.sqrt(half * high)[:, mine].min() >= CHANGED)
+
+
+def _whole(x: np.ndarray, y: np.ndarray, half: np.ndarray, high: np.ndarray, aspect: float) -> np.ndarray:
+    """Tell where things are well inside the picture: bool [T, N]."""
+    inside: np.ndarray = (np.abs(x) + half <= aspect - MARGIN) & (np.abs(y) + high <= 1.0 - MARGIN)
+    return inside
+
+
+def _hides(
+    n: int, other: int, x: np.ndarray, y: np.ndarray, half: np.ndarray, high: np.ndarray, far: np.ndarray
+) -> bool:
+    """Tell whether the box of a thing is ever over that of another one, and nearer."""
+    across = np.abs(x[:, n] - x[:, other]) < half[:, n] + half[:, other]
+    along = np.abs(y[:, n] - y[:, other]) < high[:, n] + high[:, other]
+    return bool((across & along & (far[:, n] < far[:, other])).any())
 
 
 def _whole_meanwhile(whole: np.ndarray, path: Trajectory, fps: float) -> bool:
@@ -292,3 +327,4 @@ IN_DEPTH, IN_SHOTS = Staging(in_depth), Staging(in_shots, all_shown)
 CROSSING, COMING, FALLING = Staging(crossing), Staging(coming), Staging(falling)
 BOUNCING = Staging(bouncing)
 WALKING = Staging(walking, walker_is_large)
+LEFT_ALONE = Staging(left_alone, all_left_alone)

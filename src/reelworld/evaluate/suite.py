@@ -30,6 +30,7 @@ from reelworld.evaluate.staging import (
     IN_DEPTH,
     IN_ORDER,
     IN_SHOTS,
+    LEFT_ALONE,
     WALKING,
     Staging,
 )
@@ -75,6 +76,7 @@ GROUPS: dict[str, Group] = {
     "all things": Group(2, ("camera",)),
     "all things, still camera": Group(2, ("collision", "cause"), staging=FROM_NEAR),
     "a person walks": Group(2, ("legs",), staging=WALKING),
+    "nothing happens": Group(2, ("untouched",), staging=LEFT_ALONE),
     "films": Group(3, ("shots",), staging=IN_SHOTS),
     "events in order": Group(3, ("order",), staging=IN_ORDER),
 }

@@ -18,11 +18,13 @@ from reelworld.world.parse import Parsed, parse
 from reelworld.world.scene import Camera, Event, Motion, Scene, Setting, Shot, Thing
 
 ASIDE, BEHIND, ALOFT = 1.0, 1.2, 2.4  # metres: where "left of", "behind" and "falls" put a thing
-NEEDS = {"count": "kind", "kind": "kind", "size": "size", "direction": "action"}  # besides its colour
+NEEDS = {  # besides its colour, where a check asks for more than that
+    "count": "kind", "kind": "kind", "size": "size", "direction": "action", "untouched": "kind",
+}  # fmt: skip
 # Asked only where the camera is told.
 STILL = (
-    "growth", "perspective", "direction", "gravity", "lift", "bounce", "legs", "collision", "cause", "order",
-    "camera",
+    "growth", "perspective", "direction", "gravity", "lift", "bounce", "legs", "collision", "cause",
+    "untouched", "order", "camera",
 )  # fmt: skip
 NOT_ASKED = ("shots",)  # the scene that is read has one shot
 

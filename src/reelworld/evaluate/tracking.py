@@ -19,6 +19,7 @@ from reelworld.core.types import Frames
 from reelworld.world.scene import COLORS
 
 Array = np.ndarray
+FPS = 8.0  # frames a second of every video that is looked at
 REACH = 0.13  # how far a thing or a turning camera goes between two frames,
 OWN_REACH = 0.3  # or in lengths of the thing: the middle of a large one that falls over goes far
 OTHER_COLOR = 0.08  # cost of a link between two colours, in picture heights

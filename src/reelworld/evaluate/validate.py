@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from reelworld.core.journal import Journal
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import make_folder
@@ -28,9 +31,9 @@ from reelworld.core.types import Frames, Video
 from reelworld.core.video import read, write
 from reelworld.evaluate.checks import CHECKS, Verdicts, judge
 from reelworld.evaluate.controls import BREAKAGES, SEVERITIES, Breakage
-from reelworld.evaluate.gate import Gate, packaged, write_gates
+from reelworld.evaluate.gate import Gate, code_hash, packaged, write_gates
 from reelworld.evaluate.perceive import Perceiver
-from reelworld.evaluate.references import CEILING, REFERENCES, Parser, References
+from reelworld.evaluate.references import CEILING, REFERENCES, Parser, References, prompts_hash
 from reelworld.evaluate.suite import Case, Group, enough, groups_of, suite, suite_config
 from reelworld.models.released import packaged as packaged_weights
 from reelworld.models.upsampler import Upsampler, UpsamplerConfig, shrink
@@ -53,23 +56,56 @@ def gates(
 ) -> Iterator[Gate]:
     """Yield every gate of a parser on a split and level, of as many prompts a check and group.
 
-    What it says of renders is kept in the folder, for a report there.
-    Raises: ConfigError for an unknown split or level; StorageError.
+    What it says of renders is kept in the folder, for a report there, and so are the gates: stopped, the same
+    call goes on. Raises: ConfigError for an unknown split or level; StorageError.
     """
-    cases, groups = suite(split, each, level), groups_of(level)
-    path = make_folder(folder) / REFERENCES
-    references = References.kept(path, cases, split, level, parser, progress)
-    yield from _ends(references, groups)
-    yield _grey(parser, cases, split, level)
+    cases = suite(split, each, level)
+    references = References.kept(make_folder(folder) / REFERENCES, cases, split, level, parser, progress)
+    tests = _tests(references, split, level, parser)
+    about = {
+        "parser": parser.weights_hash,
+        "split": split,
+        "prompts": prompts_hash(cases),
+        "code": code_hash(),
+    }
+    journal = Journal(folder / f"gates-level{level}.jsonl", about)
+    with open_progress(progress, sum(test.films for test in tests), "testing") as bar:
+        for test in tests:
+            if (test.name,) in journal.found:
+                bar.advance(test.films)
+            found = journal.once((test.name,), partial(_found, test, bar.advance))
+            yield from (Gate(**facts) for facts in found)
+
+
+class _Test(NamedTuple):
+    """Some gates: how many films are looked at for them, and what finds them and tells of each film."""
+
+    name: str
+    films: int
+    find: Callable[[Callable[[], None]], Iterable[Gate]]
+
+
+def _found(test: _Test, told: Callable[[], None]) -> list[dict[str, Any]]:
+    return [asdict(gate) for gate in test.find(told)]
+
+
+def _tests(references: References, split: str, level: int, parser: Perceiver) -> list[_Test]:
+    """Return all tests of a parser, in the order in which they are made."""
+    cases, true, groups = references.cases, references.true, groups_of(level)
     some = enough(cases, NULLED)
-    yield from _nulls(parser, [cases[n] for n in some], [references.true[n] for n in some], split, level)
-    yield from _trivial(parser, references, groups, split, level)
-    sound = {name: _sound(cases, references.true, b) for name, b in BREAKAGES.items()}
-    films = sum(len(s) + (len(SEVERITIES) - 1) * len(s[:WEAKER]) for s in sound.values())
-    with open_progress(progress, films, "breaking") as bar:
-        for name, breakage in BREAKAGES.items():
-            if sound[name]:
-                yield from _breakage(parser, sound[name], split, level, name, breakage, bar.advance)
+    few, of_few = [cases[n] for n in some], [true[n] for n in some]
+    films = cache(lambda: film([case.clip for case in few], suite_config(split, level)).numpy())
+    found = [
+        _Test("ends", 0, lambda told: _ends(references, groups)),
+        _Test("grey", 0, lambda told: [_grey(parser, cases, split, level)]),
+        *(_Test(f"null: {n}", len(few), partial(_null, parser, few, of_few, films, n)) for n in NULL_CHANGES),
+        _Test("trivial", len(few), partial(_trivial, parser, references, some, groups, level)),
+    ]
+    for name, breakage in BREAKAGES.items():
+        if sound := _sound(cases, true, breakage):
+            broken = len(sound) + (len(SEVERITIES) - 1) * len(sound[:WEAKER])
+            found.append(_Test(name, broken, partial(_breakage, parser, sound, split, level, name)))
+    return found
 
 
 def validate(
@@ -104,38 +140,45 @@ def _grey(parser: Parser, cases: Sequence[Case], split: str, level: int) -> Gate
     return Gate("grey", "all", "verdicts that pass", float(np.mean(passed)), 0.0, False)
 
 
-def _nulls(
-    parser: Parser, cases: Sequence[Case], true: Sequence[Verdicts], split: str, level: int
+def _null(
+    parser: Parser,
+    cases: Sequence[Case],
+    true: Sequence[Verdicts],
+    films: Callable[[], Frames],
+    name: str,
+    told: Callable[[], None],
 ) -> Iterator[Gate]:
-    """Yield for each change without effect by how much the share of each check moves at most."""
-    films = film([case.clip for case in cases], suite_config(split, level)).numpy()
-    for name, change in NULL_CHANGES.items():
-        now = [
-            judge(mirrored(case.clip.told) if name == "mirror" else case.clip.told, parser.look(change(f)))
-            for case, f in zip(cases, films, strict=True)
-        ]
-        for check in dict.fromkeys(check for case in cases for check in case.asks):
-            rows = zip(cases, true, now, strict=True)
-            moved = [bool(after[check]) - bool(before[check]) for c, before, after in rows if check in c.asks]
-            yield Gate("null", check, f"{name}, of {len(moved)}", abs(float(np.mean(moved))), SAME, False)
+    """Yield by how much a change without effect moves the share of each check; `films` of all cases."""
+    now = []
+    for case, frames in zip(cases, films(), strict=True):
+        scene = mirrored(case.clip.told) if name == "mirror" else case.clip.told
+        now.append(judge(scene, parser.look(NULL_CHANGES[name](frames))))
+        told()
+    for check in dict.fromkeys(check for case in cases for check in case.asks):
+        rows = zip(cases, true, now, strict=True)
+        moved = [bool(after[check]) - bool(before[check]) for c, before, after in rows if check in c.asks]
+        yield Gate("null", check, f"{name}, of {len(moved)}", abs(float(np.mean(moved))), SAME, False)
 
 
 def _trivial(
-    parser: Parser, references: References, groups: dict[str, Group], split: str, level: int
+    parser: Parser,
+    references: References,
+    some: Sequence[int],
+    groups: dict[str, Group],
+    level: int,
+    told: Callable[[], None],
 ) -> Iterator[Gate]:
     """Yield by how much the nearest training clips stay below the ceiling, averaged over a group's checks."""
-    config, some = suite_config("train", level), set(enough(references.cases, NULLED))
+    config, cases = suite_config("train", level), references.cases
     learnt = plan(replace(config, seed=LEARNT_SEED), range(LEARNT if level == 1 else LEARNT // 4))
     bags = [_words(clip.caption) for clip in learnt]
-    verdicts: list[Verdicts | None] = []
-    for n, case in enumerate(references.cases):
-        if n not in some:
-            verdicts.append(None)
-            continue
-        wanted = _words(case.clip.caption)
+    verdicts: list[Verdicts | None] = [None] * len(cases)
+    for n in some:
+        wanted = _words(cases[n].clip.caption)
         nearest = max(range(len(bags)), key=lambda m: len(wanted & bags[m]) / len(wanted | bags[m]))
         frames = film([learnt[nearest]], config)[0].numpy()
-        verdicts.append(judge(case.clip.told, parser.look(frames)))
+        verdicts[n] = judge(cases[n].clip.told, parser.look(frames))
+        told()
     for name, group in groups.items():
         rows = [(c, references.passed(verdicts, name, c)) for c in group.checks]
         apart = [references.ceiling(name, c).mean - float(np.mean(passed)) for c, passed in rows if passed]
@@ -211,16 +254,11 @@ def _sound(cases: Sequence[Case], true: Sequence[Verdicts], breakage: Breakage) 
 
 
 def _breakage(
-    parser: Parser,
-    sound: Sound,
-    split: str,
-    level: int,
-    name: str,
-    breakage: Breakage,
-    told: Callable[[], None],
+    parser: Parser, sound: Sound, split: str, level: int, name: str, told: Callable[[], None]
 ) -> Iterator[Gate]:
     """Yield how often a breakage is noticed, by severity, and the most that another check moves."""
-    config, noticed = suite_config(split, level), {}
+    config, breakage = suite_config(split, level), BREAKAGES[name]
+    noticed: dict[int, float] = {}
     for severity in SEVERITIES:
         pairs = []
         for case, was in sound if severity == SEVERITIES[-1] else sound[:WEAKER]:
