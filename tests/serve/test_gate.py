@@ -161,7 +161,7 @@ def child(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("how", ["confine", "forbid_sockets", "leave_network"])
+@pytest.mark.parametrize("how", ["confine", "forbid_calls", "leave_network"])
 def test_what_decodes_uploads_has_no_network(how: str) -> None:
     """Each way alone: inside containers only the filter of calls is allowed."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -178,7 +178,7 @@ except OSError as error:
     if how == "leave_network" and done.returncode != 0:
         pytest.skip("this kernel gives no namespaces")
     assert done.stdout.strip() in ("PermissionError", "OSError", "ConnectionRefusedError"), done.stderr
-    if how == "forbid_sockets":
+    if how == "forbid_calls":
         assert done.stdout.strip() == "PermissionError"
 
 
@@ -193,6 +193,16 @@ def test_what_decodes_uploads_reaches_no_socket_of_this_machine(tmp_path: Path) 
             "except OSError as error:\n    print(type(error).__name__)"
         )
     assert done.stdout.strip() == "PermissionError", done.stderr
+
+
+def test_what_decodes_uploads_starts_no_program() -> None:
+    done = child(
+        "import os, subprocess, sys\ndecode.confine()\ntry:\n    subprocess.run([sys.executable, '-V'])\n"
+        "except OSError as error:\n    print(type(error).__name__)\n"
+        "if os.fork() == 0:\n    os.execv('/bin/true', ['true'])"
+    )
+    assert done.stdout.splitlines()[:1] == ["PermissionError"], done.stderr
+    assert "PermissionError" in done.stderr  # the fork's exec
 
 
 def test_what_decodes_uploads_has_little_of_everything() -> None:

@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.serve.conftest import Served, serve
 
-from reelworld.core.encode import decode_frames
+from reelworld.core.encode import decode_frames, encode_mp4
 from reelworld.core.progress import progress
 from reelworld.core.types import Video
 from reelworld.core.video import write
@@ -178,6 +178,26 @@ def test_a_storyboard_is_laid_out_by_keys_and_rendered(page: Page, worker: None)
     page.get_by_role("button", name="Render").click()
     expect(page.locator(".tile.completed")).to_be_visible(timeout=60_000)
     expect(page.locator(".tile")).to_contain_text("a red ball a blue box")
+
+
+def test_a_card_shows_a_film_from_a_file(page: Page, served: Served, worker: None, tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    (tmp_path / "mine.mp4").write_bytes(encode_mp4(Video(frames, 8.0)))
+    (tmp_path / "long.mp4").write_bytes(bytes(9 << 20))
+    page.get_by_role("navigation", name="Views").get_by_role("button", name="Storyboard").click()
+    given = page.get_by_label("Picture or film of the card")
+    given.set_input_files(tmp_path / "long.mp4")
+    expect(page.locator(".toasts")).to_contain_text("long.mp4 is too large")
+    expect(page.get_by_role("button", name="Render")).to_be_disabled()
+    given.set_input_files(tmp_path / "mine.mp4")
+    expect(page.get_by_role("button", name="Card 1 at 0 seconds")).to_contain_text("mine.mp4")
+    check(page)
+    page.get_by_role("button", name="Render").click()
+    expect(page.locator(".tile.completed")).to_be_visible(timeout=60_000)
+    assert len(newest(served).request["sources"]) == 1
+    page.get_by_role("navigation", name="Views").get_by_role("button", name="Storyboard").click()
+    page.get_by_role("button", name="Without it").click()
+    expect(page.get_by_role("button", name="Render")).to_be_disabled()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (360, "light"), (768, "light"), (1600, "dark")])

@@ -1,4 +1,4 @@
-"""Decode one untrusted file in a process of its own: no network, little memory, a time limit.
+"""Decode one untrusted file in a process of its own: no network, no programs, little memory, a time limit.
 
     python -m reelworld.serve.decode FILE OUT --width 64 --height 64 --fps 8 --frames 160
 
@@ -20,10 +20,10 @@ from pathlib import Path
 MEMORY, SECONDS, WRITES = 3 << 30, 30, 1 << 30
 UNUSABLE, UNSAFE = 3, 4  # exit codes
 NEW_USER, NEW_NET = 0x10000000, 0x40000000  # Source: linux/sched.h, CLONE_NEWUSER and CLONE_NEWNET
-ARCHITECTURES = {
-    "x86_64": (0xC000003E, 41),
-    "aarch64": (0xC00000B7, 198),
-}  # AUDIT_ARCH_..., number of socket()
+ARCHITECTURES = {  # AUDIT_ARCH_...; numbers of socket(), execve() and execveat()
+    "x86_64": (0xC000003E, (41, 59, 322)),
+    "aarch64": (0xC00000B7, (198, 221, 281)),
+}
 IO_URING, X32 = 425, 0x40000000  # io_uring_setup() makes sockets too; numbers of another calling convention
 
 
@@ -36,7 +36,7 @@ def confine() -> bool:
         resource.setrlimit(limit, (value, value))
     if sys.platform != "linux":
         return False
-    left, forbidden = leave_network(), forbid_sockets()  # both: a network of its own has UNIX sockets still
+    left, forbidden = leave_network(), forbid_calls()  # both: a network of its own has UNIX sockets still
     return left or forbidden
 
 
@@ -46,19 +46,20 @@ def leave_network() -> bool:
     return libc.unshare(NEW_NET) == 0 or libc.unshare(NEW_USER | NEW_NET) == 0
 
 
-def forbid_sockets() -> bool:
-    """Let every call that makes a socket fail, for good: a filter that needs no privileges.
+def forbid_calls() -> bool:
+    """Let every call that makes a socket or starts a program fail, for good; this needs no privileges.
 
     Source: Linux, Documentation/userspace-api/seccomp_filter.rst; the program is of classic BPF.
     """
     if platform.machine() not in ARCHITECTURES:
         return False
-    architecture, socket = ARCHITECTURES[platform.machine()]
+    architecture, calls = ARCHITECTURES[platform.machine()]
     load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
     denied, allowed = 0x00050000 | errno.EACCES, 0x7FFF0000  # SECCOMP_RET_ERRNO, SECCOMP_RET_ALLOW
+    tests = [(at_least, X32), *((equal, number) for number in (*calls, IO_URING))]
     program = [
-        (load, 0, 0, 4), (equal, 0, 5, architecture),  # another architecture's calls: denied
-        (load, 0, 0, 0), (at_least, 3, 0, X32), (equal, 2, 0, socket), (equal, 1, 0, IO_URING),
+        (load, 0, 0, 4), (equal, 0, len(tests) + 2, architecture),  # another architecture's calls: denied
+        (load, 0, 0, 0), *((test, len(tests) - n, 0, of) for n, (test, of) in enumerate(tests)),
         (give, 0, 0, allowed), (give, 0, 0, denied),
     ]  # fmt: skip
     code = b"".join(struct.pack("HBBI", *line) for line in program)

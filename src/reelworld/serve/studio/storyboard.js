@@ -47,17 +47,36 @@ async function shrunk(file) {
   return canvas.toDataURL("image/png");
 }
 
+const MOST_BYTES = 8 << 20; // of the films of a board: they are sent with it, a third larger as text
+
+// A file as a data URL. Raises where it cannot be read.
+function asUrl(file) {
+  return new Promise((resolve, reject) => {
+    const reader = Object.assign(new FileReader(), { onload: () => resolve(reader.result), onerror: reject });
+    reader.readAsDataURL(file);
+  });
+}
+
+const fromFile = (card) => card.video?.startsWith("data:");
+
+async function takeFilm(n, file) {
+  const others = store.board.value.cards.reduce((sum, card, m) => sum + (m !== n && fromFile(card) ? 0.75 * card.video.length : 0), 0);
+  if (file.size + others > MOST_BYTES) return store.toast(`${file.name} is too large: the films of a board have ${MOST_BYTES >> 20} MB together. Cut it, or make it smaller.`, "error");
+  edit(n, { video: await asUrl(file), image: undefined, name: file.name });
+}
+
 async function take(n, file) {
   if (!file) return;
-  try { edit(n, { image: await shrunk(file), video: undefined }); }
-  catch { store.toast(`${file.name} is no picture that this browser reads.`, "error"); }
+  try { await (file.type.startsWith("video/") ? takeFilm(n, file) : edit(n, { image: await shrunk(file), video: undefined, name: undefined })); }
+  catch { store.toast(`${file.name} is no picture or film that this browser reads.`, "error"); }
 }
 
 function Picture({ n, card }) {
-  const input = useRef(null);
-  return html`<button type="button" class="plain" onClick=${() => input.current.click()}>${card.image ? "Another picture" : "A picture from a file"}
-      <input ref=${input} type="file" accept="image/*" hidden aria-label="Picture of the card" onChange=${(e) => { take(n, e.target.files[0]); e.target.value = ""; }} /></button>
-    ${card.image && html`<img class="small" src=${card.image} alt="What the card shows" /><button type="button" class="plain" onClick=${() => edit(n, { image: undefined })}>Without it</button>`}`;
+  const input = useRef(null), given = card.image || fromFile(card);
+  return html`<button type="button" class="plain" onClick=${() => input.current.click()}>${given ? "Another file" : "A picture or film from a file"}
+      <input ref=${input} type="file" accept="image/*,video/*" hidden aria-label="Picture or film of the card" onChange=${(e) => { take(n, e.target.files[0]); e.target.value = ""; }} /></button>
+    ${card.image && html`<img class="small" src=${card.image} alt="What the card shows" />`}${fromFile(card) && html`<span>${card.name}</span>`}
+    ${given && html`<button type="button" class="plain" onClick=${() => edit(n, { image: undefined, video: undefined, name: undefined })}>Without it</button>`}`;
 }
 
 function Still({ id }) {
@@ -83,7 +102,7 @@ function Marker({ n, chosen, choose }) {
   };
   return html`<button type="button" ref=${track} class=${`marker ${chosen ? "chosen" : ""} ${cuts(cards, n) ? "cut" : "goes-on"}`} style=${{ left: `${(100 * card.time) / duration}%`, width: `${(100 * (end - card.time)) / duration}%` }}
     aria-label=${`Card ${n + 1} at ${card.time} seconds, ${cuts(cards, n) ? "a cut" : "goes on"}: ${card.text || "empty"}`} aria-pressed=${chosen} onClick=${choose} onPointerDown=${drag} onKeyDown=${keys}>
-    ${card.image ? html`<img src=${card.image} alt="" />` : card.video && html`<${Still} id=${card.video} />`}<span>${n + 1} · ${card.text || "empty"}</span></button>`;
+    ${card.image ? html`<img src=${card.image} alt="" />` : card.video && !fromFile(card) && html`<${Still} id=${card.video} />`}<span>${n + 1} · ${card.text || card.name || "empty"}</span></button>`;
 }
 
 const added = (name, setName, input) => async (e) => {
@@ -127,7 +146,7 @@ export function Board() {
     <div class="card-editor" role="group" aria-label=${`Card ${chosen + 1}`}><h3>Card ${chosen + 1} <small>${card.time} s – ${cards[chosen + 1]?.time ?? duration} s</small></h3>
       <${Prompt} key=${chosen} label=${`What card ${chosen + 1} shows`} value=${card.text} set=${(text) => edit(chosen, { text })} placeholder="Bo rolls to the right in a meadow." />
       <div class="row">${chosen > 0 && html`<${Chips} name="cut" label="Begins" value=${card.cut} set=${(cut) => edit(chosen, { cut })} options=${[[null, "by spacing"], [true, "with a cut"], [false, "going on"]]} />`}
-        <label>Shows<select value=${card.video || ""} onChange=${(e) => edit(chosen, { video: e.target.value || undefined, image: undefined })}><option value="">text alone</option>${films.map((v) => html`<option key=${v.id} value=${v.id}>${v.prompt.slice(0, 60)}</option>`)}</select></label><${Picture} n=${chosen} card=${card} /></div></div>
+        <label>Shows<select value=${fromFile(card) ? "" : card.video || ""} onChange=${(e) => edit(chosen, { video: e.target.value || undefined, image: undefined, name: undefined })}><option value="">text alone</option>${films.map((v) => html`<option key=${v.id} value=${v.id}>${v.prompt.slice(0, 60)}</option>`)}</select></label><${Picture} n=${chosen} card=${card} /></div></div>
     <${Shelf} insert=${(name) => edit(chosen, { text: `${card.text}${card.text && !card.text.endsWith(" ") ? " " : ""}${name} ` })} />
     <div class="row"><${Chips} name="board-shape" label="Shape" value=${board.shape || "square"} set=${(shape) => store.change(store.board, { shape })} options=${[["square", "1:1"], ["wide", "16:9"], ["tall", "9:16"], ["classic", "4:3"]]} />
       <label>Seed<input type="number" min="0" step="1" placeholder="0" value=${board.seed ?? ""} onInput=${(e) => store.change(store.board, { seed: e.target.value })} /></label>
