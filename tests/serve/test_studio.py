@@ -278,6 +278,7 @@ def test_keys_play_and_the_page_says_all_that_was_asked(page: Page, worker: None
         dialog.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename.endswith(".mp4")
     dialog.get_by_role("button", name="Loop").click()
+    check(page)
     dialog.get_by_label("What the new video shows").fill("it comes back")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("button", name="Open: it comes back")).to_be_visible(timeout=60_000)
@@ -312,6 +313,7 @@ def test_a_failed_video_can_be_looked_at_and_asked_for_again(page: Page, served:
     page.locator(".tile").get_by_role("button", name="Cancel").click()
     tile = page.locator(".tile.failed")
     tile.get_by_role("button", name="Details").click()
+    check(page)
     page.get_by_role("button", name="Reuse settings").click()
     expect(page.get_by_label("What the video shows")).to_have_value("a red ball")
     assert newest(served).status == "failed"
@@ -323,10 +325,12 @@ def test_a_blend_is_told_of_as_a_tree_of_both(page: Page, worker: None) -> None:
         expect(page.get_by_role("button", name=f"Open: {text}")).to_be_visible(timeout=60_000)
     for box in page.get_by_label("compare").all():
         box.check()
+    check(page)
     page.get_by_label("Text of the blend").fill("a red box")
     page.get_by_role("button", name="Blend first into second").click()
     page.get_by_role("button", name="Open: a red box").click(timeout=60_000)
     lineage = page.get_by_role("navigation", name="Lineage")
+    check(page)
     for text in ("generate: a red ball", "generate: a blue box"):
         expect(lineage.get_by_role("button", name=text)).to_be_visible()
     lineage.get_by_role("button", name="generate: a blue box").click()
