@@ -12,6 +12,7 @@ import numpy as np
 
 from reelworld.evaluate.casting import cast_tracks, shows_color, still_camera
 from reelworld.evaluate.tracking import Observed, Track
+from reelworld.world.interactions import ACTS
 from reelworld.world.scene import Event, Scene
 from reelworld.world.things import mass
 
@@ -32,7 +33,6 @@ KEPT = (0.33, 1.7)  # share of the momentum that is there afterwards; in the pic
 LIVELIEST = 1.2  # how fast two part, as a share of how fast they met: more than all of it adds energy
 TOGETHER = (-0.8, 0.7)  # the same of who pushes and what is pushed: they go on together
 LEAST_SEEN = 6  # frames in which something must be seen, if its change is to be
-ACTS = ("bite", "switch_on", "knock_over")
 MEETINGS = ("collide", "push")
 
 

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from reelworld.evaluate.casting import shows_color
-from reelworld.evaluate.events import ACTS, EFFECTS_ON, MEETINGS
+from reelworld.evaluate.events import EFFECTS_ON, MEETINGS
 from reelworld.world import framing
 from reelworld.world.acceptance import filmed, screen_boxes
 from reelworld.world.actors import HEADINGS
 from reelworld.world.framing import NEARER, close_up
+from reelworld.world.interactions import ACTS, standing
 from reelworld.world.scene import COLORS, DIRECTIONS, Direction, Kind, Motion, Scene, Thing
 from reelworld.world.simulate import Trajectory, speed_of
 from reelworld.world.things import extent
@@ -96,9 +97,8 @@ def left_alone(scene: Scene) -> Sequence[Scene]:
     """
     if not any(event.kind in ACTS for event in scene.events):
         return ()
-    cast = tuple(replace(thing, motion=Motion(action="stand")) for thing in scene.cast)
     day = replace(scene.setting, time="day") if scene.setting.time == "night" else scene.setting
-    return from_near(replace(scene, cast=cast, events=(), setting=day))
+    return from_near(replace(scene, cast=tuple(standing(scene.cast)), events=(), setting=day))
 
 
 def in_order(scene: Scene) -> Sequence[Scene]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reelworld.core.checkpoint import read_card
-from reelworld.core.errors import CheckpointError
 from reelworld.core.storage import file_hash
 from reelworld.generate.cards import longest_caption
+from reelworld.models.released import packaged_file
 from reelworld.models.text import Tokenizer
 
 PACKAGED = ("nano", "small")  # by what a video costs
@@ -44,15 +43,7 @@ def weights_file(asked: str | Path | None = None) -> Path:
     Raises: CheckpointError where this copy of ReelWorld has no such weights.
     """
     name = PACKAGED[0] if asked is None else str(asked)
-    if name not in PACKAGED:
-        return Path(name)
-    path = Path(str(files("reelworld") / "weights" / f"{name}.safetensors"))
-    if not path.is_file():
-        raise CheckpointError(
-            f"no weights are packaged here ({path} is missing); train them with `reel train {name}`, "
-            "then load the weights.safetensors of that run"
-        )
-    return path
+    return packaged_file(name) if name in PACKAGED else Path(name)
 
 
 def reads_best(*texts: str) -> str:

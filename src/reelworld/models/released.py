@@ -138,14 +138,25 @@ def checkpoint_to_network(
     return model.eval().to(device), card
 
 
+def packaged_file(name: str) -> Path:
+    """Return the weights of a name in this package. Raises: CheckpointError where this copy has none."""
+    path = Path(str(files("reelworld") / "weights" / f"{name}.safetensors"))
+    if not path.is_file():
+        raise CheckpointError(
+            f"no weights are packaged here ({path} is missing); train them with `reel train {name}`, "
+            "then load the weights.safetensors of that run"
+        )
+    return path
+
+
 def packaged(network: type[Network], config: type, name: str, path: str | Path | None) -> tuple[Network, str]:
     """Return a network and the hash of its file: `path`, or the weights of that name in this package.
 
     It stays loaded, and is read anew where the file was written anew. Raises: CheckpointError.
     """
-    source = Path(str(files("reelworld") / "weights" / f"{name}.safetensors")) if path is None else Path(path)
+    source = packaged_file(name) if path is None else Path(path)
     if not source.is_file():
-        raise CheckpointError(f"the weights are missing ({source}); `reel train {name}` makes them")
+        raise CheckpointError(f"{source} is missing; give a file of weights, or none for those packaged")
     kind: Any = network
     loaded: tuple[Network, str] = _loaded(kind, config, source, source.stat().st_mtime_ns)
     return loaded

@@ -18,7 +18,7 @@ from reelworld.core.errors import ConfigError
 from reelworld.world.acceptance import acceptable, overlapping, stable_outcomes, with_view_events
 from reelworld.world.actors import ACTIONS, BACK, draw_motion, draw_thing, in_its_place, seen_turning
 from reelworld.world.framing import camera, from_above, pick, shots
-from reelworld.world.interactions import INTERACTIONS, ORDERED, draw_interaction, ordered
+from reelworld.world.interactions import INTERACTIONS, ORDERED, draw_interaction, left_alone, ordered
 from reelworld.world.scene import (
     PRIMITIVES,
     Event,
@@ -38,7 +38,8 @@ PATTERNS = {
     "snow": ("plain", "grass"), "beach": ("plain", "grass"), "street": ("cobbles", "plain"),
 }  # fmt: skip
 ALONE = {"one thing": 1, "two things": 2}  # who mind their own business
-THEMES = (*INTERACTIONS, "walk", "in order", *ALONE, "in depth")  # what all scenes can be made to be about
+# What all scenes can be made to be about.
+THEMES = (*INTERACTIONS, "walk", "in order", "left alone", *ALONE, "in depth")
 ASIDE, DEPTHS = 0.45, (-1.0, 1.2)  # metres from the middle of the stage, of two one behind the other
 STYLES = ("natural", "natural", "historical", "black_and_white", "papercraft", "film_noir")
 SHARES = {1: (0.65, 0.35), 2: (0.4, 0.4, 0.2)}  # of one thing, two, three, by level
@@ -118,6 +119,8 @@ def _program(
         kinds = PRIMITIVES if level == 1 else tuple(ACTIONS)
         spots = draw_spots(rng, theme) if isinstance(theme, int) else spots_in_depth(rng)
         cast = _ensemble(rng, kinds, spots, split == "extrapolate", duration)
+    elif theme == "left alone":
+        cast = left_alone(rng, aspect)
     elif ", " in theme:
         cast, events = ordered(rng, theme.split(", "), aspect, duration)
     else:

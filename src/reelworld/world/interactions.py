@@ -20,6 +20,7 @@ from reelworld.world.simulate import speed_of
 from reelworld.world.things import extent, half_along
 
 INTERACTIONS = ("collide", "push", "knock_over", "go_behind", "enter", "leave", "bite", "switch_on")
+ACTS = ("bite", "switch_on", "knock_over")  # what leaves a mark on somebody who does not go anywhere
 ORDERED = ("collide", "push", "knock_over", "bite", "switch_on")  # what can happen first, and what then
 ROWS = (-1.2, 1.8)  # metres away from the middle: where two interactions happen
 
@@ -41,6 +42,16 @@ def ordered(
         cast += [_moved(agent, x, y), _moved(patient, x, y)]
         events.append(replace(event, agent=base, patient=base + 1, after=0 if n else None))
     return cast, tuple(events)
+
+
+def left_alone(rng: np.random.Generator, aspect: float) -> list[Thing]:
+    """Draw two things of whom one could bite, light or topple the other, and does not."""
+    return standing(draw_interaction(rng, pick(rng, ACTS), aspect)[0])
+
+
+def standing(cast: Sequence[Thing]) -> list[Thing]:
+    """Let everybody stand where they are."""
+    return [replace(thing, motion=Motion(action="stand")) for thing in cast]
 
 
 def _moved(thing: Thing, x: float, y: float) -> Thing:
