@@ -7,7 +7,7 @@ import torch
 
 from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import ConfigError, ShapeError
-from reelworld.diffusion.masks import MaskConfig, known_frames, pin_known, sample_masks
+from reelworld.diffusion.masks import MaskConfig, join, known_frames, pin_known, sample_masks
 
 KINDS = [field.name for field in fields(MaskConfig)]
 
@@ -116,3 +116,48 @@ def test_pinning_gives_back_known_pixels_exactly(rng):
     assert torch.equal(pinned[:, 1], known[:, 1])
     assert torch.equal(pinned[:, [0, 2, 3]], clean[:, [0, 2, 3]])
     torch.testing.assert_close(pin_known(clean, known, torch.tensor(0.25)), 0.25 * known + 0.75 * clean)
+
+
+def still(frames: int = 8) -> torch.Tensor:
+    """A picture that stands still."""
+    picture = torch.rand(1, 1, 4, 4, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    return picture.repeat(1, frames, 1, 1, 1)
+
+
+def test_what_is_made_in_another_light_is_joined_to_its_sides():
+    true = still()
+    light = torch.linspace(0.02, 0.05, 8)[None, :, None, None, None]
+    joined = join(true + light, true, known_frames(8, [0, 1, 6, 7]))
+    torch.testing.assert_close(joined[:, 2:6], true[:, 2:6], atol=2e-3, rtol=0)
+    torch.testing.assert_close(joined[:, [0, 1, 6, 7]], (true + light)[:, [0, 1, 6, 7]])  # for `pin_known`
+
+
+def test_an_offset_fades_to_an_end_that_is_not_known():
+    true = still()
+    for known, made in (((0, 1), range(2, 8)), ((6, 7), range(5, -1, -1))):
+        off = join(true + 0.04, true, known_frames(8, known)) - true
+        sizes = [float(off[:, t].mean()) for t in made]
+        assert sizes == pytest.approx([0.04 * n / 7 for n in range(1, 7)], abs=1e-5)
+
+
+def test_where_something_else_is_seen_nothing_is_carried_over():
+    true = still()
+    clean = true + 0.05
+    clean[:, 3:] = -clean[:, 3:] + 1.5
+    torch.testing.assert_close(join(clean, true, known_frames(8, [0, 1, 2])), clean, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("known", [[], range(8)])
+def test_without_a_border_nothing_is_joined(known):
+    clean, before = still() + 0.1, still() + 0.1
+    assert torch.equal(join(clean, still(), known_frames(8, known)), before)
+    assert torch.equal(clean, before)
+
+
+def test_changes_in_time_stay_as_they_were_made():
+    """Between the borders second differences are those of the model: only a straight line was added."""
+    generator = torch.Generator().manual_seed(1)
+    clean = still() + 0.002 * torch.randn(1, 8, 4, 4, 3, generator=generator)
+    joined = join(clean, still(), known_frames(8, [0, 7]))
+    bends = [(x[:, 2:] - 2 * x[:, 1:-1] + x[:, :-2])[:, 1:-1] for x in (clean, joined)]
+    torch.testing.assert_close(*bends, atol=2e-4, rtol=0)

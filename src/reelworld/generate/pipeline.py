@@ -29,7 +29,7 @@ from reelworld.core.storage import file_hash
 from reelworld.core.types import Frames, Pixels, References, Video, VideoShape
 from reelworld.core.version import __version__
 from reelworld.diffusion.guidance import guided
-from reelworld.diffusion.masks import pin_known
+from reelworld.diffusion.masks import join, pin_known
 from reelworld.diffusion.path import add_noise, velocity_loss
 from reelworld.diffusion.samplers import SAMPLERS, Callback, Model, schedule
 from reelworld.generate import request
@@ -266,7 +266,7 @@ class Pipeline:
 
     def _video(self, clean: Pixels, given: Given | None, shape: VideoShape, origin: dict[str, Any]) -> Video:
         """Put the known pixels back and say how the video was made."""
-        pinned = clean if given is None else pin_known(clean, given.known, given.mask)
+        pinned = clean if given is None else _joined(clean, given)
         about = {"shape": to_json(shape), "weights": self.weights_hash, "reelworld": __version__}
         frames = to_frames(pinned)
         cuts = cuts_of(origin["prompt"], frames, shape.fps)
@@ -295,6 +295,11 @@ class Previews:
     def film(self, frame: int = 0) -> Video:
         """Return one frame as it comes out of the noise, step by step; `core.video.strip` lays it out."""
         return Video(np.stack([step[frame] for step in [*self.noisy, self.clean[-1]]]))
+
+
+def _joined(clean: Pixels, given: Given) -> Pixels:
+    """Return what was made with the known pixels back in it, and no seam between the two."""
+    return pin_known(join(clean, given.known, given.mask), given.known, given.mask)
 
 
 def _told(frames_given: list[str], characters: Mapping[str, Video]) -> dict[str, Any]:
