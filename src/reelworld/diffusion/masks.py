@@ -21,7 +21,9 @@ from torch import Tensor
 from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.core.types import Mask
 
-ALIKE = 0.15  # of half the range: a pixel that differs by as much may well show something else
+# Of half the range: a pixel that differs by as much from itself at another time may well show something else;
+# one that differs by as much from what is known there was not softer, but wrong.
+ALIKE, OFF = 0.15, 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +110,12 @@ def join(clean: Tensor, known: Tensor, mask: Tensor) -> Tensor:
     d = known - clean of the whole known frames l and r beside those to be made, frame t of these becomes
 
         clean_t + (r - t) / (r - l) w_l d_l + (t - l) / (r - l) w_r d_r,
-        w_s = exp(-|clean_t - clean_s|^2 / ALIKE^2),
+        w_s = exp(-|clean_t - clean_s|^2 / ALIKE^2 - |d_s|^2 / OFF^2),
 
     which keeps the changes in time that the model made: of all ways from one offset to the other the straight
     one bends least, and an end without known frames has none. Where something else is seen than beside the
-    border (w) the offset says nothing. Sources: Perez et al. 2003, "Poisson image editing" (membranes);
-    Tomasi and Manduchi 1998, "Bilateral filtering" (w). Measured in docs/design/0021.
+    border, or was there, the offset says nothing (w). Sources: Perez et al. 2003, "Poisson image editing"
+    (membranes); Tomasi and Manduchi 1998, "Bilateral filtering" (w). Measured in docs/design/0021.
     """
     whole = (mask == 1).flatten(2).all(-1).all(0).tolist()
     borders = [-1, *(t for t, seen in enumerate(whole) if seen), len(whole)]
@@ -122,7 +124,8 @@ def join(clean: Tensor, known: Tensor, mask: Tensor) -> Tensor:
         for t in range(left + 1, right):
             for side, other in ((left, right), (right, left)):
                 if 0 <= side < len(whole):
-                    apart = (clean[:, t] - clean[:, side]).square().mean(-1, keepdim=True)
+                    offset, since = known[:, side] - clean[:, side], clean[:, t] - clean[:, side]
+                    unlike = (since / ALIKE).square() + (offset / OFF).square()
                     share = abs(other - t) / (right - left)
-                    joined[:, t] += share * torch.exp(-apart / ALIKE**2) * (known[:, side] - clean[:, side])
+                    joined[:, t] += share * torch.exp(-unlike.mean(-1, keepdim=True)) * offset
     return joined
