@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reelworld.core.video import read
 from reelworld.world import caption, grammar
 from reelworld.world.acceptance import VIEW_EVENTS, acceptable, screen_boxes
 from reelworld.world.dataset import read_scene, replay, write_clips
+from reelworld.world.interactions import ACTS
 from reelworld.world.stream import WorldConfig, WorldStream, film, plan
 
 SMALL = WorldConfig(level=1, width=32, height=32, num_frames=4, seed=3)
@@ -137,7 +139,7 @@ def test_scenes_can_all_be_about_something() -> None:
     walks = [[thing.motion.action for thing in clip.scene.cast] == ["walk"] for clip in clips]
     assert all(bite != walk for bite, walk in zip(bites, walks, strict=True))
     assert 4 <= sum(bites) <= 20
-    with pytest.raises(ConfigError, match=r"about fly; themes are collide, .*, walk, in order, one"):
+    with pytest.raises(ConfigError, match=r"about fly; themes are collide, .*, walk, in order, left"):
         WorldConfig(level=2, themes=("fly",))
     with pytest.raises(ConfigError, match="levels 2 and 3"):
         WorldConfig(level=1, themes=("walk",))
@@ -158,6 +160,16 @@ def test_scenes_can_all_be_events_in_their_order() -> None:
     clips = plan(WorldConfig(level=2, seed=5, themes=("in order",)), range(8))
     assert all(len(clip.scene.events) >= 2 for clip in clips)
     assert all(clip.scene.style == "natural" for clip in clips)
+
+
+def test_scenes_can_all_be_of_who_could_act_and_does_not() -> None:
+    clips = plan(WorldConfig(level=2, seed=5, themes=("left alone",)), range(24))
+    marked = Counter(thing.kind for clip in clips for thing in clip.scene.cast)
+    assert all(marked[kind] >= 3 for kind in ("cookie", "lamp", "domino"))
+    for clip in clips:
+        assert {thing.motion.action for thing in clip.scene.cast} == {"stand"}
+        assert not [entry for entry in clip.log if entry.patient is not None]
+        assert not {fact.name for fact in caption.parse(clip.caption).facts} & {*ACTS}
 
 
 def test_clips_filmed_from_near_show_all_larger_and_still() -> None:
