@@ -161,7 +161,10 @@ def test_behind_another_name_keys_are_needed(tmp_path: Path) -> None:
 
 def test_what_a_model_cannot_is_said_and_not_asked_again(uncast: Served) -> None:
     with httpx.Client(base_url=uncast.url, timeout=30.0) as http:
-        assert http.get("/v1/models").json()["data"][0]["characters"] is False
+        listed = http.get("/v1/models").json()
+        assert listed["data"][0]["characters"] is False
+        for alias in listed["aliases"]:
+            assert http.get(f"/v1/models/{alias}").json()["id"] == listed["data"][0]["id"]
         form = {"data": {"name": "Bo"}, "files": {"video": ("bo.png", PICTURE)}}
         character = http.post("/v1/videos/characters", **form).json()["id"]
         answer = http.post("/v1/videos", json={"prompt": "Bo rolls", "characters": [character]})

@@ -39,6 +39,7 @@ from reelworld.serve.uploads import Decoder
 
 ALIAS = re.compile(r"sora-2(-pro)?(-\d{4}-\d\d-\d\d)?")  # of the hosted API
 AUTO = "auto"  # the model that reads the prompt best, as where none is named
+ALIASES = (AUTO, "sora-2", "sora-2-pro")  # names of whichever reads the prompt best; dated ones too
 MOST_OPEN = 100  # unfinished jobs of one owner
 MOST_CHARACTERS = 200  # of one owner
 SHOWN = ("image", "video")  # what a card of a board may show
@@ -91,7 +92,7 @@ class Desk:
         if ALIAS.fullmatch(asked):
             return best, [f"{asked} is not served by anybody any more; {best} made this video"]
         if asked not in self.shapes:
-            known = ", ".join((*self.shapes, AUTO, "sora-2", "sora-2-pro"))
+            known = ", ".join((*self.shapes, *ALIASES))
             raise ApiError(400, f"there is no model {asked[:64]}; there is {known}", param="model",
                            code="model_not_found")  # fmt: skip
         return asked, []

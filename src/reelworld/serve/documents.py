@@ -108,7 +108,9 @@ def _deleted(kind: str) -> dict[str, Any]:
 SCHEMAS = {
     "Error": ERROR, "ReelWorld": OURS, "Video": VIDEO, "Videos": _list_of("Video"), "Event": HOOK,
     "Character": CHARACTER, "Characters": _list_of("Character"), "Words": WORDS, "Expansion": EXPANSION,
-    "Model": MODEL, "Models": _object(object={"const": "list"}, data=_many(_ref("Model"))),
+    "Model": MODEL, "Models": _object(
+        object={"const": "list"}, data=_many(_ref("Model")), aliases=_many({"type": "string"})
+    ),
     "DeletedVideo": _deleted("video"), "DeletedCharacter": _deleted("character"),
     "Health": _object(status={"const": "ok"}),
 }  # fmt: skip

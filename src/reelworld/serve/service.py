@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from reelworld.generate.cards import told_in_full
 from reelworld.serve.asked import MOST_PROMPT
-from reelworld.serve.desk import Desk
+from reelworld.serve.desk import ALIASES, Desk
 from reelworld.serve.errors import ApiError, not_found
 from reelworld.serve.given import desk_of
 from reelworld.serve.jobs import COMPLETED, FAILED, QUEUED, RUNNING
@@ -36,10 +36,10 @@ def _object(desk: Desk, name: str) -> dict[str, Any]:
 
 @router.get("/v1/models")
 def models(request: Request) -> Response:
-    """Return the models that are served."""
+    """Return the models that are served, and names that stand for whichever reads a prompt best."""
     desk = desk_of(request)
     data = [_object(desk, name) for name in desk.shapes]
-    return JSONResponse({"object": "list", "data": data})
+    return JSONResponse({"object": "list", "data": data, "aliases": ALIASES})
 
 
 @router.get("/v1/models/{model}")
