@@ -13,8 +13,10 @@ import pytest
 import torch
 
 from reelworld.core import checkpoint, runtime
+from reelworld.core.checkpoint import read_card
 from reelworld.core.config import from_json
 from reelworld.core.errors import CheckpointError, ConfigError, Interrupted, NonFiniteError, StorageError
+from reelworld.core.storage import file_hash
 from reelworld.models.denoiser import Denoiser
 from reelworld.models.text import Tokenizer
 from reelworld.recipes import Bucket, DataConfig, NoiseConfig, OptimConfig, Recipe, ReportConfig, Stage
@@ -205,6 +207,17 @@ def test_init_starts_from_released_weights(tiny, squares, tmp_path):
     assert_same(weights(tmp_path / "first"), weights(tmp_path / "second"))
     train(tiny(seed=9), tmp_path / "second", data=squares, resume=True, **QUIET)
     assert read_log(tmp_path / "second" / "log.jsonl")[-2]["applied"]
+
+
+def test_weights_say_what_they_went_on_from(tiny, squares, tmp_path):
+    first = train(tiny(), tmp_path / "first", data=squares, minutes=0.0, **QUIET)
+    assert "continued" not in read_card(first)
+    train(tiny(seed=9), tmp_path / "second", data=squares, init=first, minutes=0.0, **QUIET)
+    second = train(tiny(seed=9), tmp_path / "second", data=squares, resume=True, **QUIET)
+    told, card = read_card(second)["continued"], read_card(first)
+    assert told == {"from": file_hash(first), "trained": card["trained"], "recipe": card["recipe"]}
+    third = train(tiny(), tmp_path / "third", data=squares, init=second, minutes=0.0, **QUIET)
+    assert read_card(third)["continued"]["continued"] == told
 
 
 def test_init_with_another_model_is_refused(tiny, squares, tmp_path):

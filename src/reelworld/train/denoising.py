@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from reelworld.core import runtime
 from reelworld.core.checkpoint import State
+from reelworld.core.storage import file_hash
 from reelworld.core.types import References, VideoShape
 from reelworld.diffusion.masks import pin_known, sample_masks
 from reelworld.diffusion.path import add_noise, sample_timesteps, velocity_loss
@@ -46,6 +47,12 @@ class Annotator:
         return {"token_ids": encode(self.tokenizer, captions, length), **said}
 
 
+def _history(init: str | Path, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Say which weights a training goes on from, how they were trained, and what those went on from."""
+    told = {name: card[name] for name in ("trained", "recipe", "continued") if name in card}
+    return {"from": file_hash(init), **told}
+
+
 class Denoising:
     """Predict the clean video from a noisy one, its caption and its known pixels."""
 
@@ -61,6 +68,7 @@ class Denoising:
             self.model.add_module(READER, reader)
         self.annotate: Annotate = Annotator(tokenizer, recipe.loss.reading_weight > 0.0)
         self.read = torch.zeros(tokenizer.size, dtype=torch.bool, device=device)  # ids that came by
+        self.begun: dict[str, Any] = {}  # what it goes on from, if not from nothing
         names = ("timestep", "noise", "mask", "dropout")
         self.generators = {
             name: runtime.generator(seed + 7919 * (i + 1), device) for i, name in enumerate(names)
@@ -72,9 +80,10 @@ class Denoising:
     ) -> "Denoising":
         """Build as the state to resume says, from released weights, or fresh from the seed."""
         assert isinstance(recipe.model, DenoiserConfig)
-        size = recipe.model.text.vocabulary_size
+        size, begun = recipe.model.text.vocabulary_size, {}
         if init is not None:
-            model, old, _ = checkpoint_to_denoiser(init)
+            model, old, card = checkpoint_to_denoiser(init)
+            begun = {"continued": _history(init, card)}
             check_same(init, model.config, recipe.name, recipe.model)
             tokenizer = Tokenizer.from_words(
                 (*old.words, *data.words()), size=size
@@ -85,8 +94,10 @@ class Denoising:
             tokenizer = Tokenizer.from_words(data.words(), size=size)
         if state is not None:
             tokenizer = Tokenizer.from_json(state.card["tokenizer"])
-        model = model.to(device).requires_grad_(True).train()
-        return cls(model, tokenizer, recipe, device)
+            begun = {name: state.card[name] for name in ("continued",) if name in state.card}
+        built = cls(model.to(device).requires_grad_(True).train(), tokenizer, recipe, device)
+        built.begun = begun
+        return built
 
     def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
         """Draw timesteps, noise, masks and the captions to drop."""
@@ -155,9 +166,9 @@ class Denoising:
         self.tokenizer.learn(self.read.nonzero().cpu())
 
     def card(self) -> dict[str, Any]:
-        """Return the words and which of them were learnt."""
+        """Return the words and which of them were learnt, and what was learnt before."""
         self._learn()
-        return {"tokenizer": self.tokenizer.to_json()}
+        return {"tokenizer": self.tokenizer.to_json(), **self.begun}
 
     def write(self, path: Path, ema: nn.Module, card: Mapping[str, Any]) -> Path:
         """Write the weights as `generate` reads them."""
@@ -167,7 +178,7 @@ class Denoising:
         for name in (HEAD, READER):
             if hasattr(released, name):
                 delattr(released, name)
-        return denoiser_to_checkpoint(path, released, self.tokenizer, card)
+        return denoiser_to_checkpoint(path, released, self.tokenizer, {**card, **self.begun})
 
     def exam(self, data: DataSet, recipe: Recipe) -> Heldout:
         """Draw held-out clips, noise and prompts."""
