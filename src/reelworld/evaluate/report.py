@@ -148,9 +148,12 @@ def _clips(check: str, judged: Sequence[Shown]) -> Iterator[str]:
         passed.setdefault(clip.number, []).append(clip.passed)
     failed = sorted((c for c in judged if not c.passed), key=lambda c: float(np.mean(passed[c.number])))
     chance = np.random.default_rng(0).permutation(len(judged))[:RANDOM]
-    yield f"<h2>{check.replace('_', ' ')}</h2><h3>Worst</h3><div class=clips>"
-    yield from map(_clip, failed[:WORST])
-    yield "</div><h3>At random</h3><div class=clips>"
+    yield f"<h2>{check.replace('_', ' ')}</h2>"
+    if failed:
+        yield "<h3>Worst</h3><div class=clips>"
+        yield from map(_clip, failed[:WORST])
+        yield "</div>"
+    yield "<h3>At random</h3><div class=clips>"
     yield from (_clip(judged[i]) for i in chance)
     yield "</div>"
 
