@@ -156,7 +156,9 @@ def packaged(network: type[Network], config: type, name: str, path: str | Path |
     """
     source = packaged_file(name) if path is None else Path(path)
     if not source.is_file():
-        raise CheckpointError(f"{source} is missing; give a file of weights, or none for those packaged")
+        raise CheckpointError(
+            f"the weights are missing ({source}); `reel train {name}` makes some, or name none for those packaged"
+        )
     kind: Any = network
     loaded: tuple[Network, str] = _loaded(kind, config, source, source.stat().st_mtime_ns)
     return loaded
