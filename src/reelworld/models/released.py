@@ -157,7 +157,7 @@ def packaged(network: type[Network], config: type, name: str, path: str | Path |
     source = packaged_file(name) if path is None else Path(path)
     if not source.is_file():
         raise CheckpointError(
-            f"the weights are missing ({source}); `reel train {name}` makes some, or name none for those packaged"
+            f"the weights are missing ({source}); `reel train {name}` makes some; those packaged need no name"
         )
     kind: Any = network
     loaded: tuple[Network, str] = _loaded(kind, config, source, source.stat().st_mtime_ns)
