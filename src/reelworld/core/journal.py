@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from reelworld.core.errors import ConfigError
 from reelworld.core.storage import storage_errors, write_bytes
@@ -31,12 +31,14 @@ class Journal:
         """
         self.path = None if path is None else Path(path)
         self.found: dict[Key, Any] = {}
-        lines = [] if self.path is None else _whole_lines(self.path)
+        if self.path is None:
+            return
+        lines = _whole_lines(self.path)
         if not lines:
             self._append({"about": about})
             return
-        _same_work(cast(Path, self.path), _about(cast(Path, self.path), lines[0]), about)
-        self.found = dict(_entry(cast(Path, self.path), line) for line in lines[1:])
+        _same_work(self.path, _about(self.path, lines[0]), about)
+        self.found = dict([_entry(self.path, line) for line in lines[1:]])
 
     @staticmethod
     def about(path: str | Path) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from reelworld.generate.shots import shots_of
 
 MOST_KEPT = 1 << 30  # bytes of windows that are kept, so that only what is new or changed is made again
 MARK = 24  # digits of the name of a window that is kept
+MAKING = "joined"  # changed with whatever makes other frames of the same options
 WATCHING = ("progress", "callback", "kept")  # options that do not change a result
 OPTIONS = {*WATCHING, *(field.name for field in fields(Sampling)), "negative_prompt", "characters"}
 CONTEXT = 0.5  # share of a window that is known when a video goes on
@@ -138,7 +139,7 @@ class Windows:
     def _mark(self, given: Mapping[str, Any]) -> str:
         """Return a hash of all that a window depends on."""
         own = {name: value for name, value in {**self.options, **given}.items() if name not in WATCHING}
-        found = hashlib.sha256(f"{self.pipeline.weights_hash} {__version__} {self.prompt}".encode())
+        found = hashlib.sha256(f"{self.pipeline.weights_hash} {__version__} {MAKING} {self.prompt}".encode())
         found.update(_bytes(own))
         return found.hexdigest()[:MARK]
 
