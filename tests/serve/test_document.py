@@ -43,6 +43,8 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))  # `make fuzz` asks for mor
 SHARDS = 6  # that can run side by side
 EMPTIED = 40  # cases after which what they queued is taken away: a full queue answers nothing else
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+OPEN = {"GET /healthz"}  # asks for no key
+ASKING = ("ours",) * 5 + ("theirs", "guessed", "nobody")  # whose key a case comes with
 
 
 NEW: dict[str, tuple[str, dict[str, Any]]] = {
@@ -53,11 +55,15 @@ NEW: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass
 class Fuzzed:
-    """A server without workers, with a finished video, one that waits, and a character that stay."""
+    """A server without workers, with a finished video, one that waits, and a character that stay.
+
+    They are of the owner of the key "ours"; the owner of "theirs" has nothing.
+    """
 
     client: TestClient
     engine: Engine
     real: dict[str, list[str]]
+    keys: dict[str, dict[str, str]]  # headers
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -67,17 +73,21 @@ class Fuzzed:
             for table, name in ((Job, "video_id"), (Character, "character_id")):
                 session.execute(delete(table).where(table.id.not_in(self.real[name])))
 
-    def ask(self, case: Any, real: int | None) -> None:
+    def ask(self, case: Any, real: int | None, asking: str) -> None:
         """Call, and check the answer; with `real` for one of what is there instead of what never was."""
-        if real is not None:
-            self.point(case, real)
+        pointed = real is not None and self.point(case, real)
+        case.headers = {**(case.headers or {}), **self.keys[asking]}
         answer = case.call_and_validate(checks=CHECKS)
-        self.answers[case.operation.label, answer.status_code] += 1
+        label, status = case.operation.label, answer.status_code
+        assert (status == 401) == (asking in ("guessed", "nobody") and label not in OPEN)
+        assert not (pointed and asking == "theirs" and status < 400)  # what is another's is not there
+        self.answers[label, status] += 1
         if self.answers.total() % EMPTIED == 0:
             self.clear()
 
-    def point(self, case: Any, which: int) -> None:
-        """Put ids of what is there into a case; what it may end is made for it."""
+    def point(self, case: Any, which: int) -> bool:
+        """Put ids of what is there into a case, if it has any; what it may end is made for it."""
+        named = set(case.path_parameters or {}) & {"video_id", "character_id"}
         for name in set(case.path_parameters or {}) & set(self.real):
             case.path_parameters[name] = self.real[name][which % len(self.real[name])]
             if case.method.upper() == "DELETE" or case.path.endswith("/cancel"):
@@ -85,14 +95,16 @@ class Fuzzed:
             elif case.path.endswith("/events"):  # of what waits they go on for ever
                 case.path_parameters[name] = self.real[name][0]
         body = case.body if isinstance(case.body, dict) else {}
-        for name in {"video", "first", "second"} & set(body):
+        videos = {"video", "first", "second"} & set(body)
+        for name in videos:
             body[name] = {"id": self.real["video_id"][which]}
+        return bool(named | videos)
 
     def made(self, path: str, body: dict[str, Any]) -> str:
         """Make something and return its id; a character has a name of its own."""
         if "name" in body:
             body = {**body, "name": f"Bo{next(self.numbers)}"}
-        found: str = self.client.post(path, json=body).json()["id"]
+        found: str = self.client.post(path, json=body, headers=self.keys["ours"]).json()["id"]
         return found
 
 
@@ -103,12 +115,12 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[
     engine = open_database(f"sqlite:///{folder / 'jobs.db'}")
     upgrade(engine)
     jobs, storage = Jobs(engine), Storage(str(folder / "files"))
-    app = build(
-        Desk(jobs, storage, {"tiny": weights}),
-        Keys(engine),
-        Rules(("testserver",), rate=1e6, burst=1_000_000),
-    )
-    fuzzed = Fuzzed(TestClient(app), engine, {"model": ["tiny"]})
+    keys = Keys(engine)
+    rules = Rules(("testserver",), need_key=True, rate=1e6, burst=1_000_000)
+    app = build(Desk(jobs, storage, {"tiny": weights}), keys, rules)
+    told = {"ours": keys.create("us"), "theirs": keys.create("them"), "guessed": "rw-guessed"}
+    headers = {who: {"Authorization": f"Bearer {key}"} for who, key in told.items()}
+    fuzzed = Fuzzed(TestClient(app), engine, {"model": ["tiny"]}, {**headers, "nobody": {}})
     done = fuzzed.made(*NEW["video_id"])
     serve_jobs(jobs, storage, Studio({"tiny": weights}), threading.Event(), idle=lambda: True)
     fuzzed.real["video_id"] = [done, fuzzed.made(*NEW["video_id"])]
@@ -146,11 +158,14 @@ def test_every_call_answers_as_the_document_says(fuzzed: Fuzzed, shard: int) -> 
     )
     calls = [
         result.ok()
-        for result in schemathesis.openapi.from_asgi("/openapi.json", fuzzed.client.app).get_all_operations()
+        for result in schemathesis.openapi.from_asgi(
+            "/openapi.json", fuzzed.client.app, headers=fuzzed.keys["ours"]
+        ).get_all_operations()
     ]
     assert len(calls) >= 24
     for call in calls[shard::SHARDS]:
-        limits(given(case=cases(call), real=st.sampled_from((None, 0, 1)))(fuzzed.ask))()
+        real, asking = st.sampled_from((None, 0, 1)), st.sampled_from(ASKING)
+        limits(given(case=cases(call), real=real, asking=asking)(fuzzed.ask))()
         fuzzed.clear()
         if call.label == "GET /v1/videos/{video_id}":
             assert {status for label, status in fuzzed.answers if label == call.label} >= {200, 404}
