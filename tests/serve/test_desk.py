@@ -210,6 +210,30 @@ def test_how_long_it_will_be_is_told_before_it_is_made(
 
 
 @pytest.mark.parametrize(
+    ("call", "more"), [("loops", {"length": "short"}), ("recuts", {"keep": [[0, 0.5]]}), ("blends", {})]
+)
+def test_without_a_prompt_that_of_the_video_is_taken(
+    http: httpx.Client, served: Served, call: str, more: dict[str, object]
+) -> None:
+    first = made(http, served, prompt="a blue ball rolls", expand=False)
+    of_it = {"first": first, "second": made(http, served)} if call == "blends" else {"video": first}
+    asked = http.post(f"/v1/videos/{call}", json={"num_inference_steps": 2, **of_it, **more}).json()
+    assert asked["prompt"] == "a blue ball rolls"
+    served.work()
+    assert http.get(f"/v1/videos/{asked['id']}").json()["status"] == "completed"
+
+
+def test_of_a_file_that_tells_nothing_a_prompt_is_not_needed_either(
+    http: httpx.Client, served: Served
+) -> None:
+    files = {"video": ("film.png", PICTURE, "image/png")}
+    asked = http.post("/v1/videos/loops", data={"num_inference_steps": "2"}, files=files).json()
+    served.work()
+    done = http.get(f"/v1/videos/{asked['id']}").json()
+    assert (done["status"], done["prompt"]) == ("completed", "")
+
+
+@pytest.mark.parametrize(
     ("call", "more", "param"),
     [
         ("fills", {"start": 5, "end": 1}, "start"),

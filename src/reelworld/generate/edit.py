@@ -14,7 +14,7 @@ are not given); else the frames alone say what is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -279,14 +279,19 @@ def _spans(keep: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         raise ConfigError("keep is made of pairs of seconds, as keep=[(0.0, 1.5)]") from error
 
 
-def _told(prompt: str | None, video: Video, options: Mapping[str, Any]) -> str:
-    """Return a prompt; where it is left out, the video's own, or nothing where that cannot be read alone."""
-    if prompt is not None:
-        return prompt
-    made = video.metadata
+def own_prompt(made: Mapping[str, Any], characters: Iterable[str]) -> str:
+    """Return the prompt of a video by its account, or nothing where that cannot be read alone.
+
+    That of a storyboard is many; one with names in it needs these characters again.
+    """
     own, played = made.get("prompt"), made.get("characters") or ()
-    alone = made.get("operation") != "storyboard" and set(played) <= set(options.get("characters") or ())
+    alone = made.get("operation") != "storyboard" and set(played) <= set(characters)
     return own if alone and isinstance(own, str) else ""
+
+
+def _told(prompt: str | None, video: Video, options: Mapping[str, Any]) -> str:
+    """Return a prompt; where it is left out, the video's own."""
+    return prompt if prompt is not None else own_prompt(video.metadata, options.get("characters") or ())
 
 
 def _cuts(pipeline: Pipeline, video: Video) -> list[int]:

@@ -38,14 +38,21 @@ def id_of(value: Any) -> Any:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Prompt = Annotated[str, Field(min_length=1, max_length=MOST_PROMPT, description="What the video shows.")]
+OwnPrompt = Annotated[
+    str,
+    Field(max_length=MOST_PROMPT, description="What the video shows; left out: as it was told of the first."),
+]
 Seconds = Annotated[float, Field(gt=0, le=MOST_SECONDS, description="How long, in seconds.")]
 Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$", description="Width x height, in pixels.")]
 VideoId = Annotated[str, BeforeValidator(id_of), Field(pattern=r"^video_[0-9a-f]{32}$")]
 CharacterIds = Annotated[
     list[Annotated[str, BeforeValidator(id_of), Field(pattern=r"^char_[0-9a-f]{32}$")]],
     BeforeValidator(_parsed),
-    Field(max_length=3),
+    Field(max_length=3, description="Ids of stored characters; the prompt calls each by name."),
 ]
+Side = Annotated[int, Field(ge=16, le=MOST_SIDE, description="In pixels; width and height together.")]
+Seed = Annotated[int, Field(ge=0, le=2**53, description="The same seed makes the same noise.")]
+Text = Annotated[str, Field(max_length=MOST_PROMPT)]
 
 
 class Asked(BaseModel):
@@ -54,28 +61,41 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
     prompt: Prompt
-    model: Annotated[str, Field(max_length=64)] | None = None
+    model: (
+        Annotated[
+            str, Field(max_length=64, description="Left out: the cheapest that knows the prompt's words.")
+        ]
+        | None
+    ) = None
     size: Size | None = None
-    width: Annotated[int, Field(ge=16, le=MOST_SIDE)] | None = None
-    height: Annotated[int, Field(ge=16, le=MOST_SIDE)] | None = None
-    fps: Annotated[float, Field(ge=1, le=60)] | None = None
-    num_inference_steps: Annotated[int, Field(ge=1, le=200)] | None = None
-    guidance_scale: Annotated[float, Field(ge=0, le=50)] | None = None
-    seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    negative_prompt: Annotated[str, Field(max_length=MOST_PROMPT)] | None = None
+    width: Side | None = None
+    height: Side | None = None
+    fps: Annotated[float, Field(ge=1, le=60, description="Frames a second.")] | None = None
+    num_inference_steps: (
+        Annotated[int, Field(ge=1, le=200, description="Steps from noise to the video.")] | None
+    ) = None
+    guidance_scale: (
+        Annotated[float, Field(ge=0, le=50, description="How strictly the prompt is followed; 1: unguided.")]
+        | None
+    ) = None
+    seed: Seed | None = None
+    negative_prompt: Annotated[Text, Field(description="What it should not show.")] | None = None
     characters: CharacterIds | None = None
-    upsample: bool = True
+    upsample: Annotated[bool, Field(description="Enlarge by the upsampler, not by scaling alone.")] = True
 
 
 class Create(Asked):
     """POST /v1/videos."""
 
     seconds: Seconds = 4.0
-    num_frames: Annotated[int, Field(ge=1, le=480)] | None = None
+    num_frames: Annotated[int, Field(ge=1, le=480, description="Instead of seconds.")] | None = None
     expand: Annotated[bool, Field(description="Tell a short prompt in full before it is made.")] = True
 
 
-Strength = Annotated[float, Field(gt=0, le=1)] | Literal["subtle", "mild", "strong"]
+Strength = Annotated[
+    Annotated[float, Field(gt=0, le=1)] | Literal["subtle", "mild", "strong"],
+    Field(description="How much is made anew."),
+]
 
 
 class Remix(Asked):
@@ -88,20 +108,27 @@ class Extend(Asked):
     """POST /v1/videos/extensions."""
 
     seconds: Seconds
-    before: bool = False
+    before: Annotated[bool, Field(description="Let it begin earlier, instead of going on.")] = False
+
+
+Length = Annotated[
+    Annotated[float, Field(gt=0, le=10)] | Literal["short", "normal", "long"],
+    Field(description="What is added: half a second, one, two, or so many."),
+]
 
 
 class Loop(Asked):
     """POST /v1/videos/loops."""
 
-    length: Annotated[float, Field(gt=0, le=10)] | Literal["short", "normal", "long"] | None = None
+    prompt: OwnPrompt = ""
+    length: Length | None = None
 
 
 class Fill(Asked):
     """POST /v1/videos/fills."""
 
-    start: Annotated[float, Field(ge=0, le=600)]
-    end: Annotated[float, Field(ge=0, le=600)]
+    start: Annotated[float, Field(ge=0, le=600, description="In seconds; what lies between is made anew.")]
+    end: Annotated[float, Field(ge=0, le=600, description="In seconds.")]
 
 
 Part = tuple[Annotated[float, Field(ge=0, le=600)], Annotated[float, Field(gt=0, le=600)]]
@@ -110,7 +137,12 @@ Part = tuple[Annotated[float, Field(ge=0, le=600)], Annotated[float, Field(gt=0,
 class Recut(Asked):
     """POST /v1/videos/recuts: parts that are kept, from second to second, and what is made about them."""
 
-    keep: Annotated[list[Part], BeforeValidator(_parsed), Field(min_length=1, max_length=16)]
+    prompt: OwnPrompt = ""
+    keep: Annotated[
+        list[Part],
+        BeforeValidator(_parsed),
+        Field(min_length=1, max_length=16, description="Parts, each from second to second."),
+    ]
     gap: Annotated[float, Field(ge=0, le=10, description="Seconds made between two parts; 0: a cut.")] = 0.5
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, description="Made after the last part.")] = 0.0
 
@@ -118,16 +150,24 @@ class Recut(Asked):
 class Blend(Asked):
     """POST /v1/videos/blends."""
 
-    first: VideoId
-    second: VideoId
-    curve: Annotated[list[tuple[Share, Share]], BeforeValidator(_parsed), Field(max_length=64)] | None = None
+    prompt: OwnPrompt = ""
+    first: Annotated[VideoId, Field(description="The id of a video of yours.")]
+    second: Annotated[VideoId, Field(description="Another one.")]
+    curve: (
+        Annotated[
+            list[tuple[Share, Share]],
+            BeforeValidator(_parsed),
+            Field(max_length=64, description="Points: share of the time, share of the second video."),
+        ]
+        | None
+    ) = None
     strength: Strength | None = None
 
 
 class Variations(Create):
     """POST /v1/videos/variations."""
 
-    count: Annotated[int, Field(ge=1, le=16)] = 4
+    count: Annotated[int, Field(ge=1, le=16, description="How many videos, with seeds that follow.")] = 4
 
 
 Shown = Annotated[
@@ -140,7 +180,7 @@ Shown = Annotated[
 class BoardCard(BaseModel):
     """A card: a text, and an image or a video that is shown from its time on."""
 
-    time: Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+    time: Annotated[float, Field(ge=0, le=MOST_SECONDS, description="Seconds until it is shown.")]
     text: Annotated[
         str, Field(max_length=MOST_PROMPT, description="May be empty where it shows something.")
     ] = ""
@@ -149,15 +189,19 @@ class BoardCard(BaseModel):
     at: Annotated[
         float, Field(ge=0, le=MOST_SECONDS, description="Seconds of the video from which it is shown.")
     ] = 0.0
-    cut: bool | None = None
-    seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    cut: Annotated[bool, Field(description="Left out: the spacing decides.")] | None = None
+    seed: Seed | None = None
 
 
 class Board(Asked):
     """POST /v1/videos/storyboards."""
 
-    prompt: Annotated[str, Field(max_length=MOST_PROMPT)] = ""
-    cards: Annotated[list[BoardCard], BeforeValidator(_parsed), Field(min_length=1, max_length=40)]
+    prompt: Annotated[Text, Field(description="What the object tells; left out: the cards' texts.")] = ""
+    cards: Annotated[
+        list[BoardCard],
+        BeforeValidator(_parsed),
+        Field(min_length=1, max_length=40, description="In the order of their times."),
+    ]
     duration: Seconds | None = None
 
 

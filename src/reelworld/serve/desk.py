@@ -26,7 +26,7 @@ from reelworld.core.errors import ConfigError, PromptError, StorageError
 from reelworld.core.types import Frames, VideoShape
 from reelworld.generate.cards import native_shape
 from reelworld.generate.casting import check_name, mentioned, places
-from reelworld.generate.edit import GAPS
+from reelworld.generate.edit import GAPS, own_prompt
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.packaged import Reader, best_reader, weights_file
 from reelworld.generate.storyboard import Storyboard
@@ -141,7 +141,8 @@ class Desk:
         mark: str | None,
     ) -> Entry:
         """Write down what a worker needs, and which files it begins from. Raises: ApiError."""
-        asked = _like(asked, sources[0].like, self.shapes) if sources else asked
+        if sources:
+            asked = self._told(owner, _like(asked, sources[0].like, self.shapes), sources[0])
         cast = self._cast(owner, asked)
         given = [*sources, *([image] if image is not None else []), *cast.values()]
         folder = new_id("input")
@@ -210,6 +211,13 @@ class Desk:
         request |= {"model": name, "model_asked": asked.model or name, "notes": notes, "size": size}
         request["seed"] = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**31)
         return request
+
+    def _told(self, owner: str, asked: Asked, source: Source) -> Asked:
+        """Return a request with its source's own prompt where it has none. Raises: ApiError."""
+        if asked.prompt or isinstance(asked, Board):
+            return asked
+        names = [self.character(one, owner).name for one in asked.characters or ()]
+        return asked.model_copy(update={"prompt": own_prompt(source.told, names)})
 
     def _check_texts(self, model: str, asked: Asked) -> None:
         """Find out before the queue whether a prompt, or each card's, is too long. Raises: ApiError."""

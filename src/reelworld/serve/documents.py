@@ -42,6 +42,8 @@ IDEMPOTENCY = {
 }  # fmt: skip
 WITHOUT_KEY = ("get /healthz",)  # calls that never need one
 FILE = {"type": "string", "format": "binary"}
+A_VIDEO = "A video or image to begin from: a file, a data URL, or the id of a video of yours."
+A_PICTURE = "The first frame: a file, a data URL, or the id of a video of yours, whose first frame it is."
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
 EVENT = {"type": "object", "required": ["event", "data"], "properties": {"event": TEXT, "data": TEXT}}
 MEDIA = {"text/event-stream": EVENT, "text/plain": TEXT}  # others are files
@@ -51,6 +53,10 @@ NUMBER, YES = {"type": "number"}, {"type": "boolean"}
 
 def _maybe(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _said(schema: dict[str, Any], text: str) -> dict[str, Any]:
+    return {**schema, "description": text}
 
 
 def _many(schema: dict[str, Any]) -> dict[str, Any]:
@@ -75,17 +81,23 @@ def _list_of(item: str) -> dict[str, Any]:
 DONE = {"type": "string", "description": "What was done so that the video has the size that was asked for."}
 OURS = _object(
     operation={"type": "string", "description": "What made it: generate, remix, extend, blend, ..."},
-    model=_maybe(TEXT), seed=_maybe(WHOLE), notes=_many(TEXT), done=_many(DONE),
-    expanded_prompt=_maybe({"type": "string", "description": "The prompt as the model read it."}),
-    num_frames=_maybe(WHOLE), fps=_maybe(NUMBER), previews=WHOLE, attempts=WHOLE, parents=_many(TEXT),
-    given=YES, characters=_many(TEXT),
+    model=_maybe(_said(TEXT, "Which of the served models makes it.")), seed=_maybe(WHOLE),
+    notes=_many(_said(TEXT, "What whoever asked should know.")), done=_many(DONE),
+    expanded_prompt=_maybe(_said(TEXT, "The prompt as the model read it.")),
+    num_frames=_maybe(WHOLE), fps=_maybe(NUMBER), previews=_said(WHOLE, "How many there were so far."),
+    attempts=_said(WHOLE, "How often a worker began with it."),
+    parents=_many(_said(TEXT, "The ids of the videos that it is made of.")),
+    given=_said(YES, "Whether it begins from an image or videos."),
+    characters=_many(_said(TEXT, "Their names.")),
     request={"type": "object", "description": "The settings that were asked for."},
 )  # fmt: skip
 VIDEO = _object(
     id=TEXT, object={"const": "video"}, model=TEXT,
     status={"enum": ["queued", "in_progress", "completed", "failed"]},
-    progress={**WHOLE, "minimum": 0, "maximum": 100}, created_at=TIME, completed_at=_maybe(TIME),
-    expires_at=_maybe(TIME), prompt=TEXT, seconds=TEXT, size=TEXT, remixed_from_video_id=_maybe(TEXT),
+    progress={**WHOLE, "minimum": 0, "maximum": 100, "description": "In per cent."},
+    created_at=TIME, completed_at=_maybe(TIME), expires_at=_maybe(_said(TIME, "When it is deleted.")),
+    prompt=TEXT, seconds=_said(TEXT, "How long it is or will be."), size=_said(TEXT, "Width x height."),
+    remixed_from_video_id=_maybe(TEXT),
     error=_maybe(_object(code=_maybe(TEXT), message=_maybe(TEXT))), reelworld=_ref("ReelWorld"),
 )  # fmt: skip
 CHARACTER = _object(id=TEXT, object={"const": "character"}, name=TEXT, created_at=TIME)
@@ -157,12 +169,14 @@ def body_of(model: type[BaseModel], *, video: bool = False, image: bool = False)
     schema.pop("$defs", None)
     plain, form = dict(schema), dict(schema)
     if video:
-        by_id = {"anyOf": [{"type": "string"}, {"type": "object", "properties": {"id": {"type": "string"}}}]}
+        ids = [{"type": "string"}, {"type": "object", "properties": {"id": {"type": "string"}}}]
+        by_id = {"anyOf": ids, "description": A_VIDEO}
         plain = _with(plain, "video", by_id, True)
         form = _with(form, "video", FILE, True)
     if image:
         given = {
             "type": "object",
+            "description": A_PICTURE,
             "properties": {"image_url": {"type": "string"}, "file_id": {"type": "string"}},
         }
         plain = _with(plain, "input_reference", given, False)

@@ -197,9 +197,9 @@ async def storyboard(request: Request) -> Response:
 @router.get("")
 def list_videos(
     request: Request,
-    after: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
+    after: Annotated[str | None, Query(description="The id with which the page before ended.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Videos of a page at most.")] = 20,
+    order: Annotated[Literal["asc", "desc"], Query(description="The oldest or the newest first.")] = "desc",
 ) -> Response:
     """Return a page of videos."""
     jobs, owner, before = desk_of(request).jobs, owner_of(request), None
@@ -232,7 +232,11 @@ def cancel(request: Request, video_id: str) -> Response:
 
 
 @router.get("/{video_id}/children")
-def children(request: Request, video_id: str, limit: Annotated[int, Query(ge=1, le=100)] = 100) -> Response:
+def children(
+    request: Request,
+    video_id: str,
+    limit: Annotated[int, Query(ge=1, le=100, description="So many at most.")] = 100,
+) -> Response:
     """Return the videos that were made of this one."""
     job = job_of(request, video_id)
     found, more = desk_of(request).jobs.children(job.id, job.owner, limit)
@@ -241,7 +245,11 @@ def children(request: Request, video_id: str, limit: Annotated[int, Query(ge=1, 
 
 @router.get("/{video_id}/content")
 def content(
-    request: Request, video_id: str, variant: Literal["video", "thumbnail", "spritesheet"] = "video"
+    request: Request,
+    video_id: str,
+    variant: Annotated[
+        Literal["video", "thumbnail", "spritesheet"], Query(description="Which file of it.")
+    ] = "video",
 ) -> Response:
     """Return the file of a finished video."""
     desk = desk_of(request)
