@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/videos/characters", tags=["characters"])
 
 def character_of(request: Request, character_id: str) -> Character:
     """Return a character of whoever asks. Raises: ApiError."""
-    return desk_of(request).character(known_id(character_id, "character"), owner_of(request))
+    return desk_of(request).shelf.get(known_id(character_id, "character"), owner_of(request))
 
 
 @router.post("", openapi_extra=body_of(ask.Character, video=True))
@@ -27,14 +27,14 @@ async def create(request: Request) -> Response:
     fields = await read_body(request)
     asked = ask.read(ask.Character, fields)
     source = await given_video(request, fields, ask.Asked(prompt=asked.name))
-    add = desk_of(request).add_character
-    return JSONResponse(character_object(await run_in_threadpool(add, owner_of(request), asked.name, source)))
+    add, owner = desk_of(request).shelf.add, owner_of(request)
+    return JSONResponse(character_object(await run_in_threadpool(add, owner, asked.name, source.frames)))
 
 
 @router.get("")
 def list_characters(request: Request) -> Response:
     """Return all stored characters."""
-    found = desk_of(request).characters(owner_of(request))
+    found = desk_of(request).shelf.all_of(owner_of(request))
     return JSONResponse(page_object([character_object(character) for character in found], False))
 
 
@@ -48,5 +48,5 @@ def retrieve(request: Request, character_id: str) -> Response:
 def delete(request: Request, character_id: str) -> Response:
     """Forget a character; videos with it stay."""
     character = character_of(request, character_id)
-    desk_of(request).forget(character)
+    desk_of(request).shelf.forget(character)
     return JSONResponse({"id": character.id, "deleted": True, "object": "character.deleted"})

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -16,16 +15,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
-
 from reelworld.core.checkpoint import read_card
 from reelworld.core.config import from_json
 from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ConfigError, PromptError, StorageError
 from reelworld.core.types import Frames, VideoShape
 from reelworld.generate.cards import native_shape
-from reelworld.generate.casting import check_name, mentioned, places
+from reelworld.generate.casting import mentioned, places
 from reelworld.generate.edit import GAPS, own_prompt
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.packaged import Reader, best_reader, weights_file
@@ -33,15 +29,15 @@ from reelworld.generate.storyboard import Storyboard
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
 from reelworld.serve.errors import ApiError, not_found, not_ready
 from reelworld.serve.jobs import COMPLETED, Ask, Jobs, QueueFull, new_id
+from reelworld.serve.shelf import Shelf
 from reelworld.serve.storage import Storage
-from reelworld.serve.tables import Character, Job
+from reelworld.serve.tables import Job
 from reelworld.serve.uploads import Decoder
 
 ALIAS = re.compile(r"sora-2(-pro)?(-\d{4}-\d\d-\d\d)?")  # of the hosted API
 AUTO = "auto"  # the model that reads the prompt best, as where none is named
 ALIASES = (AUTO, "sora-2", "sora-2-pro")  # names of whichever reads the prompt best; dated ones too
 MOST_OPEN = 100  # unfinished jobs of one owner
-MOST_CHARACTERS = 200  # of one owner
 SHOWN = ("image", "video")  # what a card of a board may show
 
 
@@ -78,6 +74,7 @@ class Desk:
 
     def __init__(self, jobs: Jobs, storage: Storage, weights: Mapping[str, Path | None]) -> None:
         self.jobs, self.storage, self.decoder = jobs, storage, Decoder()
+        self.shelf = Shelf(jobs, storage)
         cards = {name: read_card(weights_file(path or name)) for name, path in weights.items()}
         self.cards, self.packaged = cards, {name for name, path in weights.items() if path is None}
         self.shapes = {name: native_shape(card) for name, card in cards.items()}
@@ -216,7 +213,7 @@ class Desk:
         """Return a request with its source's own prompt where it has none. Raises: ApiError."""
         if asked.prompt or isinstance(asked, Board):
             return asked
-        names = [self.character(one, owner).name for one in asked.characters or ()]
+        names = [self.shelf.get(one, owner).name for one in asked.characters or ()]
         return asked.model_copy(update={"prompt": own_prompt(source.told, names)})
 
     def _check_texts(self, model: str, asked: Asked) -> None:
@@ -237,7 +234,7 @@ class Desk:
         if not self.knows_characters(model):
             raise ApiError(501, "this model was trained without characters; describe the looks instead",
                            code="not_supported", headers={"x-should-retry": "false"})  # fmt: skip
-        found = [self.character(character, owner) for character in asked.characters]
+        found = [self.shelf.get(character, owner) for character in asked.characters]
         text = " ".join(_texts(asked))
         if len({one.name.lower() for one in found}) < len(found):
             raise ApiError(400, "two characters have the same name in small letters", param="characters",
@@ -302,61 +299,6 @@ class Desk:
         """
         self.jobs.delete(job.id, job.owner)
         remove_files(self.storage, job)
-
-    # ---- characters
-
-    def add_character(self, owner: str, name: str, source: Source) -> Character:
-        """Store a character by the first frame that shows it. Raises: ApiError."""
-        try:
-            check_name(name)
-        except ConfigError as error:
-            raise ApiError(400, str(error), param="name", code="invalid_value") from error
-        identity = new_id("char")
-        file = f"{identity}/frames.npy"
-        character = Character(id=identity, owner=owner, name=name, file=file, created_at=time.time())
-        with ExitStack() as stack:
-            stack.callback(self.storage.remove, identity)
-            self.storage.put(file, encode_frames(source.frames[:1]))
-            with Session(self.jobs.engine, expire_on_commit=False) as session, session.begin():
-                self.jobs.alone(session, owner)
-                _check_free(
-                    name, session.scalars(select(Character.name).where(Character.owner == owner)).all()
-                )
-                session.add(character)
-            stack.pop_all()
-        return character
-
-    def characters(self, owner: str) -> list[Character]:
-        """Return an owner's characters, the oldest first."""
-        asked = select(Character).where(Character.owner == owner).order_by(Character.created_at).limit(500)
-        with Session(self.jobs.reading, expire_on_commit=False) as session:
-            return list(session.scalars(asked))
-
-    def forget(self, character: Character) -> None:
-        """Delete a character; videos with it stay as they are."""
-        with Session(self.jobs.engine) as session, session.begin():
-            session.execute(delete(Character).where(Character.id == character.id))
-        with suppress(StorageError):  # the sweep removes it later
-            self.storage.remove(character.id)
-
-    def character(self, character_id: str, owner: str) -> Character:
-        """Return a character. Raises: ApiError."""
-        with Session(self.jobs.reading, expire_on_commit=False) as session:
-            found = session.scalars(
-                select(Character).where(Character.id == character_id, Character.owner == owner)
-            ).first()
-        if found is None:
-            raise not_found("character")
-        return found
-
-
-def _check_free(name: str, taken: Sequence[str]) -> None:
-    """Raise ApiError where a name is taken, or there are too many."""
-    if name.lower() in (other.lower() for other in taken):
-        raise ApiError(400, f"there is a character {name} already; delete it, or take another name",
-                       param="name", code="invalid_value")  # fmt: skip
-    if len(taken) >= MOST_CHARACTERS:
-        raise ApiError(400, f"{MOST_CHARACTERS} characters are stored; delete some", code="too_many")
 
 
 def remove_files(storage: Storage, job: Job) -> None:
