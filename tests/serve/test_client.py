@@ -144,6 +144,11 @@ def test_lists_page_and_videos_can_be_deleted(client):
     assert made[2] not in [video.id for video in client.videos.list()]
     with pytest.raises(openai.NotFoundError):
         client.videos.retrieve(made[2])
+    for video in client.videos.list(limit=2):  # each page is asked for behind a video that is gone by then
+        client.videos.delete(video.id)
+    assert list(client.videos.list()) == []
+    with pytest.raises(openai.NotFoundError):
+        client.videos.list(after="video_" + "0" * 32)
 
 
 def test_characters_are_stored_and_play(client, served, tmp_path):

@@ -283,17 +283,20 @@ def test_a_queue_has_an_end(jobs: Jobs) -> None:
     add(jobs, most_open=3) if turn.owner == "me" else None
 
 
-def test_pages_follow_each_other(jobs: Jobs) -> None:
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_pages_follow_each_other(jobs: Jobs, newest_first: bool) -> None:
+    """Also where the job with which a page ended is gone by the next."""
     made = [add(jobs, prompt=str(n)).id for n in range(7)]
     add(jobs, "you")
-    for newest_first, wanted in ((True, made[::-1]), (False, made)):
-        found: list[str] = []
-        more, after = True, None
-        while more:
-            page, more = jobs.page("me", after=after, limit=3, newest_first=newest_first)
-            after = page[-1]
-            found += [job.id for job in page]
-        assert found == wanted
+    found: list[str] = []
+    more, after = True, None
+    while more:
+        page, more = jobs.page("me", after=after, limit=3, newest_first=newest_first)
+        found += [job.id for job in page]
+        jobs.delete(found[-1], "me")
+        after = jobs.number(found[-1], "me")
+        assert after == page[-1].number
+    assert found == (made[::-1] if newest_first else made)
 
 
 def test_many_workers_do_each_job_once(engine: Engine) -> None:

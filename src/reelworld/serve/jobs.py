@@ -33,6 +33,7 @@ CANCELLED, DIED, LATE = "cancelled", "worker_died", "deadline_exceeded"  # codes
 MOST_ATTEMPTS = 3
 LEASE_SECONDS = 30.0
 KEPT_SECONDS = 7 * 86_400.0  # that a finished job and its files stay
+FIRST_NUMBER = 1_600_000_000 * 10**9  # of any video, in nanoseconds since 1970
 CLOCK_SECONDS = 60.0  # for which the clock of the database is known
 
 
@@ -67,6 +68,17 @@ class Turn:
 def new_id(kind: str) -> str:
     """Return an opaque name that nobody can guess."""
     return f"{kind}_{secrets.token_hex(16)}"
+
+
+def numbered_id(number: int) -> str:
+    """Return the id of a video: its place among all, in nanoseconds since 1970, and what nobody can guess."""
+    return f"video_{number:016x}{secrets.token_hex(8)}"
+
+
+def number_in(video_id: str) -> int | None:
+    """Return the place of a video by its id alone; None where that tells none, as random ones of before."""
+    number = int(video_id.rpartition("_")[2][:16], 16)
+    return number if FIRST_NUMBER < number <= time.time_ns() else None
 
 
 def fingerprint(operation: str, request: dict[str, Any]) -> str:
@@ -167,8 +179,9 @@ class Jobs:
         priority = ask.priority
         if priority is None:
             priority = session.scalar(select(Key.priority).where(Key.owner == ask.owner)) or 0
+        number = time.time_ns()
         return Job(
-            id=new_id("video"), number=time.time_ns(), owner=ask.owner, operation=ask.operation,
+            id=numbered_id(number), number=number, owner=ask.owner, operation=ask.operation,
             request=ask.request, status=QUEUED, priority=priority, progress=0, preview=0, cancelled=False,
             announced=False, created_at=self.now(), attempts=0, parent=next(iter(ask.made_of), None),
             idempotency_key=ask.idempotency_key, fingerprint=ask.mark,
@@ -180,6 +193,11 @@ class Jobs:
             job = session.get(Job, job_id)
             return job if job is not None and owner in (None, job.owner) else None
 
+    def number(self, job_id: str, owner: str) -> int | None:
+        """Return the place of an owner's job among all; of one that is gone, too, if its id tells it."""
+        job = self.get(job_id, owner)
+        return number_in(job_id) if job is None else job.number
+
     def asked_before(self, owner: str, idempotency_key: str | None, mark: str) -> Job | None:
         """Return the job, still there, that an owner asked for with an idempotency key. Raises: KeyReused."""
         if idempotency_key is None:
@@ -189,12 +207,12 @@ class Jobs:
         return None if old is None else _same(old, mark)
 
     def page(
-        self, owner: str, *, after: Job | None = None, limit: int = 20, newest_first: bool = True
+        self, owner: str, *, after: int | None = None, limit: int = 20, newest_first: bool = True
     ) -> tuple[list[Job], bool]:
-        """Return an owner's jobs behind another one, and whether more follow."""
+        """Return an owner's jobs behind the number of another one, and whether more follow."""
         asked = select(Job).where(Job.owner == owner)
         if after is not None:
-            asked = asked.where(Job.number < after.number if newest_first else Job.number > after.number)
+            asked = asked.where(Job.number < after if newest_first else Job.number > after)
         asked = asked.order_by(Job.number.desc() if newest_first else Job.number).limit(limit + 1)
         with Session(self.reading, expire_on_commit=False) as session:
             found = list(session.scalars(asked))

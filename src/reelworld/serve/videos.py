@@ -203,7 +203,7 @@ def list_videos(
 ) -> Response:
     """Return a page of videos."""
     jobs, owner, before = desk_of(request).jobs, owner_of(request), None
-    if after is not None and (before := jobs.get(known_id(after, "video"), owner)) is None:
+    if after is not None and (before := jobs.number(known_id(after, "video"), owner)) is None:
         raise not_found("video")
     page, more = jobs.page(owner, after=before, limit=limit, newest_first=order == "desc")
     return JSONResponse(page_object([video_object(job) for job in page], more))
