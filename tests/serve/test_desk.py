@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -278,6 +279,16 @@ def test_a_request_is_known_again_after_its_source_is_gone(http: httpx.Client, s
 def test_a_video_may_be_named_in_a_form_as_json(http: httpx.Client, served: Served) -> None:
     form = {"prompt": "a blue ball", "video": json.dumps({"id": made(http, served)})}
     assert http.post("/v1/videos/edits", data=form).json()["status"] == "queued"
+
+
+def test_a_large_picture_may_come_as_a_data_url_in_a_form(http: httpx.Client, served: Served) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1, 700, 700, 3), np.uint8)
+    url = f"data:image/png;base64,{base64.b64encode(encode_png(Video(noise, 8.0))).decode()}"
+    assert len(url) > 1 << 20
+    asked = {"prompt": (None, "a ball"), "input_reference": (None, url), "seconds": (None, "1")}
+    queued = http.post("/v1/videos", files=asked).json()
+    served.work()
+    assert http.get(f"/v1/videos/{queued['id']}").json()["status"] == "completed"
 
 
 def test_parents_are_told_of_without_end_of_room(http: httpx.Client, served: Served) -> None:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from reelworld.serve.errors import ApiError
 
+MOST_TEXT = 1 << 30  # of a field, which may be a picture's data URL: the gate bounds the whole
 MOST_FIELDS, MOST_FILES, MOST_DEPTH = 200, 4, 8
 BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 
@@ -53,7 +54,7 @@ def _json(data: bytes) -> dict[str, Any]:
 
 async def _form(request: Request) -> dict[str, Any]:
     try:
-        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=1 << 20)
+        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=MOST_TEXT)
     except (HTTPException, ValueError, AssertionError, KeyError) as error:
         raise ApiError(400, "the form cannot be read", code="invalid_form") from error
     fields: dict[str, Any] = {}
