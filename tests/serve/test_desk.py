@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from tests.serve.conftest import Served
+from tests.serve.conftest import Served, serve
 
 from reelworld.core.encode import encode_png
 from reelworld.core.errors import ConfigError, StorageError
@@ -18,10 +19,13 @@ from reelworld.core.types import Video
 from reelworld.models.released import checkpoint_to_denoiser, denoiser_to_checkpoint
 from reelworld.serve.asked import Create
 from reelworld.serve.desk import MOST_OPEN, Desk
+from reelworld.serve.gate import Rules
 from reelworld.serve.jobs import Jobs
+from reelworld.serve.making import Studio
 from reelworld.serve.serving import Settings, run, sweep
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import open_database, upgrade
+from reelworld.serve.worker import serve_jobs
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0, "seconds": 1}
 PICTURE = encode_png(Video(np.full((1, 16, 16, 3), 90, np.uint8), 8.0))
@@ -208,6 +212,54 @@ def test_how_long_it_will_be_is_told_before_it_is_made(
     assert queued["seconds"] == seconds
     served.work()
     assert http.get(f"/v1/videos/{queued['id']}").json()["seconds"] == seconds
+
+
+def test_what_was_not_made_is_not_waited_for(http: httpx.Client) -> None:
+    video = http.post("/v1/videos", json={"prompt": "a ball"}).json()["id"]
+    assert http.get(f"/v1/videos/{video}/content").json()["error"]["code"] == "video_not_ready"
+    http.post(f"/v1/videos/{video}/cancel")
+    error = http.get(f"/v1/videos/{video}/content").json()["error"]
+    assert (error["code"], "wait" in error["message"]) == ("video_failed", False)
+
+
+def test_what_is_made_of_a_video_is_made_by_its_model(tmp_path: Path, weights: Path) -> None:
+    """And says the name that its source was asked by."""
+    denoiser, tokenizer, card = checkpoint_to_denoiser(weights)
+    for name, learnt in (("few", {"a", "red", "ball"}), ("many", {"a", "red", "ball", "blue", "box"})):
+        tokenizer.learnt = learnt
+        denoiser_to_checkpoint(tmp_path / name, denoiser, tokenizer, card)
+    few, many = tmp_path / "few", tmp_path / "many"
+    for served in serve(tmp_path, few, Rules(), many=many):
+        with httpx.Client(base_url=served.url) as http:
+            asked = {"prompt": "a blue box", "model": "sora-2", **FAST}
+            first = http.post("/v1/videos", json=asked).json()
+            studio = Studio({"tiny": few, "many": many})
+            serve_jobs(served.jobs, served.storage, studio, threading.Event(), idle=lambda: True)
+            remix = http.post(f"/v1/videos/{first['id']}/remix", json={"prompt": "a red ball"}).json()
+    for video in (first, remix):
+        assert (video["model"], video["reelworld"]["model"]) == ("sora-2", "many")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prompt": "a \x00ball"},
+        {"prompt": "a ball", "negative_prompt": "\x00"},
+        {"prompt": "a ball", "num_frames": 480, "fps": 1},
+    ],
+)
+def test_what_no_database_or_worker_can_take_is_refused(http: httpx.Client, body: dict[str, object]) -> None:
+    assert http.post("/v1/videos", json=body).status_code == 400
+
+
+def test_small_things_that_clients_do(http: httpx.Client, served: Served) -> None:
+    first = made(http, served, size="33x17")
+    assert http.get(f"/v1/videos/{first}").json()["size"] == "34x18"  # films have even sides
+    assert http.head(f"/v1/videos/{first}/content").headers["content-type"] == "video/mp4"
+    assert http.head("/healthz").status_code == 200
+    for given in (first, {"id": first}, {"file_id": first}):
+        body = {"prompt": "a ball", "input_reference": given, "seconds": None}
+        assert http.post("/v1/videos", json=body).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -157,17 +157,17 @@ def test_a_long_film_is_cut_and_a_good_one_is_taken(http: httpx.Client) -> None:
 
 def child(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own, as uploads are decoded."""
-    told = f"from reelworld.serve import decode\n{code}"
+    told = f"from pathlib import Path\nfrom reelworld.serve import confine\n{code}"
     return subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("how", ["confine", "forbid_calls", "leave_network"])
+@pytest.mark.parametrize("how", ["confine(Path())", "forbid_calls()", "leave_network()"])
 def test_what_decodes_uploads_has_no_network(how: str) -> None:
     """Each way alone: inside containers only the filter of calls is allowed."""
     listener = socket.create_server(("127.0.0.1", 0))
     code = f"""
 import socket
-assert decode.{how}()
+assert confine.{how}
 try:
     socket.create_connection(("127.0.0.1", {listener.getsockname()[1]}), 2)
 except OSError as error:
@@ -175,10 +175,10 @@ except OSError as error:
 """
     done = child(code)
     listener.close()
-    if how == "leave_network" and done.returncode != 0:
+    if how == "leave_network()" and done.returncode != 0:
         pytest.skip("this kernel gives no namespaces")
     assert done.stdout.strip() in ("PermissionError", "OSError", "ConnectionRefusedError"), done.stderr
-    if how == "forbid_calls":
+    if how == "forbid_calls()":
         assert done.stdout.strip() == "PermissionError"
 
 
@@ -189,7 +189,8 @@ def test_what_decodes_uploads_reaches_no_socket_of_this_machine(tmp_path: Path) 
         listener.bind(path)
         listener.listen()
         done = child(
-            f"import socket\ndecode.confine()\ntry:\n    socket.socket(socket.AF_UNIX).connect({path!r})\n"
+            "import socket\nconfine.confine(Path())\n"
+            f"try:\n    socket.socket(socket.AF_UNIX).connect({path!r})\n"
             "except OSError as error:\n    print(type(error).__name__)"
         )
     assert done.stdout.strip() == "PermissionError", done.stderr
@@ -197,7 +198,8 @@ def test_what_decodes_uploads_reaches_no_socket_of_this_machine(tmp_path: Path) 
 
 def test_what_decodes_uploads_starts_no_program() -> None:
     done = child(
-        "import os, subprocess, sys\ndecode.confine()\ntry:\n    subprocess.run([sys.executable, '-V'])\n"
+        "import os, subprocess, sys\nconfine.confine(Path())\n"
+        "try:\n    subprocess.run([sys.executable, '-V'])\n"
         "except OSError as error:\n    print(type(error).__name__)\n"
         "if os.fork() == 0:\n    os.execv('/bin/true', ['true'])"
     )
@@ -205,12 +207,49 @@ def test_what_decodes_uploads_starts_no_program() -> None:
     assert "PermissionError" in done.stderr  # the fork's exec
 
 
+def test_what_decodes_uploads_reaches_no_other_process_and_few_files(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    done = child(f"""
+import os
+def tried(call):
+    try:
+        call()
+    except OSError as error:
+        return type(error).__name__
+folder = Path({str(tmp_path)!r}) / "own"
+folder.mkdir()
+confine.confine(folder)
+(folder / "frames").write_text("written")
+print(tried(lambda: os.kill(os.getppid(), 0)))
+print(tried(lambda: open(f"/proc/{{os.getppid()}}/environ")))
+print(tried(lambda: open(folder.parent / "secret")))
+print(tried(lambda: open(folder.parent / "other", "w")))
+import numpy, av
+""")
+    if done.stdout.split()[1:2] == ["None"]:
+        pytest.skip("this kernel has no Landlock")
+    assert done.stdout.split() == ["PermissionError"] * 4, done.stderr
+    assert (done.returncode, (tmp_path / "own" / "frames").read_text()) == (0, "written"), done.stderr
+
+
+def test_long_films_are_decoded_by_few_threads(tmp_path: Path) -> None:
+    """Conversion of colours had threads of its own for each frame; they filled the little memory."""
+    frames = np.zeros((400, 16, 16, 3), np.uint8)
+    (tmp_path / "film.mp4").write_bytes(encode_mp4(Video(frames, 8.0)))
+    done = child(f"""
+import os
+from reelworld.core.video import read
+print(len(read({str(tmp_path / "film.mp4")!r})), len(os.listdir("/proc/self/task")) < 32)
+""")
+    assert done.stdout.split() == ["400", "True"], done.stderr
+
+
 def test_what_decodes_uploads_has_little_of_everything() -> None:
     done = child(
-        "decode.confine()\ntry:\n    bytearray(4 << 30)\nexcept MemoryError:\n    print('no memory')"
+        "confine.confine(Path())\ntry:\n    bytearray(4 << 30)\nexcept MemoryError:\n    print('no memory')"
     )
     assert done.stdout.strip() == "no memory"
-    done = child("decode.SECONDS = 1\ndecode.confine()\nwhile True: pass")
+    done = child("confine.SECONDS = 1\nconfine.confine(Path())\nwhile True: pass")
     assert done.returncode == -signal.SIGXCPU or done.returncode == -signal.SIGKILL
 
 

@@ -283,6 +283,18 @@ def test_a_queue_has_an_end(jobs: Jobs) -> None:
     add(jobs, most_open=3) if turn.owner == "me" else None
 
 
+def test_what_nobody_takes_ends_after_a_time(engine: Engine) -> None:
+    """As where the model that it asks for is no longer served."""
+    jobs = Jobs(engine, most_wait=0.05)
+    job = jobs.add(Ask(owner="me", operation="generate", request={"prompt": "a ball", "model": "another"}))
+    time.sleep(0.1)
+    assert jobs.lease("w", ["tiny"]) is None
+    over = jobs.get(job.id)
+    assert over is not None
+    assert (over.status, over.error_code) == ("failed", "not_taken")
+    assert over.expires_at is not None
+
+
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_pages_follow_each_other(jobs: Jobs, newest_first: bool) -> None:
     """Also where the job with which a page ended is gone by the next."""

@@ -18,6 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from sqlalchemy.exc import OperationalError
 
 from reelworld.core.errors import ConfigError, StorageError
+from reelworld.generate import windows
 from reelworld.serve.jobs import Ask, Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
 from reelworld.serve.serving import Crew, Settings, _expire, announce, run
@@ -232,15 +233,19 @@ def test_expired_videos_go_with_all_their_files(jobs, storage, studio) -> None:
     assert not storage.has("input_1/0.npy")
 
 
+ANSWERS = {1: 503, 2: 302}  # of the listener's first calls
+
+
 @pytest.fixture
 def listener() -> Iterator[tuple[str, list[tuple[bytes, dict[str, str]]]]]:
-    """An address that writes down what it is told; it refuses the first call."""
+    """An address that writes down what it is told; it refuses the first call, the next it sends elsewhere."""
     heard: list[tuple[bytes, dict[str, str]]] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             heard.append((self.rfile.read(int(self.headers["content-length"])), dict(self.headers)))
-            self.send_response(503 if len(heard) == 1 else 204)
+            self.send_response(ANSWERS.get(len(heard), 204))
+            self.send_header("location", "/elsewhere")
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
@@ -266,11 +271,11 @@ def test_webhooks_are_told_until_they_listen_and_the_client_verifies_them(
     for _ in range(3):
         announce(jobs, hooks, waits, threading.Event())
     assert len(heard) == 1  # it refused, and is given time
-    waits.clear()
-    for _ in range(3):
+    for count in (2, 3, 3):  # what it sends elsewhere it has not taken
+        waits.clear()
         announce(jobs, hooks, waits, threading.Event())
-    assert len(heard) == 2
-    body, headers = heard[1]
+        assert len(heard) == count
+    body, headers = heard[2]
     client = openai.OpenAI(api_key="unused", webhook_secret=secret)
     event = client.webhooks.unwrap(body, headers)
     assert (event.type, event.data.id) == ("video.completed", job.id)
@@ -364,6 +369,20 @@ def test_a_cache_that_cannot_be_written_loses_no_video(jobs, storage, studio, mo
     assert done is not None
     assert done.status == "completed"
     assert "windows are not kept" in capfd.readouterr().err
+
+
+def test_a_window_that_finds_no_room_loses_no_video(jobs, storage, studio, monkeypatch, tmp_path, caplog):
+    def full(path: Path, data: bytes) -> None:
+        raise StorageError(f"cannot write {path}: the disk is full")
+
+    monkeypatch.setenv("REELWORLD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(windows, "write_bytes", full)
+    job = add(jobs, num_frames=12)
+    work(jobs, storage, studio)
+    done = jobs.get(job.id)
+    assert done is not None
+    assert done.status == "completed"
+    assert "a window is not kept" in caplog.text
 
 
 def test_no_password_stands_in_the_list_of_processes(tmp_path: Path) -> None:

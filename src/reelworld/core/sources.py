@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from reelworld.core.errors import VideoError
@@ -73,6 +74,7 @@ class Film:
     def __init__(self, path: str | Path, num_bytes: int, limits: Limits) -> None:
         self.path, self.limits = path, limits
         self.container, self.stream = self._open()
+        self.colors = VideoReformatter()  # one for all frames, which would each have its threads
         self.origin = float((self.stream.start_time or 0) * self.stream.time_base)
         self.duration_is_sure = bool(self.stream.duration) or not self.container.streams.audio
         self.aspect = float(self.stream.sample_aspect_ratio or 1)
@@ -96,7 +98,7 @@ class Film:
     def image(self, picture: av.VideoFrame) -> Image.Image:
         if picture.is_corrupt:
             raise VideoError(f"{self.path} is damaged (broken picture data); download or copy it again")
-        image = Image.fromarray(picture.to_ndarray(format="rgb24"))
+        image = Image.fromarray(self.colors.reformat(picture, format="rgb24", threads=1).to_ndarray())
         shown = (round(image.width * self.aspect), image.height)
         self.limits.check_size(self.path, *shown)
         image = image if image.size == shown else image.resize(shown, Image.Resampling.LANCZOS)

@@ -12,6 +12,7 @@ what did not change is not made anew.
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from reelworld.core import runtime
 from reelworld.core.encode import decode_frames, encode_frames
-from reelworld.core.errors import ConfigError, VideoError
+from reelworld.core.errors import ConfigError, StorageError, VideoError
 from reelworld.core.progress import progress as open_progress
 from reelworld.core.storage import make_folder, write_bytes
 from reelworld.core.types import Frames, Video
@@ -132,8 +133,7 @@ class Windows:
             return old
         (video,) = self.pipeline(self.prompt, **given, **self.options)
         if path is not None:
-            make_folder(path.parent)
-            write_bytes(path, encode_frames(video.frames))
+            _keep(path, video.frames)
         return video.frames
 
     def _mark(self, given: Mapping[str, Any]) -> str:
@@ -194,6 +194,15 @@ class Windows:
         known = [n for n in range(len(before) + rest + len(after)) if n not in gap_frames]
         new = self.complete(part, known, seed)[len(before) : len(before) + rest]
         return np.concatenate([begun[len(left) :], new])
+
+
+def _keep(path: Path, frames: Frames) -> None:
+    """Keep a window if there is room: without it a result costs more where it is begun again, no less."""
+    try:
+        make_folder(path.parent)
+        write_bytes(path, encode_frames(frames))
+    except StorageError as error:
+        logging.getLogger(__name__).warning("a window is not kept: %s", error)
 
 
 def _stored(path: Path) -> Frames | None:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from reelworld.core.errors import ReelWorldError, StorageError
@@ -34,6 +35,7 @@ def build(desk: Desk, keys: Keys, rules: Rules) -> FastAPI:
     app.add_middleware(Gate, rules=rules, keys=keys)
     app.add_middleware(Counting, registry=app.state.metrics)
     app.add_exception_handler(ReelWorldError, _told)
+    app.add_exception_handler(OperationalError, _told)
     app.add_exception_handler(HTTPException, _routing)
     app.add_exception_handler(RequestValidationError, _invalid)
     describe(app)
@@ -47,7 +49,7 @@ async def _told(_: Request, error: Exception) -> Response:
         return ApiError(429, str(error), code="queue_full", headers={"retry-after": "10"}).response()
     if isinstance(error, KeyReused):
         return ApiError(400, str(error), code="idempotency_key_reused").response()
-    if isinstance(error, StorageError):
+    if isinstance(error, (StorageError, OperationalError)):
         return ApiError(503, "the server cannot store or read files now", code="storage_error").response()
     return ApiError(400, str(error), code="invalid_value").response()
 

@@ -37,11 +37,9 @@ def id_of(value: Any) -> Any:
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Prompt = Annotated[str, Field(min_length=1, max_length=MOST_PROMPT, description="What the video shows.")]
-OwnPrompt = Annotated[
-    str,
-    Field(max_length=MOST_PROMPT, description="What the video shows; left out: as it was told of the first."),
-]
+Text = Annotated[str, Field(max_length=MOST_PROMPT, pattern=r"^[^\x00]*$")]  # PostgreSQL keeps no NUL in JSON
+Prompt = Annotated[Text, Field(min_length=1, description="What the video shows.")]
+OwnPrompt = Annotated[Text, Field(description="What the video shows; left out: as it was told of the first.")]
 Seconds = Annotated[float, Field(gt=0, le=MOST_SECONDS, description="How long, in seconds.")]
 Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$", description="Width x height, in pixels.")]
 VideoId = Annotated[str, BeforeValidator(id_of), Field(pattern=r"^video_[0-9a-f]{32}$")]
@@ -52,7 +50,6 @@ CharacterIds = Annotated[
 ]
 Side = Annotated[int, Field(ge=16, le=MOST_SIDE, description="In pixels; width and height together.")]
 Seed = Annotated[int, Field(ge=0, le=2**53, description="The same seed makes the same noise.")]
-Text = Annotated[str, Field(max_length=MOST_PROMPT)]
 
 
 class Asked(BaseModel):
@@ -181,9 +178,7 @@ class BoardCard(BaseModel):
     """A card: a text, and an image or a video that is shown from its time on."""
 
     time: Annotated[float, Field(ge=0, le=MOST_SECONDS, description="Seconds until it is shown.")]
-    text: Annotated[
-        str, Field(max_length=MOST_PROMPT, description="May be empty where it shows something.")
-    ] = ""
+    text: Annotated[Text, Field(description="May be empty where it shows something.")] = ""
     image: Shown | None = None
     video: Shown | None = None
     at: Annotated[
@@ -214,7 +209,9 @@ class Character(BaseModel):
 def read(model: type[Body], fields: dict[str, Any]) -> Body:
     """Read a request. Raises: ApiError that names the first field that is wrong, and why."""
     try:
-        return model.model_validate({name: value for name, value in fields.items() if value != ""})
+        return model.model_validate(
+            {name: value for name, value in fields.items() if value not in ("", None)}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if isinstance(part, (str, int)))
@@ -223,7 +220,10 @@ def read(model: type[Body], fields: dict[str, Any]) -> Body:
 
 
 def size_of(asked: Asked) -> tuple[int, int] | None:
-    """Return the width and height that are asked for. Raises: ApiError."""
+    """Return the width and height that are asked for, as even numbers: films have no others.
+
+    Raises: ApiError.
+    """
     if asked.size is not None:
         width, height = (int(side) for side in asked.size.split("x"))
     elif asked.width is not None and asked.height is not None:
@@ -236,7 +236,7 @@ def size_of(asked: Asked) -> tuple[int, int] | None:
         raise ApiError(
             400, f"sides must be from 16 to {MOST_SIDE} pixels", param="size", code="invalid_value"
         )
-    return width, height
+    return width + width % 2, height + height % 2
 
 
 def check_amount(size: tuple[int, int] | None, seconds: float, fps: float | None) -> None:

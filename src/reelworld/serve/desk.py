@@ -27,8 +27,8 @@ from reelworld.generate.lineage import ancestry
 from reelworld.generate.packaged import Reader, best_reader, weights_file
 from reelworld.generate.storyboard import Storyboard
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
-from reelworld.serve.errors import ApiError, not_found, not_ready
-from reelworld.serve.jobs import COMPLETED, Ask, Jobs, QueueFull, new_id
+from reelworld.serve.errors import ApiError, not_found, not_made, not_ready
+from reelworld.serve.jobs import COMPLETED, FAILED, Ask, Jobs, QueueFull, new_id
 from reelworld.serve.shelf import Shelf
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Job
@@ -138,6 +138,7 @@ class Desk:
         mark: str | None,
     ) -> Entry:
         """Write down what a worker needs, and which files it begins from. Raises: ApiError."""
+        named = asked.model
         if sources:
             asked = self._told(owner, _like(asked, sources[0].like, self.shapes), sources[0])
         cast = self._cast(owner, asked)
@@ -145,6 +146,8 @@ class Desk:
         folder = new_id("input")
         names = [f"{folder}/{n}.npy" for n in range(len(given))]
         request = self._request(asked, operation, sources, board)
+        if sources and named is None:
+            request["model_asked"] = sources[0].like.get("model_asked") or request["model_asked"]
         self._check_texts(request["model"], asked)
         request["sources"] = names[: len(sources)]
         request["image"] = names[len(sources)] if image is not None else None
@@ -272,6 +275,8 @@ class Desk:
         job = self.jobs.get(job_id, owner)
         if job is None:
             raise not_found("video")
+        if job.status == FAILED:
+            raise not_made(job.error_message)
         if job.status != COMPLETED or job.result is None:
             raise not_ready(job.status)
         return job
@@ -283,7 +288,8 @@ class Desk:
         frames = decode_frames(self.storage.get(f"{job.result['folder']}/base.npy"))
         made, asked = job.result, job.request
         native = self.shapes[self.model(None)[0]]
-        like = {"model": asked.get("model_asked"), "size": "{}x{}".format(*made["size"]), "fps": made["fps"]}
+        model = {"model": asked.get("model"), "model_asked": asked.get("model_asked")}
+        like = {**model, "size": "{}x{}".format(*made["size"]), "fps": made["fps"]}
         return Source(frames, made.get("base_fps", native.fps), {**made["made"], "id": job.id}, job.id, like)
 
     async def upload(self, data: bytes, shape: VideoShape, most_seconds: float = MOST_SECONDS) -> Source:
@@ -350,6 +356,9 @@ def _seconds(
         case "generate":
             count = values.get("num_frames")
             rate = values.get("fps") or shape.fps
+            if count and count / rate > MOST_SECONDS:
+                raise ApiError(400, f"a video has at most {MOST_SECONDS:g} seconds", param="num_frames",
+                               code="invalid_value")  # fmt: skip
             return count / rate if count else float(values["seconds"])
         case "extend":
             return sources[0] + float(values["seconds"])

@@ -44,6 +44,11 @@ def not_found(what: str) -> ApiError:
     return ApiError(404, f"there is no such {what}", code="not_found")
 
 
+def not_made(why: str | None) -> ApiError:
+    """Return the error of a video that failed, or was cancelled."""
+    return ApiError(400, f"the video was not made ({why}); ask for it again", code="video_failed")
+
+
 def not_ready(status: str) -> ApiError:
     """Return the error of a video that is not finished: no 409, which clients would repeat."""
     return ApiError(400, f"the video is {status}, not completed; wait for it", code="video_not_ready")

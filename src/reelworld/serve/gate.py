@@ -21,6 +21,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelworld.core.errors import ConfigError
@@ -145,6 +146,8 @@ class Gate:
         answer = _Secured(send)
         try:
             await self.app(scope, bounded, answer)
+        except ClientDisconnect:  # it left while it was sending
+            return
         except Exception as error:
             if answer.begun:
                 raise

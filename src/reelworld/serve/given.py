@@ -116,7 +116,8 @@ async def given_image(request: Request, fields: dict[str, Any], asked: Asked) ->
     url = given.get("image_url") if isinstance(given, dict) else given
     if isinstance(url, str) and url.startswith("data:"):
         return await desk.upload(from_data_url(url), shape, 1.0 / shape.fps)
-    if isinstance(given, dict) and isinstance(given.get("file_id"), str):
-        return await run_in_threadpool(desk.source, known_id(given["file_id"], "video"), owner_of(request))
+    ours = (given.get("file_id") or given.get("id")) if isinstance(given, dict) else given
+    if isinstance(ours, str) and ID.fullmatch(ours):
+        return await run_in_threadpool(desk.source, ours, owner_of(request))
     raise ApiError(400, "input_reference is a file, a data URL or the id of a video of yours",
                    param="input_reference", code="invalid_value")  # fmt: skip

@@ -29,7 +29,12 @@ from reelworld.core.errors import ReelWorldError
 from reelworld.serve.tables import Job, Key, OwnerTurn, Parent
 
 QUEUED, RUNNING, COMPLETED, FAILED = "queued", "in_progress", "completed", "failed"
-CANCELLED, DIED, LATE = "cancelled", "worker_died", "deadline_exceeded"  # codes of errors
+CANCELLED, DIED, LATE, UNTAKEN = (
+    "cancelled",
+    "worker_died",
+    "deadline_exceeded",
+    "not_taken",
+)  # codes of errors
 MOST_ATTEMPTS = 3
 LEASE_SECONDS = 30.0
 KEPT_SECONDS = 7 * 86_400.0  # that a finished job and its files stay
@@ -116,8 +121,15 @@ class Ask:
 class Jobs:
     """The job table; any number of processes may hold one of the same database."""
 
-    def __init__(self, engine: Engine, *, lease_seconds: float = LEASE_SECONDS, kept: float = KEPT_SECONDS):
-        self.engine, self.lease_seconds, self.kept = engine, lease_seconds, kept
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        kept: float = KEPT_SECONDS,
+        most_wait: float = KEPT_SECONDS,
+    ) -> None:
+        self.engine, self.lease_seconds, self.kept, self.most_wait = engine, lease_seconds, kept, most_wait
         self.reading = engine.execution_options(reading=True)
         self.ahead, self.known_until = 0.0, 0.0  # of the database's clock, seconds before ours
 
@@ -322,10 +334,14 @@ class Jobs:
 
     def release(self, turn: Turn) -> None:
         """Give a job back unfinished, as a worker does that is told to stop; the attempt does not count."""
-        self._change(_held(turn), status=QUEUED, worker=None, lease_until=None, attempts=Job.attempts - 1)
+        back = {"status": QUEUED, "worker": None, "lease_until": None, "progress": 0}
+        self._change(_held(turn), **back, attempts=Job.attempts - 1)
 
     def reclaim(self) -> int:
-        """Give back jobs whose leases ran out; fail those that had all their attempts. Return how many."""
+        """Give back jobs whose leases ran out; fail those that had all their attempts. Return how many.
+
+        Jobs that nobody took in `most_wait` seconds fail too: no worker serves their model.
+        """
         now = self.now()
         over = and_(Job.status == RUNNING, Job.lease_until < now)
         told = {"status": FAILED, "completed_at": now, "expires_at": now + self.kept, "lease_until": None}
@@ -336,7 +352,12 @@ class Jobs:
             and_(over, Job.attempts >= MOST_ATTEMPTS), **told, error_code=DIED,
             error_message=f"the worker died {MOST_ATTEMPTS} times while it made this video",
         )  # fmt: skip
-        return stopped + died + self._change(over, status=QUEUED, worker=None, lease_until=None, progress=0)
+        untaken = self._change(
+            and_(Job.status == QUEUED, Job.created_at < now - self.most_wait), **told, error_code=UNTAKEN,
+            error_message="no worker took it in time; ask for another model, or start a worker for this one",
+        )  # fmt: skip
+        back = self._change(over, status=QUEUED, worker=None, lease_until=None, progress=0)
+        return stopped + died + untaken + back
 
     def expired(self, limit: int = 100) -> list[Job]:
         """Return finished jobs whose time is over."""

@@ -12,6 +12,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+METHODS = ("GET", "HEAD", "POST", "DELETE")
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 
 
@@ -36,7 +37,7 @@ class Counting:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
-                method = scope["method"] if route != "other" else "any"
+                method = scope["method"] if route != "other" and scope["method"] in METHODS else "any"
                 self.requests.labels(method, route, message["status"]).inc()
                 self.seconds.labels(route).observe(time.perf_counter() - begun)
             await send(message)

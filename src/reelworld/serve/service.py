@@ -80,6 +80,7 @@ def studio() -> Response:
     return FileResponse(STUDIO / "index.html", headers={"cache-control": "no-cache"})
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 def healthz(request: Request) -> Response:
     """Say that the server answers and its database too."""

@@ -12,11 +12,14 @@ import base64
 import binascii
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from reelworld.core.encode import decode_frames
+from reelworld.core.errors import StorageError
+from reelworld.core.storage import storage_errors
 from reelworld.core.types import Frames, VideoShape
-from reelworld.serve.decode import UNSAFE, UNUSABLE
+from reelworld.serve.decode import FULL, UNSAFE, UNUSABLE
 from reelworld.serve.errors import ApiError
 
 WALL_SECONDS = 40.0
@@ -25,7 +28,7 @@ SIGNATURES = {  # offset and first bytes -> ending
     (0, b"GIF89a"): ".gif", (8, b"WEBP"): ".webp", (4, b"ftyp"): ".mp4", (0, b"\x1aE\xdf\xa3"): ".webm",
     (8, b"AVI "): ".avi",
 }  # fmt: skip
-COMMAND = ("-m", "reelworld.serve.decode")
+COMMAND = ("-P", "-m", "reelworld.serve.decode")  # without the folder where the server was started
 TOGETHER, MOST_WAITING = 2, 16  # decoders at once, and files that may wait for one
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}  # and no secrets
 
@@ -62,7 +65,8 @@ class Decoder:
     async def decode(self, data: bytes, shape: VideoShape, most_frames: int) -> Frames:
         """Return the frames [T, H, W, 3] of a file, resized and cropped to a shape, at its frame rate.
 
-        Raises: ApiError for a file that cannot be used, or takes too long, or where too many wait.
+        Raises: ApiError for a file that cannot be used, or takes too long, or where too many wait;
+        StorageError where there is no room for it.
         """
         suffix = ending(data)
         if self.waiting >= MOST_WAITING:
@@ -76,9 +80,11 @@ class Decoder:
             self.waiting -= 1
 
     async def _decoded(self, data: bytes, suffix: str, shape: VideoShape, most_frames: int) -> Frames:
-        with tempfile.TemporaryDirectory(prefix="reel-upload-") as folder:
-            source, out = Path(folder) / f"upload{suffix}", Path(folder) / "frames.npy"
-            await asyncio.to_thread(source.write_bytes, data)
+        with ExitStack() as stack:
+            with storage_errors("an upload"):
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="reel-upload-"))
+                source, out = Path(folder) / f"upload{suffix}", Path(folder) / "frames.npy"
+                await asyncio.to_thread(source.write_bytes, data)
             size = ("--width", str(shape.width), "--height", str(shape.height), "--fps", f"{shape.fps:g}")
             process = await asyncio.create_subprocess_exec(
                 sys.executable, *COMMAND, str(source), str(out), *size,
@@ -95,6 +101,8 @@ class Decoder:
                     await process.wait()
             if process.returncode == UNUSABLE:
                 raise ApiError(400, told.decode(errors="replace").strip()[-400:], code="invalid_file")
+            if process.returncode == FULL:
+                raise StorageError(f"cannot write an upload: {told.decode(errors='replace').strip()}")
             if process.returncode == UNSAFE:
                 print(
                     "no upload is decoded: this kernel cannot take the network away from it", file=sys.stderr

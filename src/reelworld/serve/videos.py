@@ -243,6 +243,7 @@ def children(
     return JSONResponse(page_object([video_object(child) for child in found], more))
 
 
+@router.head("/{video_id}/content", include_in_schema=False)
 @router.get("/{video_id}/content")
 def content(
     request: Request,
@@ -308,7 +309,7 @@ async def _events(request: Request, job: Job) -> AsyncIterator[str]:
             if seen is None:
                 yield _event("video.deleted", {"id": job.id})
                 return
-            if seen.preview > shown and seen.status not in (COMPLETED, FAILED):
+            if seen.preview not in (0, shown) and seen.status not in (COMPLETED, FAILED):
                 shown = seen.preview
                 place = f"/v1/videos/{job.id}/preview"
                 yield _event("video.preview", {"id": job.id, "number": shown, "url": place})

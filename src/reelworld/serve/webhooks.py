@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from reelworld.core.errors import ConfigError
@@ -69,10 +70,20 @@ class Webhooks:
         return done
 
 
+class _Unled(urllib.request.HTTPRedirectHandler):
+    """Follows nobody elsewhere: what is redirected was not taken."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+OPENER = urllib.request.build_opener(_Unled)
+
+
 def _posted(url: str, body: bytes, headers: dict[str, str]) -> bool:
     request = urllib.request.Request(url, body, headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with OPENER.open(request, timeout=TIMEOUT) as answer:
             return 200 <= int(answer.status) < 300
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError):
         return False
