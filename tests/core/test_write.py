@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,11 +91,32 @@ def test_metadata_comes_back(clip: Video, tmp_path: Path, suffix: str) -> None:
     assert probe(path).metadata == read(path).metadata == metadata
 
 
+def test_the_same_frames_are_the_same_bytes_on_any_number_of_cores(clip: Video) -> None:
+    code = (
+        "import sys, os, numpy as np\nos.sched_setaffinity(0, {int(c) for c in sys.argv[1].split(',')})\n"
+        "from reelworld.core.types import Video\nfrom reelworld.core.encode import encode_mp4\n"
+        "frames = np.random.default_rng(0).integers(0, 256, (8, 256, 256, 3), dtype=np.uint8)\n"
+        "import hashlib; print(hashlib.sha256(encode_mp4(Video(frames, 8.0))).hexdigest())"
+    )
+    cores = sorted(os.sched_getaffinity(0))
+    sums = {
+        subprocess.run(
+            [sys.executable, "-c", code, ",".join(map(str, some))], capture_output=True, text=True, check=True
+        ).stdout
+        for some in (cores[:1], cores)
+    }
+    assert len(sums) == 1
+
+
 def test_what_a_prompt_made_is_saved_with_how(clip: Video, tmp_path: Path) -> None:
     made = replace(clip, metadata={"prompt": "a red ball rolls", "seed": 3})
     made.save(tmp_path / "ball.mp4")
     account = json.loads((tmp_path / "ball.json").read_text())
-    assert account == {"captions": {"descriptive": "a red ball rolls"}, "made": made.metadata}
+    assert account == {
+        "of": "ball.mp4",
+        "captions": {"descriptive": "a red ball rolls"},
+        "made": made.metadata,
+    }
     replace(clip, metadata={}).save(tmp_path / "film.mp4")
     assert not (tmp_path / "film.json").exists()
     with pytest.raises(VideoError, match="not made by a prompt"):

@@ -201,6 +201,29 @@ def test_a_result_never_takes_the_place_of_what_it_is_made_of(film, weights, tmp
     assert own.read_bytes() == before
 
 
+def test_the_same_command_may_be_given_again(film, weights, tmp_path):
+    """A photograph has no account, nor has a storyboard: what lies beside them is that of the result."""
+    photo, board = write(read(film, num_frames=1), tmp_path / "photo.png"), tmp_path / "board.toml"
+    board.write_text("[[cards]]\ntime = 0.0\ntext = 'a red ball'\n")
+    options = ["--weights", weights, *FAST]
+    for _ in range(2):
+        assert reel("animate", photo, "a red ball", "-o", tmp_path / "photo.mp4", *options)[0] == 0
+        assert reel("storyboard", board, "-o", tmp_path / "board.mp4", *options)[0] == 0
+    code, _, told = reel("show", photo)
+    assert (code, "does not say how it was made" in told) == (2, True)
+
+
+def test_what_is_missing_may_be_filled_without_a_prompt(film, weights, tmp_path):
+    filled, other = tmp_path / "filled.mp4", tmp_path / "other.mp4"
+    options = ["--weights", weights]
+    where = ["--start", 0.5, "--end", 1.0]
+    assert reel("fill", film, *where, "-o", filled, *options, *FAST)[0] == 0
+    assert reel("recut", film, "--keep", "0:1", "--keep", "0.5:1.5", "-o", other, *options, *FAST)[0] == 0
+    again = ["--made-of", film.parent, "-o", tmp_path / "again.mp4", *options]
+    assert reel("again", other, "--set", "keep=0:0.5,1:1.5", *again)[0] == 0
+    assert probe(tmp_path / "again.mp4").metadata["keep"] == [[0.0, 0.5], [1.0, 1.5]]
+
+
 def test_a_part_of_what_is_given_can_be_taken(film, weights, tmp_path):
     out, options = tmp_path / "out.mp4", ["--weights", weights]
     code, _, told = reel(

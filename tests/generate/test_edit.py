@@ -8,12 +8,12 @@ import torch
 
 from reelworld.core.errors import ConfigError, PromptError, ShapeError
 from reelworld.core.types import Video
-from reelworld.core.video import fit
+from reelworld.core.video import fit, read, write
 from reelworld.diffusion.samplers import schedule
 from reelworld.generate import edit
 from reelworld.generate.again import again
 from reelworld.generate.simple import of_text
-from reelworld.generate.windows import opened, to_bridge, to_grow
+from reelworld.generate.windows import Windows, opened, to_bridge, to_grow
 
 FAST = {"num_inference_steps": 2, "guidance_scale": 1.0}
 PROMPT = "a red ball rolls"
@@ -391,3 +391,82 @@ def test_the_last_seed_of_all_makes_later_windows_too(pipeline):
     assert len(edit.extend(pipeline, film(8), PROMPT, seconds=1.5, seed=last, **FAST)) == 20
     cut = edit.recut(pipeline, film(24), PROMPT, keep=[(0.0, 1.0), (2.0, 3.0)], gap=4.0, seed=last, **FAST)
     assert len(cut) == 8 + 32 + 8
+
+
+def shots(*lengths):
+    """A film of plain shots, each of another grey."""
+    greys = [np.full((n, 16, 16, 3), 60 * k, np.uint8) for k, n in enumerate(lengths)]
+    cuts = [int(cut) for cut in np.cumsum(lengths)[:-1]]
+    return Video(np.concatenate(greys), 8.0, {"prompt": "greys", "cuts": cuts})
+
+
+@pytest.mark.parametrize(
+    ("make", "seen", "cuts"),
+    [
+        (lambda p, v: edit.extend(p, v, PROMPT, seconds=0.5, **FAST), [{120}], [6, 12]),
+        (lambda p, v: edit.extend(p, v, PROMPT, seconds=0.5, before=True, **FAST), [{0}], [10, 16]),
+        (lambda p, v: edit.loop(p, v, PROMPT, length="short", **FAST), [{0, 120}], [6, 12]),
+        (lambda p, v: edit.fill(p, v, PROMPT, start=1.0, end=1.25, **FAST), [{60}], [6, 12]),
+        (lambda p, v: edit.recut(p, v, PROMPT, keep=[(0, 1), (1.5, 1.875)], seconds=0.5, gap=0.0, **FAST),
+         [{120}], [6, 8]),
+        (lambda p, v: edit.recut(p, v, PROMPT, keep=[(0, 1), (1.5, 1.875)], gap=0.25, **FAST),
+         [{60, 120}], [6]),
+    ],
+)  # fmt: skip
+def test_what_is_made_goes_on_with_its_shot_alone(pipeline, monkeypatch, make, seen, cuts):
+    """However short: frames of the shot before it would draw it back there."""
+    told = []
+    real = Windows._window
+
+    def window(self, known, mask, **given):
+        told.append({int(grey) for grey in np.unique(known[mask[0, :, 0, 0, 0].bool().numpy()])})
+        return real(self, known=known, mask=mask, **given)
+
+    monkeypatch.setattr(Windows, "_window", window)
+    made = make(pipeline, shots(6, 6, 3))
+    assert told == seen
+    assert made.cuts == cuts
+
+
+@pytest.mark.parametrize("fps", [24.0, 30.0, 12.0, 8.0, 5.0])
+def test_the_same_is_seen_of_a_film_and_of_its_file(pipeline, tmp_path, fps):
+    """Frames tell their number; cuts stay at what they cut."""
+    frames = np.stack([np.full((16, 16, 3), 4 * n, np.uint8) for n in range(49)])
+    write(Video(frames, fps, {"prompt": "numbers", "cuts": [4, 16, 29]}), path := tmp_path / "film.mp4")
+    read_so, fitted = read(path, fps=8.0), fit(read(path), width=16, height=16, fps=8.0)
+    assert np.abs(read_so.frames.astype(int) - fitted.frames).max() <= 2
+    assert read_so.cuts == fitted.cuts
+    numbers = [round(float(frame.mean()) / 4) for frame in fitted.frames]
+    assert fitted.cuts == [next(n for n, seen in enumerate(numbers) if seen >= cut) for cut in (4, 16, 29)]
+    assert round(float(edit.animate(pipeline, read(path), PROMPT, **FAST).frames[0].mean()) / 4) == 0
+
+
+def test_an_account_says_how_it_was_sampled_and_old_ones_were_guided_throughout(pipeline):
+    made = edit.remix(pipeline, film(8), PROMPT, num_inference_steps=3, strength=0.9)
+    assert made.metadata["guidance_interval"] == [0.5, 1.0]
+    assert again(pipeline, made.metadata, [film(8)], num_inference_steps=2).metadata["strength"] == 0.9
+    old = {name: value for name, value in made.metadata.items() if name != "guidance_interval"}
+    guided = edit.remix(
+        pipeline, film(8), PROMPT, num_inference_steps=3, strength=0.9, guidance_interval=(0.0, 1.0)
+    )
+    np.testing.assert_array_equal(again(pipeline, old, [film(8)]).frames, guided.frames)
+    assert not np.array_equal(guided.frames, made.frames)
+
+
+def test_more_frames_are_made_again_as_they_would_be_made(pipeline):
+    first = of_text(pipeline, PROMPT, **FAST)
+    longer = again(pipeline, first.metadata, num_frames=15)
+    np.testing.assert_array_equal(longer.frames, of_text(pipeline, PROMPT, num_frames=15, **FAST).frames)
+
+
+@pytest.mark.parametrize("told", [{"noise": "x"}, {"scale": 2.0}, {"callback": 1}, {"num_videos": 3}])
+def test_accounts_hold_nothing_that_steers(pipeline, told):
+    made = edit.remix(pipeline, film(8), PROMPT, **FAST).metadata
+    with pytest.raises(ConfigError, match="ReelWorld"):
+        again(pipeline, {**made, **told}, [film(8)])
+
+
+@pytest.mark.parametrize("video", ["ball.mp4", np.zeros((8, 16, 16, 3), np.uint8)])
+def test_what_is_no_video_is_told(pipeline, video):
+    with pytest.raises(ConfigError, match=r"Video\.load reads a file"):
+        edit.extend(pipeline, video, PROMPT, seconds=1.0)

@@ -61,7 +61,7 @@ def test_metadata_says_how_the_video_was_made(pipeline, weights):
         "seed": 4,
         "num_inference_steps": 3,
         "guidance_scale": 2.5,
-        "guidance_interval": [0.0, 1.0],
+        "guidance_interval": [0.5, 1.0],
         "guidance_rescale": 0.0,
         "sampler": "heun",
         "shift": 1.0,
@@ -101,7 +101,8 @@ def test_each_of_many_videos_is_that_of_its_own_seed(pipeline):
         {"prompt": "a blue box spins"},
         {"negative_prompt": "red ball"},
         {"guidance_scale": 1.0},
-        {"guidance_interval": (0.5, 1.0)},
+        {"guidance_interval": (0.0, 1.0)},
+        {"guidance_interval": (0.9, 1.0)},
         {"guidance_rescale": 0.7},
         {"sampler": "euler"},
         {"shift": 3.0},
@@ -115,7 +116,7 @@ def test_every_option_changes_the_video(pipeline, options):
 
 
 def test_sampling_is_what_the_formulas_say(pipeline):
-    """Euler's steps with guidance, written out plainly."""
+    """Euler's steps with guidance in the noisier half, written out plainly."""
     denoiser, scale = pipeline.denoiser, 2.0
     text = denoiser.encode_text(pipeline.tokenizer.encode([PROMPT]))
     null = denoiser.encode_text(torch.tensor([[NULL]]))
@@ -123,7 +124,7 @@ def test_sampling_is_what_the_formulas_say(pipeline):
     with torch.inference_mode():
         for t, s in ((1.0, 0.75), (0.75, 0.5), (0.5, 0.25), (0.25, 0.0)):
             with_prompt, without = (denoiser(noisy, torch.tensor([t]), words) for words in (text, null))
-            clean = without + scale * (with_prompt - without)
+            clean = without + scale * (with_prompt - without) if t >= 0.5 else with_prompt
             noisy = noisy + (s - t) * (noisy - clean) / t
     expected = ((noisy[0].clamp(-1, 1) + 1) * 127.5).round().numpy()
     video = make(pipeline, seed=9, sampler="euler", guidance_scale=scale, num_inference_steps=4)
@@ -131,8 +132,13 @@ def test_sampling_is_what_the_formulas_say(pipeline):
 
 
 def test_text_is_encoded_once_and_both_branches_share_a_batch(pipeline, counts):
-    pipeline(PROMPT, num_inference_steps=4, num_videos=2)
+    pipeline(PROMPT, num_inference_steps=4, num_videos=2, guidance_interval=(0.0, 1.0))
     assert counts == {"text": 1, 2: 8}
+
+
+def test_the_cleaner_half_is_not_guided(pipeline, counts):
+    make(pipeline, num_inference_steps=4)  # t = 1, 0.75, 0.5, 0.25
+    assert counts == {"text": 1, 1: 1, 2: 3}
 
 
 def test_without_guidance_there_is_one_branch(pipeline, counts):

@@ -94,12 +94,14 @@ def test_a_shot_that_cannot_come_is_told():
         ),
         (
             lambda pipeline, video, **o: edit.extend(pipeline, video, SHOTS, seconds=1.5, **o),
-            [SHOTS, LAST, LAST],
+            [LAST] * 3,
         ),
         (
             lambda pipeline, video, **o: edit.extend(pipeline, video, SHOTS, seconds=1.5, before=True, **o),
-            [SHOTS, "a red ball ", "a red ball "],
+            ["a red ball "] * 3,
         ),
+        (lambda pipeline, video, **o: edit.loop(pipeline, video, SHOTS, length="short", **o), [LAST]),
+        (lambda pipeline, video, **o: edit.fill(pipeline, video, SHOTS, start=0.5, end=0.75, **o), [LAST]),
     ],
 )
 def test_later_windows_do_not_cut_again(pipeline, monkeypatch, make, said):

@@ -263,7 +263,13 @@ def test_small_things_that_clients_do(http: httpx.Client, served: Served) -> Non
 
 
 @pytest.mark.parametrize(
-    ("call", "more"), [("loops", {"length": "short"}), ("recuts", {"keep": [[0, 0.5]]}), ("blends", {})]
+    ("call", "more"),
+    [
+        ("loops", {"length": "short"}),
+        ("recuts", {"keep": [[0, 0.5]]}),
+        ("fills", {"start": 0.25, "end": 0.5}),
+        ("blends", {}),
+    ],
 )
 def test_without_a_prompt_that_of_the_video_is_taken(
     http: httpx.Client, served: Served, call: str, more: dict[str, object]

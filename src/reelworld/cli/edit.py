@@ -45,6 +45,7 @@ TELLING = {"prompt", "character"}  # one of which every account says
 Taken = Annotated[
     str | None, typer.Option(help="START:END in seconds: of what is given this part alone is used.")
 ]
+PAIRS = ("curve", "keep")  # arguments that are pairs of numbers, as their options are written
 SAMPLING = ("num_inference_steps", "guidance_scale")
 
 
@@ -142,7 +143,7 @@ def extend(
     asked.make("extend", [video], seconds=seconds, before=before)
 
 
-@editing
+@editing_itself
 def fill(
     asked: Asked,
     video: VideoFile,
@@ -304,17 +305,18 @@ def _change(text: str) -> tuple[str, Any]:
     try:
         return name, json.loads(value)
     except (ValueError, RecursionError):
-        return name, value
+        return name, [list(_pair(one, name)) for one in value.split(",")] if name in PAIRS else value
 
 
 def _account(file: Path) -> dict[str, Any]:
     """Return how a file, or else the .json beside it, says that it was made. Raises: ConfigError."""
+    from reelworld.core.media import account_beside
     from reelworld.core.video import probe
 
     beside = file.with_suffix(".json")
     made = probe(file).metadata if file.is_file() and file != beside else {}
     if not made.keys() & TELLING and (file.exists() or beside.is_file()):
-        made = _sidecar(beside)
+        made = account_beside(file)
     if not made.keys() & TELLING:
         raise ConfigError(f"{file} does not say how it was made, nor is there a {beside.name} that does")
     return made
@@ -329,18 +331,6 @@ def _said(file: Path) -> str:
         return str(probe(file).metadata.get("prompt") or "")
     except VideoError:  # who reads it tells more
         return ""
-
-
-def _sidecar(path: Path) -> dict[str, Any]:
-    """Return the account in a .json; empty where there is none."""
-    from reelworld.core.media import stored_metadata
-    from reelworld.core.storage import storage_errors
-
-    if not path.is_file():
-        return {}
-    with storage_errors(path):
-        made = stored_metadata(path.read_bytes()).get("made")
-    return made if isinstance(made, dict) else {}
 
 
 def printable(line: str) -> str:
@@ -377,7 +367,6 @@ def _read(path: Path, shape: VideoShape, operation: str, part: tuple[float, floa
     )  # fmt: skip
     if part is not None:
         video.metadata["take"] = list(part)
-        video.metadata.pop("cuts", None)  # of the whole
     return video
 
 

@@ -104,7 +104,7 @@ def check_outputs(
     targets = [numbered(output, number, num_videos) for number in range(num_videos)]
     filmed = [target for target in targets if has_poster(target)]
     targets += [*(target.with_suffix(".json") for target in targets), *(beside(t, "poster") for t in filmed)]
-    sources = {path.resolve() for source in made_of for path in (source, source.with_suffix(".json"))}
+    sources = {path.resolve() for source in made_of for path in (source, *_accounts(source))}
     for target in [*targets, *([beside(output, "preview")] if preview else [])]:
         check_target(target)
         if target.resolve() in sources and target.resolve().exists():
@@ -112,6 +112,14 @@ def check_outputs(
                 f"{target} would take the place of what it is made of, or of what tells how that was made; "
                 "name another with -o"
             )
+
+
+def _accounts(source: Path) -> list[Path]:
+    """Return the account of a source where one lies beside it; a storyboard has none."""
+    from reelworld.core.media import account_beside
+
+    beside = source.with_suffix(".json")
+    return [beside] if account_beside(source) and source.suffix.lower() != ".toml" else []
 
 
 @contextmanager

@@ -42,9 +42,11 @@ def storyboard(
     board = Storyboard.load(file)
     check_outputs(output, made_of=[file, *(file.parent / name for name in board.files)])
     runtime.set_threads()
-    pipeline = load_for(weights, as_json, *(card.text for card in board.cards))
-    for card in board.cards:
-        warn_unknown(pipeline, card.text, as_json, [role.name for role in board.characters])
+    texts = [card.text for card in board.cards]
+    texts += [role.text for role in board.characters if role.text is not None]
+    pipeline = load_for(weights, as_json, *texts)
+    for text in texts:
+        warn_unknown(pipeline, text, as_json, [role.name for role in board.characters])
     sampling: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
     kept = output.with_name(f"{output.stem}_windows")
     video = render(pipeline, board, kept=kept, progress=kind(as_json), **sampling)

@@ -15,6 +15,7 @@ import av
 from PIL import Image
 
 from reelworld.core.errors import VideoError
+from reelworld.core.storage import storage_errors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,21 @@ class Source(Protocol):
 
     def image(self, picture: Any) -> Image.Image:
         """Turn a frame's picture into an RGB image."""
+
+
+def account_beside(path: Path) -> dict[str, Any]:
+    """Return how a file was made by the .json beside it; empty where there is none, or it is of another file.
+
+    Raises: StorageError where it cannot be read.
+    """
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return {}
+    with storage_errors(beside):
+        told = stored_metadata(beside.read_bytes())
+    made, of = told.get("made"), told.get("of")
+    its_own = path == beside or of in (None, path.name)
+    return made if its_own and isinstance(made, dict) else {}
 
 
 def stored_metadata(text: str | bytes) -> dict[str, Any]:

@@ -47,6 +47,7 @@ __all__ = [
     "write_account",
 ]
 
+ROUNDING = 1e-6  # of a frame
 MAX_SKIPPED = 20_000  # frames decoded on the way from a key frame to the start asked for
 DEFAULT_LIMITS = Limits()
 
@@ -110,14 +111,16 @@ def read_image(path: str | Path, *, width: int | None = None, height: int | None
 
 
 def read_named(path: str | Path, **options: Any) -> Video:
-    """Read a video or image; its metadata say which file it was, for the account of what is made of it.
+    """Read a video or image; its metadata say which file it was, and which part where that was asked for.
 
     Raises: as `read`, whose options these are.
     """
     video = read(path, **options)
-    return Video(
-        video.frames, video.fps, {**video.metadata, "file": Path(path).name, "hash": file_hash(path)}
-    )
+    about: dict[str, Any] = {"file": Path(path).name, "hash": file_hash(path)}
+    if options.get("start") or options.get("duration"):
+        start = options.get("start") or 0.0
+        about["take"] = [start, start + (options.get("duration") or len(video) / video.fps)]
+    return Video(video.frames, video.fps, {**video.metadata, **about})
 
 
 def fit(video: Video, *, width: int, height: int, fps: float | None = None) -> Video:
@@ -127,9 +130,9 @@ def fit(video: Video, *, width: int, height: int, fps: float | None = None) -> V
     """
     _check_options(width, height, fps, 0.0, None, None)
     rate = fps or video.fps
-    count = max(1, round(len(video) * rate / video.fps))
-    times = (np.arange(count) + 0.5) / rate
-    shown = np.minimum((times * video.fps).astype(int), len(video) - 1)
+    count = max(1, _first_after(len(video) / video.fps, video.fps, rate))
+    times = np.arange(count) / rate + _look(video.fps, rate)
+    shown = np.minimum((times * video.fps + ROUNDING).astype(int), len(video) - 1)
     frames = {int(n): _fit(Image.fromarray(video.frames[n]), width, height) for n in np.unique(shown)}
     told = _moved(video.metadata, video.fps, rate, 0.0, count)
     return Video(np.stack([frames[int(n)] for n in shown]), rate, told)
@@ -145,12 +148,25 @@ def part(video: Video, start: float, num_frames: int) -> Video:
     return Video(frames, video.fps, told)
 
 
+def _look(fps: float, rate: float) -> float:
+    """Return how much later than its time a frame at `rate` is looked for at `fps`: half the shorter frame.
+
+    So no rounding of times skips one.
+    """
+    return 0.5 / max(fps, rate)
+
+
+def _first_after(time: float, fps: float, rate: float) -> int:
+    """Return the first frame at `rate` that shows what comes from a time on at `fps`."""
+    return math.ceil((time - _look(fps, rate)) * rate - ROUNDING)
+
+
 def _moved(told: dict[str, Any], fps: float, rate: float, start: float, count: int) -> dict[str, Any]:
     """Return metadata whose cuts are those of a part, at another rate: the frames that show them there."""
     cuts = told.get("cuts")
     if not isinstance(cuts, list) or (fps == rate and start == 0.0):
         return told
-    there = {round((cut / fps - start) * rate) for cut in cuts if type(cut) is int}
+    there = {_first_after(cut / fps - start, fps, rate) for cut in cuts if type(cut) is int}
     return {**told, "cuts": sorted(cut for cut in there if 0 < cut < count)}
 
 
@@ -195,7 +211,9 @@ def write_account(video: Video, path: str | Path) -> Path:
     """
     if "prompt" not in video.metadata:
         raise VideoError(f"{path} was not made by a prompt; its account would be empty")
-    account = {"captions": {"descriptive": video.metadata["prompt"]}, "made": video.metadata}
+    account = {
+        "of": Path(path).name, "captions": {"descriptive": video.metadata["prompt"]}, "made": video.metadata,
+    }  # fmt: skip
     try:
         text = json.dumps(account, indent=1)
     except TypeError as error:
@@ -220,12 +238,9 @@ def _guarded(source: Source, path: str | Path, start: float, limits: Limits) -> 
 def _at_even_times(
     frames: Iterator[TimedFrame], fps: float, source_fps: float, start: float
 ) -> Iterator[TimedFrame]:
-    """Yield the frame that is shown at start + k / fps, for k = 0, 1, ...
-
-    Looks half a frame later than that (of the faster rate), so that no rounding of times skips a frame.
-    """
+    """Yield the frame that is shown at start + k / fps, for k = 0, 1, ..."""
     shown, number = None, 0
-    due = start + 0.5 / max(fps, source_fps)
+    due = start + _look(source_fps, fps)
     for frame in frames:
         shown = shown or frame
         while due + number / fps < frame.begin:

@@ -23,6 +23,7 @@ from reelworld.generate import edit
 from reelworld.generate.lineage import find
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.shelf import Shelf
+from reelworld.generate.simple import of_text
 from reelworld.generate.storyboard import Storyboard, render
 from reelworld.generate.windows import OPTIONS, WATCHING
 
@@ -30,6 +31,8 @@ _EDITS = (
     edit.film, edit.animate, edit.extend, edit.fill, edit.loop, edit.recut, edit.remix, edit.blend
 )  # fmt: skip
 OPERATIONS: dict[str, Callable[..., Video]] = {operation.__name__: operation for operation in _EDITS}
+FORMER = {"guidance_interval": (0.0, 1.0)}  # what accounts that do not say so were made with
+HELD = ("noise", "known", "mask", "init", "num_videos", *WATCHING)  # what no account can hold
 MOST_SCALE = 32  # by which a small picture is enlarged for viewing
 # What an account says beside the arguments.
 ABOUT = (
@@ -56,7 +59,7 @@ def again(
     _check_weights(pipeline, made)
     if made.get("operation") == "storyboard":
         raise ConfigError("a storyboard is made again by `storyboard_again`, which finds its cards' files")
-    arguments = {name: value for name, value in made.items() if name not in ABOUT}
+    arguments = FORMER | {name: value for name, value in made.items() if name not in ABOUT}
     if missing := set(arguments.get("characters") or ()) - set(characters or ()):
         raise ConfigError(f"it was made with the character {min(missing)}; give their picture")
     if arguments.get("characters"):
@@ -89,7 +92,7 @@ def storyboard_again(
     """
     _check_weights(pipeline, made)
     board = _board(made)
-    sampling = {name: made[name] for name in OPTIONS - {"characters"} if name in made}
+    sampling = FORMER | {name: made[name] for name in OPTIONS - {"characters"} if name in made}
     _check_changes(changes, {*sampling, "seed"})
     stored = [role.name for role in board.characters if role.image is None and role.text is None]
     for name, picture in Shelf().take(stored).items():
@@ -137,9 +140,12 @@ def check_account(made: Mapping[str, Any]) -> None:
     for name, wanted in kinds.items():
         if name in made and not isinstance(made[name], wanted):
             raise ConfigError(f"the account's '{name}' is {made[name]!r}; ReelWorld does not write that")
+    if held := [name for name in HELD if name in made]:
+        raise ConfigError(f"the account has '{held[0]}'; ReelWorld does not write that")
     if not all(isinstance(name, str) for name in made.get("given", [])):
         raise ConfigError(f"the account's 'given' is {made['given']!r}; ReelWorld does not write that")
-    if made.get("scale", 1) not in range(1, MOST_SCALE + 1):
+    scale = made.get("scale", 1)
+    if type(scale) is not int or not 1 <= scale <= MOST_SCALE:
         raise ConfigError(f"the account's 'scale' is {made['scale']!r}; ReelWorld writes 1 to {MOST_SCALE}")
     if not all(isinstance(parent, Mapping) for parent in made.get("parents") or []):
         raise ConfigError("the account tells of what it was made of in a way that is not understood")
@@ -157,8 +163,10 @@ def _made_again(
         if given := made.get("given"):
             raise ConfigError(f"it was made with frames ({', '.join(given)}) that its account does not hold")
         asked = {**made.get("shape", {}), **arguments, **changes}
-        asked.pop("kept", None)  # one window, which is made or not
-        return _repeated(lambda **all_: pipeline(**all_)[0], asked)
+        own = pipeline.shape
+        sizes = {"width": own.width, "height": own.height, "fps": own.fps}
+        asked = {name: value for name, value in asked.items() if sizes.get(name) != value}
+        return _repeated(partial(of_text, pipeline), asked)
     if name not in OPERATIONS:
         raise ConfigError(f"no operation '{name}' is known here; the file was made by another version")
     if len(parents) != (needed := len(made.get("parents", []))):

@@ -21,12 +21,22 @@ import numpy as np
 
 from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.core.types import Frames, Video
+from reelworld.core.version import __version__
 from reelworld.core.video import fit
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import check_count, seed_after
 from reelworld.generate.shots import cuts_of
-from reelworld.generate.windows import WATCHING, opened, padded, to_bridge, to_grow, to_make_anew, window_size
+from reelworld.generate.windows import (
+    WATCHING,
+    opened,
+    padded,
+    to_bridge,
+    to_grow,
+    to_make_anew,
+    window_size,
+    with_defaults,
+)
 
 MOST_SECONDS = 600.0  # that one operation makes
 GAPS = {"short": 0.5, "normal": 1.0, "long": 2.0}  # seconds that a loop adds
@@ -68,14 +78,13 @@ def animate(
     """
     if num_frames is not None and seconds is not None:
         raise ConfigError("num_frames and seconds both say how long it is; give one of them")
-    if seconds is not None:
-        num_frames = _frames(pipeline, seconds, "seconds")
-    count = _length(pipeline, num_frames)
+    count = _length(pipeline, num_frames if seconds is None else _frames(pipeline, seconds, "seconds"))
     with opened(pipeline, prompt, options, to_make_anew(pipeline, count)) as windows:
-        known = padded(_fitted(pipeline, image).frames[:1], windows.size)
+        first = Video(image.frames[:1], image.fps, image.metadata)
+        known = padded(_fitted(pipeline, first).frames, windows.size)
         begun = windows.complete(known, [0], seed)[:count]
         frames = windows.beyond_cuts().grown(begun, count - len(begun), seed_after(seed, 1))
-    about = {"prompt": prompt, "num_frames": num_frames, "seed": seed}
+    about = {"prompt": prompt, "num_frames": num_frames, "seconds": seconds, "seed": seed}
     cuts = cuts_of(prompt, begun, pipeline.shape.fps)
     return _made(pipeline, frames, "animate", [image], cuts, **about, **options)
 
@@ -97,23 +106,28 @@ def extend(
     seed: int = 0,
     **options: Any,
 ) -> Video:
-    """Go on with a video for so many seconds, or make what came before it; its own frames stay.
+    """Go on with a video's last shot for so many seconds, or make what came before its first.
+
+    Its own frames stay.
 
     Raises: ConfigError for a time that is not positive; as `Pipeline` does.
     """
-    own = _fitted(pipeline, video).frames
+    fitted = _fitted(pipeline, video)
+    own, cuts = fitted.frames, fitted.cuts
     count = _frames(pipeline, seconds, "seconds")
-    with opened(pipeline, prompt, options, to_grow(pipeline, len(own), count)) as windows:
-        grown = windows.grown(own, count, seed, before)
+    shot = _first_shot(own, cuts) if before else _last_shot(own, cuts)
+    with opened(pipeline, prompt, options, to_grow(pipeline, len(shot), count)) as windows:
+        grown = windows.grown(shot, count, seed, before)
+    frames = np.concatenate([grown, own[len(shot) :]] if before else [own[: len(own) - len(shot)], grown])
     about = {"prompt": prompt, "seconds": seconds, "before": before, "seed": seed}
-    cuts = [cut + count * before for cut in _cuts(pipeline, video)]
-    return _made(pipeline, grown, "extend", [video], cuts, **about, **options)
+    cuts = [cut + count * before for cut in cuts]
+    return _made(pipeline, frames, "extend", [video], cuts, **about, **options)
 
 
 def fill(
     pipeline: Pipeline,
     video: Video,
-    prompt: str,
+    prompt: str | None = None,
     *,
     start: float,
     end: float,
@@ -124,18 +138,22 @@ def fill(
 
     Raises: ConfigError for times that are not within the video, in their order; as `Pipeline` does.
     """
-    own = _fitted(pipeline, video).frames
+    fitted = _fitted(pipeline, video)
+    own, cuts = fitted.frames, fitted.cuts
     first, last = (_frame(pipeline, time, name) for time, name in ((start, "start"), (end, "end")))
     if not 0 < first < last < len(own):
         raise ConfigError(
             f"start {start:g} and end {end:g} must lie within the video's {len(own) / pipeline.shape.fps:g} "
             "seconds, in this order and a frame from its ends; beyond them, use extend"
         )
-    with opened(pipeline, prompt, options, to_bridge(pipeline, first, last - first)) as windows:
-        gap = windows.bridge(own[:first], own[last:], last - first, seed)
+    prompt = _told(prompt, video, options)
+    left = _last_shot(own[:first], [cut for cut in cuts if cut < first])
+    right = _first_shot(own[last:], [cut - last for cut in cuts if cut > last])
+    with opened(pipeline, prompt, options, to_bridge(pipeline, len(left), last - first)) as windows:
+        gap = windows.bridge(left, right, last - first, seed)
     frames = np.concatenate([own[:first], gap, own[last:]])
     about = {"prompt": prompt, "start": start, "end": end, "seed": seed}
-    cuts = [cut for cut in _cuts(pipeline, video) if not first <= cut <= last]
+    cuts = [cut for cut in cuts if not first <= cut <= last]
     return _made(pipeline, frames, "fill", [video], cuts, **about, **options)
 
 
@@ -152,12 +170,13 @@ def loop(
 
     Raises: ConfigError for another length; as `Pipeline` does.
     """
-    own = _fitted(pipeline, video).frames
+    fitted = _fitted(pipeline, video)
+    own, cuts = fitted.frames, fitted.cuts
     gap = _frames(pipeline, _named(length, GAPS, "length"), "length")
-    prompt = _told(prompt, video, options)
-    with opened(pipeline, prompt, options, to_bridge(pipeline, len(own), gap)) as windows:
-        frames = np.concatenate([own, windows.bridge(own, own, gap, seed)])
-    about, cuts = {"prompt": prompt, "length": length, "seed": seed}, _cuts(pipeline, video)
+    prompt, last = _told(prompt, video, options), _last_shot(own, cuts)
+    with opened(pipeline, prompt, options, to_bridge(pipeline, len(last), gap)) as windows:
+        frames = np.concatenate([own, windows.bridge(last, _first_shot(own, cuts), gap, seed)])
+    about = {"prompt": prompt, "length": length, "seed": seed}
     return _made(pipeline, frames, "loop", [video], cuts, **about, **options)
 
 
@@ -177,32 +196,38 @@ def recut(
     Parts with a `gap` of 0 seconds follow each other as they are; `seconds` are made after the last one.
     Raises: ConfigError for parts that are empty or not within the video; as `Pipeline` does.
     """
-    own, fps = _fitted(pipeline, video).frames, pipeline.shape.fps
-    parts, inside = [], []
+    fitted, fps = _fitted(pipeline, video), pipeline.shape.fps
+    own, parts, inside = fitted.frames, [], []
     for start, end in _spans(keep):
         first, last = _frame(pipeline, start, "keep"), _frame(pipeline, end, "keep")
         part = own[first:last]
         if not len(part) or first < 0 or last > len(own):
             raise ConfigError(f"keep {start:g}:{end:g} is no part of a video of {len(own) / fps:g} seconds")
         parts.append(part)
-        inside.append([cut - first for cut in _cuts(pipeline, video) if first < cut < last])
+        inside.append([cut - first for cut in fitted.cuts if first < cut < last])
     if not parts:
         raise ConfigError("recut keeps nothing; give at least one part, as keep=[(0.0, 1.5)]")
     count, more = (_frames(pipeline, t, name) if t else 0 for t, name in ((gap, "gap"), (seconds, "seconds")))
     frames, prompt = parts[0], _told(prompt, video, options)
-    ends = np.cumsum([len(part) + count for part in parts]) - count  # where the gaps begin
-    needed = sum(to_bridge(pipeline, int(length), count) for length in ends[:-1]) if count else 0
-    with opened(pipeline, prompt, options, needed + to_grow(pipeline, int(ends[-1]), more)) as windows:
-        for number, part in enumerate(parts[1:]):
-            middle = windows.bridge(frames, part, count, seed_after(seed, number)) if count else part[:0]
+    ends = [int(end) for end in np.cumsum([len(part) + count for part in parts]) - count]
+    begins = [0, *(end + count for end in ends[:-1])]
+    cuts = [begin + cut for begin, own_cuts in zip(begins, inside, strict=True) for cut in own_cuts]
+    cuts = sorted(cuts if count else [*cuts, *begins[1:]])
+    shots = [max([0, *(cut for cut in cuts if cut < end)]) for end in ends]  # where each end's shot begins
+    gaps = sum(to_bridge(pipeline, end - shot, count) for shot, end in zip(shots, ends[:-1], strict=False))
+    needed = gaps * bool(count) + to_grow(pipeline, ends[-1] - shots[-1], more)
+    with opened(pipeline, prompt, options, needed) as windows:
+        for n, part in enumerate(parts[1:]):
+            middle = part[:0]
+            if count:
+                right = _first_shot(part, inside[n + 1])
+                middle = windows.bridge(frames[shots[n] :], right, count, seed_after(seed, n))
             frames = np.concatenate([frames, middle, part])
-        frames = windows.grown(frames, more, seed_after(seed, len(parts)))
+        grown = windows.grown(frames[shots[-1] :], more, seed_after(seed, len(parts)))
+    frames = np.concatenate([frames[: shots[-1]], grown])
     about = {"prompt": prompt, "keep": [list(part) for part in keep], "gap": gap, "seconds": seconds}
     about |= {"seed": seed}
-    begins = [0, *(int(end) + count for end in ends[:-1])]
-    cuts = [begin + cut for begin, own_cuts in zip(begins, inside, strict=True) for cut in own_cuts]
-    cuts += [] if count else begins[1:]
-    return _made(pipeline, frames, "recut", [video], sorted(cuts), **about, **options)
+    return _made(pipeline, frames, "recut", [video], cuts, **about, **options)
 
 
 def remix(
@@ -220,12 +245,13 @@ def remix(
     Source: arXiv:2108.01073 (SDEdit).
     Raises: ConfigError for another strength; as `Pipeline` does.
     """
-    own, share = _fitted(pipeline, video).frames, _named(strength, STRENGTHS, "strength")
+    fitted, share = _fitted(pipeline, video), _named(strength, STRENGTHS, "strength")
+    own = fitted.frames
     begun, count = {**options, "strength": share or 1.0}, to_make_anew(pipeline, len(own))
     with opened(pipeline, prompt, begun, count if share else 0) as windows:
         made = windows.anew(own, [], seed) if share else own
     about = {"prompt": prompt, "strength": strength, "seed": seed}
-    return _made(pipeline, made, "remix", [video], _cuts(pipeline, video), **about, **options)
+    return _made(pipeline, made, "remix", [video], fitted.cuts, **about, **options)
 
 
 def blend(
@@ -246,14 +272,15 @@ def blend(
     `remix`; 0 leaves the mixture. Raises: ConfigError for a curve that is not from 0 to 1; as `remix` does.
     """
     anew = _named(strength, STRENGTHS, "strength")
-    a, b = (_fitted(pipeline, video).frames for video in (one, other))
+    first, second = (_fitted(pipeline, video) for video in (one, other))
+    a, b = first.frames, second.frames
     count = min(len(a), len(b))
     if count < (least := 2 * pipeline.denoiser.config.patch.frames):
         raise ShapeError(f"blend needs two videos of {least} frames or more")
     times = np.linspace(0.0, 1.0, count)
     follow = curve if callable(curve) else half_cosine if curve is None else through(curve)
     share = np.asarray(follow(times), float)
-    if share.shape != times.shape or share.min() < 0 or share.max() > 1:
+    if share.shape != times.shape or not ((share >= 0) & (share <= 1)).all():
         raise ConfigError("a curve of influence must give a share from 0 to 1 for each time")
     told = [[float(time), float(part)] for time, part in zip(times, share, strict=True)]
     other_length, prompt = len(b), _told(prompt, one, options)
@@ -266,8 +293,8 @@ def blend(
     points = None if curve is None else told if callable(curve) else [list(point) for point in curve]
     about = {"prompt": prompt, "curve": points, "strength": strength, "seed": seed}
     later = other_length - count
-    cuts = [cut for cut in _cuts(pipeline, one) if cut < count and share[cut] < 0.5]
-    cuts += [cut - later for cut in _cuts(pipeline, other) if cut > later and share[cut - later] >= 0.5]
+    cuts = [cut for cut in first.cuts if cut < count and share[cut] < 0.5]
+    cuts += [cut - later for cut in second.cuts if cut > later and share[cut - later] >= 0.5]
     return _made(pipeline, frames, "blend", [one, other], sorted(cuts), **about, **options)
 
 
@@ -294,11 +321,14 @@ def _told(prompt: str | None, video: Video, options: Mapping[str, Any]) -> str:
     return prompt if prompt is not None else own_prompt(video.metadata, options.get("characters") or ())
 
 
-def _cuts(pipeline: Pipeline, video: Video) -> list[int]:
-    """Return the frames, at the rate of the weights, with which later shots of a video begin."""
-    rate = pipeline.shape.fps / video.fps
-    cuts = {round(cut * rate) for cut in video.cuts}
-    return sorted(cut for cut in cuts if 0 < cut < len(video) * rate)
+def _first_shot(frames: Frames, cuts: Sequence[int]) -> Frames:
+    """Return the frames before the first cut: what is made beside them goes on with their shot."""
+    return frames[: cuts[0]] if cuts else frames
+
+
+def _last_shot(frames: Frames, cuts: Sequence[int]) -> Frames:
+    """Return the frames from the last cut on."""
+    return frames[cuts[-1] :] if cuts else frames
 
 
 def half_cosine(time: np.ndarray) -> np.ndarray:
@@ -319,6 +349,9 @@ def through(points: Sequence[tuple[float, float]]) -> Curve:
 
 
 def _fitted(pipeline: Pipeline, video: Video) -> Video:
+    """Return a video in the size and at the rate of the weights. Raises: ConfigError for what is none."""
+    if not isinstance(video, Video):
+        raise ConfigError(f"edits begin from a Video, not {type(video).__name__}; Video.load reads a file")
     shape = pipeline.shape
     return fit(video, width=shape.width, height=shape.height, fps=shape.fps)
 
@@ -359,13 +392,14 @@ def _made(
     **about: Any,
 ) -> Video:
     """Return the result with the account of how it was made; how it was watched does not belong there."""
-    told = {name: value for name, value in about.items() if name not in WATCHING}
+    told = with_defaults({name: value for name, value in about.items() if name not in WATCHING})
     if told.get("characters"):
         told["characters"] = {name: picture.metadata for name, picture in told["characters"].items()}
     origin = {
         "operation": operation,
         **told,
         "weights": pipeline.weights_hash,
+        "reelworld": __version__,
         "parents": ancestry([parent.metadata for parent in parents]),
     }
     if cuts:

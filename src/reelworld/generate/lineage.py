@@ -15,6 +15,7 @@ from reelworld.core.errors import ConfigError
 from reelworld.core.storage import file_hash, storage_errors
 
 MOST_BYTES = 64_000  # that an account tells of ancestors
+MOST_NAME = 255  # characters of a file's name
 NAMES = ("operation", "file", "hash", "id", "take")  # which one it was, and no more
 
 
@@ -47,7 +48,13 @@ def find(told: Mapping[str, Any], places: Sequence[Path]) -> Path:
 
     Raises: ConfigError where it is in none of the places; StorageError where it cannot be read.
     """
-    name = str(told.get("file"))
+    name = told.get("file")
+    if not isinstance(name, str) or len(name) > MOST_NAME:
+        raise ConfigError(
+            "it was made of a video that was never saved; save that first, and make this of its file"
+            if name is None
+            else "the account names a file in a way that ReelWorld does not"
+        )
     there = [path for place in places for path in _under(place, name) if path.is_file()]
     for path in there:
         with storage_errors(path):

@@ -118,7 +118,7 @@ class Pipeline:
         fps: float | None = None,
         num_inference_steps: int = 20,
         guidance_scale: float = 3.0,
-        guidance_interval: tuple[float, float] = (0.0, 1.0),
+        guidance_interval: tuple[float, float] = request.GUIDED,
         guidance_rescale: float = 0.0,
         negative_prompt: str | None = None,
         seed: int = 0,

@@ -20,6 +20,7 @@ MAX_TOKENS = 16_384  # 64 times a 64x64 clip of 16 frames; the time grows faster
 MAX_STEPS = 1000
 MAX_VIDEOS = 1000
 MIN_FPS, MAX_FPS = 1.0, 120.0
+GUIDED = (0.5, 1.0)  # timesteps: further down guidance wins nothing and costs as much (docs/design/0022)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Sampling:
 
     num_inference_steps: int = 20
     guidance_scale: float = 3.0
-    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    guidance_interval: tuple[float, float] = GUIDED
     guidance_rescale: float = 0.0
     sampler: str = "multistep"
     shift: float = 1.0

@@ -43,7 +43,16 @@ from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import seed_after
 from reelworld.generate.shelf import Shelf
-from reelworld.generate.windows import WATCHING, Windows, opened, to_bridge, to_grow, window_size
+from reelworld.generate.shots import cuts_of
+from reelworld.generate.windows import (
+    WATCHING,
+    Windows,
+    opened,
+    to_bridge,
+    to_grow,
+    window_size,
+    with_defaults,
+)
 
 MOST_SECONDS, MOST_CARDS = 600.0, 200
 
@@ -94,8 +103,10 @@ class Storyboard:
         ends = [*times[1:], *([] if self.duration is None else [self.duration])]
         for before, after in zip(times, ends, strict=False):
             if not before < after <= MOST_SECONDS:
+                what = "the end" if after == self.duration and before == times[-1] else "a card"
                 raise ConfigError(
-                    f"{after:g} s follows {before:g} s; times must rise, to {MOST_SECONDS:g} s at most"
+                    f"{what} at {after:g} s follows the card at {before:g} s; times must rise, to "
+                    f"{MOST_SECONDS:g} s at most"
                 )
         for card in self.cards:
             if card.image is not None and card.video is not None:
@@ -188,8 +199,9 @@ def render(
                 begin = len(film)
                 cuts.append(begin)
             saying = windows.saying(part.text, characters=part.characters)
-            inside = [len(film) + cut for cut in part.cuts]
-            film = np.concatenate([film, _made(saying, part, film[begin:])])
+            made, own_cuts = _made(saying, part, film[begin:])
+            inside = [len(film) + cut for cut in own_cuts]
+            film = np.concatenate([film, made])
             cuts += inside
             begin = max([begin, *inside])  # what follows goes on with its last shot
     about = {
@@ -202,7 +214,7 @@ def render(
         "reelworld": __version__,
         "parents": ancestry([part.shown.metadata for part in parts if part.shown is not None]),
         "seed": board.seed,
-        **{name: value for name, value in options.items() if name not in WATCHING},
+        **with_defaults({name: value for name, value in options.items() if name not in WATCHING}),
     }
     return Video(film, pipeline.shape.fps, about)
 
@@ -316,15 +328,16 @@ def _fresh(pipeline: Pipeline, part: _Part) -> int:
     return min(part.count, size) if not len(part.target) else max(1, min(part.count - 1, size // 2))
 
 
-def _made(windows: Windows, part: _Part, before: Frames) -> Frames:
-    """Make the frames of a card."""
-    own, seed = part.given, part.seed
+def _made(windows: Windows, part: _Part, before: Frames) -> tuple[Frames, list[int]]:
+    """Make the frames of a card that goes on with those before it; return them, and its cuts."""
+    own, cuts, seed = part.given, part.cuts, part.seed
     if len(before) + len(own) == 0:
         own = windows.fresh(seed)[: _fresh(windows.pipeline, part)]
-        seed = seed_after(seed, 1)
-    so_far, rest = np.concatenate([before, own]), part.count - len(own)
+        cuts, seed = cuts_of(part.text, own, windows.pipeline.shape.fps), seed_after(seed, 1)
+    rest = part.count - len(own)
     if rest == 0:
-        return own
-    if not len(part.target):
-        return windows.grown(so_far, rest, seed)[len(before) :]
-    return np.concatenate([own, windows.bridge(so_far, part.target, rest, seed)])
+        return own, cuts
+    shot = own[cuts[-1] :] if cuts else np.concatenate([before, own])
+    if len(part.target):
+        return np.concatenate([own, windows.bridge(shot, part.target, rest, seed)]), cuts
+    return np.concatenate([own, windows.grown(shot, rest, seed)[len(shot) :]]), cuts

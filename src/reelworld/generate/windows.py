@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from reelworld.core import runtime
+from reelworld.core.config import to_json
 from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ConfigError, StorageError, VideoError
 from reelworld.core.progress import progress as open_progress
@@ -42,6 +43,11 @@ MAKING = "joined"  # changed with whatever makes other frames of the same option
 WATCHING = ("progress", "callback", "kept")  # options that do not change a result
 OPTIONS = {*WATCHING, *(field.name for field in fields(Sampling)), "negative_prompt", "characters"}
 CONTEXT = 0.5  # share of a window that is known when a video goes on
+
+
+def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of `Pipeline` with all that say how it samples: defaults may change."""
+    return {**to_json(Sampling()), "negative_prompt": None, **options}
 
 
 def window_size(pipeline: Pipeline) -> int:
@@ -156,8 +162,7 @@ class Windows:
             part = padded(seen[::-1], self.size)[::-1] if before else padded(seen, self.size)
             known = range(new, self.size) if before else range(len(seen))
             first = length - len(frames) - new if before else len(frames) - len(seen)
-            saying = self if len(frames) == length else self.beyond_cuts(before)
-            made = saying.complete(part, known, seed, self.noise(first, seed))
+            made = self.beyond_cuts(before).complete(part, known, seed, self.noise(first, seed))
             frames = np.concatenate([made[:new], frames] if before else [frames, made[len(seen) :]])
         return frames[-wanted:] if before else frames[:wanted]
 
@@ -192,7 +197,8 @@ class Windows:
         part = padded(np.concatenate([before, np.repeat(before[-1:], rest, 0), after]), self.size)
         gap_frames = range(len(before), len(before) + rest)
         known = [n for n in range(len(before) + rest + len(after)) if n not in gap_frames]
-        new = self.complete(part, known, seed)[len(before) : len(before) + rest]
+        made = self.beyond_cuts().complete(part, known, seed)
+        new = made[len(before) : len(before) + rest]
         return np.concatenate([begun[len(left) :], new])
 
 
@@ -262,9 +268,9 @@ def opened(pipeline: Pipeline, prompt: str, options: Mapping[str, Any], count: i
     window_size(pipeline)
     if unknown := [name for name in options if name not in OPTIONS]:
         raise ConfigError(f"an edit takes no {unknown[0]!r}; its options are {', '.join(sorted(OPTIONS))}")
-    own = {name: value for name, value in options.items() if name not in WATCHING}
+    own = with_defaults({name: value for name, value in options.items() if name not in WATCHING})
     watching: Callable[..., None] | None = options.get("callback")
-    sampling = Sampling(**{name: own[name] for name in ("num_inference_steps", "strength") if name in own})
+    sampling = Sampling(**{field.name: own[field.name] for field in fields(Sampling)})
     kind = options.get("progress", "silent")
     with open_progress(kind, count * sampling.steps_left, "generating") as bar:
 

@@ -124,6 +124,7 @@ class Loop(Asked):
 class Fill(Asked):
     """POST /v1/videos/fills."""
 
+    prompt: OwnPrompt = ""
     start: Annotated[float, Field(ge=0, le=600, description="In seconds; what lies between is made anew.")]
     end: Annotated[float, Field(ge=0, le=600, description="In seconds.")]
 

@@ -35,6 +35,7 @@ CANCELLED, DIED, LATE, UNTAKEN = (
     "deadline_exceeded",
     "not_taken",
 )  # codes of errors
+BACK: dict[str, Any] = {"status": QUEUED, "worker": None, "lease_until": None, "progress": 0}
 MOST_ATTEMPTS = 3
 LEASE_SECONDS = 30.0
 KEPT_SECONDS = 7 * 86_400.0  # that a finished job and its files stay
@@ -334,20 +335,18 @@ class Jobs:
 
     def release(self, turn: Turn) -> None:
         """Give a job back unfinished, as a worker does that is told to stop; the attempt does not count."""
-        back = {"status": QUEUED, "worker": None, "lease_until": None, "progress": 0}
-        self._change(_held(turn), **back, attempts=Job.attempts - 1)
+        self._change(_held(turn), **BACK, attempts=Job.attempts - 1)
 
     def reclaim(self) -> int:
-        """Give back jobs whose leases ran out; fail those that had all their attempts. Return how many.
+        """Give back jobs whose leases ran out; return how many it changed.
 
-        Jobs that nobody took in `most_wait` seconds fail too: no worker serves their model.
+        Those that had all their attempts fail, and those that nobody took in `most_wait` seconds.
         """
         now = self.now()
         over = and_(Job.status == RUNNING, Job.lease_until < now)
         told = {"status": FAILED, "completed_at": now, "expires_at": now + self.kept, "lease_until": None}
-        stopped = self._change(
-            and_(over, Job.cancelled), **told, error_code=CANCELLED, error_message="cancelled"
-        )
+        ended = {**told, "error_code": CANCELLED, "error_message": CANCELLED}
+        stopped = self._change(and_(over, Job.cancelled), **ended)
         died = self._change(
             and_(over, Job.attempts >= MOST_ATTEMPTS), **told, error_code=DIED,
             error_message=f"the worker died {MOST_ATTEMPTS} times while it made this video",
@@ -356,8 +355,7 @@ class Jobs:
             and_(Job.status == QUEUED, Job.created_at < now - self.most_wait), **told, error_code=UNTAKEN,
             error_message="no worker took it in time; ask for another model, or start a worker for this one",
         )  # fmt: skip
-        back = self._change(over, status=QUEUED, worker=None, lease_until=None, progress=0)
-        return stopped + died + untaken + back
+        return stopped + died + untaken + self._change(over, **BACK)
 
     def expired(self, limit: int = 100) -> list[Job]:
         """Return finished jobs whose time is over."""
