@@ -1,7 +1,7 @@
 """What the API answers to whatever its document allows and forbids: many cases of every call, all counted.
 
 python benchmarks/fuzz.py --cases 10000        # hours on two cores
-python benchmarks/fuzz.py --cases 300
+python benchmarks/fuzz.py --cases 300 --database postgresql
 
 Runs `tests/serve/test_document.py`, which fails where an answer is a server's error, or one that the document
 does not describe. Prints how often each call gave each status.
@@ -26,12 +26,14 @@ COUNTED = re.compile(r"^([A-Z]+ \S+): (\d+) x (\d+)$")
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--cases", type=int, default=10_000, help="of each call")
+    options.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     given = options.parse_args()
     command = [sys.executable, "-m", "pytest", "-q", "-rP", "--timeout", "0", "--numprocesses", "auto"]
     with record("fuzz") as say:
         done = subprocess.run(
             [*command, "tests/serve/test_document.py"], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-            env={**os.environ, "FUZZ_EXAMPLES": str(given.cases)}, check=False,
+            env={**os.environ, "FUZZ_EXAMPLES": str(given.cases), "FUZZ_DATABASE": given.database},
+            check=False,
         )  # fmt: skip
         answers: dict[str, dict[str, int]] = defaultdict(dict)
         for line in done.stdout.splitlines():

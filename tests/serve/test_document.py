@@ -40,6 +40,7 @@ from reelworld.serve.webhooks import Webhooks
 from reelworld.serve.worker import serve_jobs
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))  # `make fuzz` asks for more
+DATABASE = os.environ.get("FUZZ_DATABASE", "sqlite")  # or postgresql
 SHARDS = 6  # that can run side by side
 EMPTIED = 40  # cases after which what they queued is taken away: a full queue answers nothing else
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -109,10 +110,13 @@ class Fuzzed:
 
 
 @pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Fuzzed]:
+def fuzzed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, weights: Path
+) -> Iterator[Fuzzed]:
     """Hosts of the test client are let in."""
     folder = tmp_path_factory.mktemp("fuzz")
-    engine = open_database(f"sqlite:///{folder / 'jobs.db'}")
+    url = f"sqlite:///{folder / 'jobs.db'}"
+    engine = open_database(request.getfixturevalue("postgres") if DATABASE == "postgresql" else url)
     upgrade(engine)
     jobs, storage = Jobs(engine), Storage(str(folder / "files"))
     keys = Keys(engine)
