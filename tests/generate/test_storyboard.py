@@ -8,6 +8,8 @@ import pytest
 from reelworld.core.errors import ConfigError, PromptError, VideoError
 from reelworld.core.types import Video
 from reelworld.core.video import part, write
+from reelworld.generate import storyboard
+from reelworld.generate.again import storyboard_again
 from reelworld.generate.shelf import Shelf
 from reelworld.generate.storyboard import Card, Role, Storyboard, render
 
@@ -256,3 +258,21 @@ def test_a_film_is_shown_from_its_moment_with_its_cuts(pipeline):
         part(film, 2.0, 8)
     with pytest.raises(ConfigError, match="of a video"):
         Storyboard(cards=(Card(time=0.0, text="a red ball", at=1.0),))
+
+
+def test_who_was_given_beside_the_board_is_needed_again(knowing):
+    picture = Video(np.full((1, 16, 16, 3), 90, np.uint8), 8.0, {"character": "Bo"})
+    board = Storyboard(cards=(Card(time=0.0, text="Bo rolls"),), duration=1.0)
+    first = render(knowing, board, cast={"Bo": picture}, **FAST)
+    with pytest.raises(ConfigError, match="made with the character Bo"):
+        storyboard_again(knowing, first.metadata, {})
+    twin = storyboard_again(knowing, first.metadata, {}, {"Bo": picture})
+    np.testing.assert_array_equal(twin.frames, first.frames)
+    assert twin.metadata == first.metadata
+
+
+def test_shots_that_a_card_tells_are_cuts_of_the_video(pipeline, monkeypatch):
+    monkeypatch.setattr(storyboard, "cuts_of", lambda text, frames, fps: [4] if "Shot 2" in text else [])
+    card = Card(time=0.0, text="Shot 1: a red ball. Shot 2 at 0.5 seconds: the ball rolls.")
+    board = Storyboard(cards=(card, Card(time=1.0, text="a blue box", cut=True)), duration=2.0)
+    assert render(pipeline, board, **FAST).cuts == [4, 8]

@@ -84,16 +84,25 @@ def board_files(made: Mapping[str, Any], places: Sequence[Path]) -> dict[str, Pa
 
 
 def storyboard_again(
-    pipeline: Pipeline, made: Mapping[str, Any], files: Mapping[str, Path], **changes: Any
+    pipeline: Pipeline,
+    made: Mapping[str, Any],
+    files: Mapping[str, Path],
+    cast: Mapping[str, Video] | None = None,
+    /,
+    **changes: Any,
 ) -> Video:
     """Make a storyboard again of its files (`board_files`), its stored characters from the shelf.
 
+    `cast` are the pictures of characters that were given beside the board.
     Raises: ConfigError as `again` does, and for characters that are not as they were.
     """
     _check_weights(pipeline, made)
     board = _board(made)
     sampling = FORMER | {name: made[name] for name in OPTIONS - {"characters"} if name in made}
     _check_changes(changes, {*sampling, "seed"})
+    there = {role.name for role in board.characters} | set(cast or ())
+    if missing := set(made.get("characters") or ()) - there:
+        raise ConfigError(f"it was made with the character {min(missing)}; give their picture")
     stored = [role.name for role in board.characters if role.image is None and role.text is None]
     for name, picture in Shelf().take(stored).items():
         if picture.metadata["hash"] != _played(made, name).get("hash"):
@@ -103,7 +112,7 @@ def storyboard_again(
         return read_named(files[name], **options)
 
     board = replace(board, seed=changes.pop("seed", board.seed))
-    return _repeated(partial(render, pipeline, board, reader=reader), {**sampling, **changes})
+    return _repeated(partial(render, pipeline, board, reader=reader, cast=cast), {**sampling, **changes})
 
 
 def _board(made: Mapping[str, Any]) -> Storyboard:
