@@ -466,6 +466,12 @@ def test_accounts_hold_nothing_that_steers(pipeline, told):
         again(pipeline, {**made, **told}, [film(8)])
 
 
+@pytest.mark.parametrize("characters", [["Bo"], {"Bo": "bo.png"}])
+def test_characters_are_pictures_by_name(knowing, characters):
+    with pytest.raises(ConfigError, match="a picture"):
+        edit.extend(knowing, film(8), "Bo rolls", seconds=1.0, characters=characters, **FAST)
+
+
 @pytest.mark.parametrize("video", ["ball.mp4", np.zeros((8, 16, 16, 3), np.uint8)])
 def test_what_is_no_video_is_told(pipeline, video):
     with pytest.raises(ConfigError, match=r"Video\.load reads a file"):

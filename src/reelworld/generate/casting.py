@@ -43,6 +43,8 @@ def cast(prompt: str, characters: Mapping[str, Video], shape: VideoShape, tokeni
     check_prompt(prompt)
     if not characters:
         return Cast(prompt, None)
+    if not isinstance(characters, Mapping) or not all(isinstance(v, Video) for v in characters.values()):
+        raise ConfigError("characters are a picture (Video) for each name, as {'Bo': Video.load('bo.png')}")
     free = places(tokenizer)
     if not free:
         raise ConfigError("these weights were trained without characters; load others, or describe the looks")

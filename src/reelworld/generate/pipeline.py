@@ -162,11 +162,11 @@ class Pipeline:
         given = request.given(known, mask, shape, self.device)
         begun = request.begun(init, sampling, shape, self.device)
         request.check_noise(noise, shape, num_videos)
+        played = cast(prompt, characters or {}, shape, self.tokenizer)
         frames_given = [name for name, of in (("known", known), ("init", init)) if of is not None]
         origin = {"prompt": prompt, "negative_prompt": negative_prompt, **to_json(sampling)}
         origin |= _told(frames_given, characters or {})
         seeds = request.seeds(seed, num_videos)
-        played = cast(prompt, characters or {}, shape, self.tokenizer)
         check_shots(prompt, shape.num_frames / shape.fps)
         if given is None:
             self.check(played.prompt)

@@ -26,8 +26,8 @@ from reelworld.generate.lineage import ancestry
 class Shelf:
     """Characters in a folder; names are the same in small and large letters."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or characters_dir()
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = characters_dir() if folder is None else Path(folder)
 
     def names(self) -> list[str]:
         """Return who is there."""

@@ -282,4 +282,6 @@ def opened(pipeline: Pipeline, prompt: str, options: Mapping[str, Any], count: i
         def skip() -> None:
             bar.advance(sampling.steps_left)
 
-        yield Windows(pipeline, prompt, {**own, "callback": watch}, skip, options.get("kept"))
+        kept = options.get("kept")
+        place = None if kept is None else Path(kept)
+        yield Windows(pipeline, prompt, {**own, "callback": watch}, skip, place)
