@@ -115,6 +115,15 @@ def test_wrong_settings_say_what_to_mend(setting: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_settings_follow_json_that_leaves_out_defaults() -> None:
+    changed = override(Recipe(), ["patch={}", "patch.window=flat", "patch.overlap.0=7"])
+    assert changed.patch == Patch(overlap=(7, 2, 2), window="flat")
+    assert override(Recipe(), ['stages=[{"steps": 3}]', "stages.0.rate=0.5"]).stages[0].rate == 0.5
+    for settings in (["patch=3", "patch.window=flat"], ["stages=3", "stages.0.steps=1"]):
+        with pytest.raises(ConfigError, match=r"is 3; expected"):
+            override(Recipe(), settings)
+
+
 @pytest.mark.parametrize("data", [{"nam": "x"}, {"decay": "1"}, {"compiled": 1}, {"name": None}, [], 3])
 def test_wrong_json_is_refused(data: Any) -> None:
     with pytest.raises(ConfigError):

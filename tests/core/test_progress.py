@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -49,3 +51,36 @@ def test_an_error_still_finishes_the_report(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(RuntimeError):
         fail()
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["event"] == "finish"
+
+
+READ_NO_MORE = """
+import sys
+from reelworld.core.progress import progress
+with progress("json", 2000, "working") as bar:
+    for _ in range(2000):
+        bar.advance()
+print("the result")
+print("done", file=sys.stderr)
+"""
+
+
+def test_work_goes_on_where_nobody_reads_its_json() -> None:
+    command = [sys.executable, "-c", READ_NO_MORE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["event"] == "start"
+        process.stdout.close()
+        assert process.stderr.read() == "done\n"
+        assert process.wait() == 0
+
+
+def test_a_closed_terminal_does_not_hide_what_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = RichProgress(io.StringIO())
+
+    def stop() -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(bar.bar, "stop", stop)
+    with pytest.raises(RuntimeError, match="what ended it"), progress(bar, 2, "x"):
+        raise RuntimeError("what ended it")

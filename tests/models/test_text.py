@@ -6,7 +6,17 @@ import pytest
 import torch
 
 from reelworld.core.errors import ConfigError, PromptError
-from reelworld.models.text import NULL, PAD, UNKNOWN, TextConfig, TextEncoder, TextFeatures, Tokenizer
+from reelworld.models.text import (
+    NULL,
+    PAD,
+    PUNCTUATION,
+    SPECIALS,
+    UNKNOWN,
+    TextConfig,
+    TextEncoder,
+    TextFeatures,
+    Tokenizer,
+)
 
 WORDS = ["a", "red", "ball", "bounces", "Well-lit meadow"]
 
@@ -31,6 +41,13 @@ def test_ids_follow_the_order_of_words_so_a_vocabulary_can_grow(tokenizer):
     assert torch.equal(grown.encode(sentence), tokenizer.encode(sentence))
     assert UNKNOWN in tokenizer.encode(["violet"])
     assert UNKNOWN not in grown.encode(["violet"])
+
+
+def test_spare_words_fill_what_rows_are_left() -> None:
+    size = len(SPECIALS) + len(PUNCTUATION) + len(Tokenizer.from_words(WORDS, size=64).words) + 2
+    grown = Tokenizer.from_words(WORDS, size, [WORDS[0], "Violet", "teal", "puce"])
+    assert grown.words == (*Tokenizer.from_words(WORDS, size=64).words, "violet", "teal")
+    assert Tokenizer.from_words(WORDS, size - 2, ["violet"]).words == grown.words[:-2]
 
 
 def test_no_caption_is_the_null_token(tokenizer):

@@ -1,7 +1,7 @@
 """A small generated data set and a tiny recipe: squares of two colours that slide left or right."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -75,6 +75,12 @@ class Squares:
 
     def words(self) -> tuple[str, ...]:
         return ("a", "square", "slides", *COLOURS, *WAYS)
+
+    def own_words(self) -> tuple[str, ...]:
+        return ()
+
+    def notes(self, recipe: Recipe, words: Collection[str]) -> list[str]:
+        return []
 
     def describe(self) -> dict[str, object]:
         return {"kind": "squares"}

@@ -1,13 +1,19 @@
 """What each step sees: a function of the step, with every clip shown as often as the recipe says."""
 
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from dataclasses import replace
-from multiprocessing import active_children
+from multiprocessing import active_children, get_context
+from pathlib import Path
 
 import pytest
 import torch
 
 from reelworld import recipes
+from reelworld.core import runtime
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.models.text import Tokenizer
 from reelworld.recipes import DataConfig
@@ -104,6 +110,63 @@ def test_a_maker_that_dies_or_fails_is_told(tiny, tmp_path):
     missing = Footage(str(tmp_path / "missing"))
     with makers(1, "cpu") as opened, pytest.raises(DataError, match="is no folder"):
         next(servings(missing, recipe, 0, opened=opened))
+
+
+LEFT = """
+import os, signal, sys, time
+from multiprocessing import active_children
+sys.path.insert(0, sys.argv[1])
+from conftest import Squares, tiny
+from reelworld.core.errors import DataError
+from reelworld.train.data import servings
+from reelworld.train.makers import makers
+if __name__ == "__main__":
+    with makers(2, "cpu") as opened:
+        feed = servings(Squares(), tiny(400), 0, opened=opened)
+        next(feed)
+        print(*(process.pid for process in active_children()), flush=True)
+        if sys.argv[2] == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        active_children()[0].kill()
+        list(feed)
+"""
+
+
+@pytest.mark.parametrize("how", ["killed", "left"])
+def test_makers_end_with_their_trainer(tmp_path, how):
+    """A trainer that is killed takes them along; one that lost a maker does not wait for the others."""
+    script = tmp_path / "left.py"
+    script.write_text(LEFT)
+    done = subprocess.run(
+        [sys.executable, str(script), str(Path(__file__).parent), how],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == (-signal.SIGKILL if how == "killed" else 1), done.stderr
+    made = [Path(f"/proc/{number}") for number in done.stdout.split()]
+    assert made
+    until = time.monotonic() + 30
+    while any(path.exists() for path in made) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not [path for path in made if path.exists()]
+
+
+def test_signals_wait_while_helpers_start():
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *told: heard.append(told))
+    try:
+        with runtime.starting_helpers():
+            process = get_context("spawn").Process(target=time.sleep, args=(30,))
+            process.start()
+            signal.raise_signal(signal.SIGTERM)
+            process.terminate()
+            process.join(2)
+            assert process.exitcode is None
+            assert heard == []
+        assert len(heard) == 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        process.kill()
+        process.join()
 
 
 def test_a_parser_sees_combinations_that_are_held_out_of_a_generator_s_training(tiny):

@@ -1,15 +1,17 @@
 """Training on a folder of videos with captions, and what is wrong with folders."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from reelworld.core import checkpoint
 from reelworld.core.errors import ConfigError, DataError
 from reelworld.core.types import Video, VideoShape
-from reelworld.models.text import TextConfig
+from reelworld.models.text import PUNCTUATION, SPECIALS, TextConfig, Tokenizer
 from reelworld.recipes import Bucket, CaptionMix, Stage
 from reelworld.train.footage import Footage, FootageStream, find_clips
 from reelworld.train.loop import train
@@ -66,11 +68,49 @@ def test_each_lap_shows_every_training_clip_once_and_seek_restarts(folder):
     assert torch.equal(again.pixels, batches[2].pixels)
 
 
-def test_every_tenth_clip_is_held_out(folder):
+def test_about_every_tenth_clip_is_held_out_whatever_else_is_there(folder, tmp_path):
     footage = Footage(str(folder))
-    held = [clip.path.stem for clip in footage.split("heldout")]
-    assert held == ["clip_09"]
+    assert [clip.path.stem for clip in footage.split("heldout")] == ["clip_10"]
     assert len(footage.split("train")) == 11
+    shutil.copytree(folder, tmp_path / "more")
+    for suffix in (".mp4", ".json"):
+        shutil.copy(folder / f"clip_00{suffix}", tmp_path / "more" / f"a_new_one{suffix}")
+    more = Footage(str(tmp_path / "more"))
+    assert [clip.path.stem for clip in more.split("heldout")] == ["clip_10"]
+
+
+def test_where_nothing_long_enough_is_held_out_training_clips_are_measured(folder, tiny):
+    footage, stage = Footage(str(folder)), tiny().stages[0]
+    held = "no video is held out"
+    assert not [note for note in footage.notes(tiny(), ()) if held in note]
+    clips = [replace(clip, seconds=0.1) if clip.held else clip for clip in footage.clips]
+    footage.__dict__["clips"] = tuple(clips)
+    source = footage.stream(stage, SHAPE, 2, split="heldout", seed=0, device="cpu")
+    assert len(source.clips) == 11
+    assert [note for note in footage.notes(tiny(), ()) if held in note]
+    footage.__dict__["clips"] = tuple(clips[:9])
+    assert footage.split("heldout") == ()
+    assert len(footage.split("train")) == 9
+
+
+def test_the_user_is_told_what_of_a_folder_is_used(folder, tiny):
+    footage = Footage(str(folder))
+    footage.__dict__["clips"] = tuple(
+        replace(clip, seconds=0.1 if number < 2 else 9.0, captions={"short": "one two " * (20 * number)})
+        for number, clip in enumerate(footage.clips)
+    )
+    told, *_ = footage.notes(tiny(), ("two",))
+    assert "12 videos, 2 of them too short for clips of 1 s; 11 of 12 captions cut at 32 words" in told
+    assert ("1 rare words" if "one" not in vocabulary() else "0 rare words") in told
+
+
+def test_other_footage_has_another_digest(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "same")
+    first = Footage(str(folder)).describe()
+    assert first["clips"] == 12
+    assert Footage(str(tmp_path / "same")).describe() == first
+    (tmp_path / "same" / "clip_01.txt").write_text("something else")
+    assert Footage(str(tmp_path / "same")).describe() != first
 
 
 def test_the_caption_mix_is_followed_where_there_is_a_choice(folder):
@@ -80,12 +120,26 @@ def test_the_caption_mix_is_followed_where_there_is_a_choice(folder):
 
 def test_new_words_follow_the_worlds_up_to_the_reserved_rows(folder):
     footage = Footage(str(folder))
-    assert footage.words().count("wombat") == 1
-    world = len(vocabulary())
-    assert footage.words()[:world] == vocabulary()
-    assert len(footage.words()) > world + 1
-    assert Footage(str(folder), max_words=world + 1).words() == footage.words()[: world + 1]
-    assert Footage(str(folder), max_words=3).words() == vocabulary()
+    world, own = len(vocabulary()), footage.own_words()
+    assert footage.words() == vocabulary()
+    assert own[0] == "wombat"
+    assert not {*own} & {*vocabulary(), ".", ","}
+    assert Footage(str(folder), max_words=world + 1).own_words() == ("wombat",)
+    assert Footage(str(folder), max_words=3).own_words() == ()
+
+
+def test_rare_words_are_left_out_where_a_vocabulary_is_full(folder, tiny, tmp_path):
+    base, quiet = tiny(4), {"compile": False, "progress": "silent", "minutes": 0.0}
+    words = [*Tokenizer.from_words(vocabulary()).words, "wombat"]
+    room = len(SPECIALS) + len(PUNCTUATION) + len(words)
+    text = TextConfig(vocabulary_size=room, dim=32, depth=1, num_heads=2)
+    recipe, notes = replace(base, model=replace(base.model, text=text)), []
+    footage = Footage(str(folder))
+    first = train(recipe, tmp_path / "a", data=footage, note=notes.append, **quiet)
+    assert checkpoint.read_card(first)["tokenizer"]["words"] == words
+    assert [note for note in notes if f"{len(footage.own_words()) - 1} rare words left out" in note]
+    second = train(recipe, tmp_path / "b", data=footage, init=first, note=notes.append, **quiet)
+    assert checkpoint.read_card(second)["tokenizer"]["words"] == words
 
 
 def test_training_runs_on_the_folder(folder, tiny, tmp_path):
@@ -111,10 +165,23 @@ def test_bad_folders_say_the_fix(folder, tmp_path):
         ('{"captions": 3}', "needs"),
         ('{"captions": {"short": 3}}', "needs"),
         ('{"captions": {}}', "is empty"),
+        ('{"captions": {"short": " "}}', "is empty"),
+        ('{"captions": {"caption": "a wombat"}}', "a caption called 'caption'; call it raw or short"),
     ):
         video.with_suffix(".json").write_text(content)
         with pytest.raises(DataError, match=message):
             Footage(str(tmp_path)).clips  # noqa: B018
+
+
+def test_names_and_files_as_other_programs_write_them_are_read(folder, tmp_path):
+    video = (folder / "clip_00.mp4").read_bytes()
+    for name in ("a.MP4", "b.mp4", "._b.mp4"):
+        (tmp_path / name).write_bytes(video)
+    (tmp_path / "a.TXT").write_text("\ufeffa wombat\n", encoding="utf-8")
+    (tmp_path / "b.json").write_text('\ufeff{"captions": {"short": " a wombat\\n"}}', encoding="utf-8")
+    clips = list(find_clips(tmp_path))
+    assert [clip.path.name for clip in clips] == ["a.MP4", "b.mp4"]
+    assert [clip.captions for clip in clips] == [{"descriptive": "a wombat"}, {"short": "a wombat"}]
 
 
 def test_a_caption_in_another_encoding_is_told(folder, tmp_path):
@@ -126,7 +193,7 @@ def test_a_caption_in_another_encoding_is_told(folder, tmp_path):
 
 
 def test_a_shape_longer_than_every_video_is_refused(folder):
-    with pytest.raises(DataError, match=r"no video lasts 4 s"):
+    with pytest.raises(DataError, match=r"none of the 11 videos to train on lasts 4 s"):
         stream(folder, shape=SHAPE.replace(num_frames=32))
 
 

@@ -12,10 +12,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from reelworld import recipes
 from reelworld.core import checkpoint, runtime
 from reelworld.core.checkpoint import read_card
 from reelworld.core.config import from_json
-from reelworld.core.errors import CheckpointError, ConfigError, Interrupted, NonFiniteError, StorageError
+from reelworld.core.errors import (
+    CheckpointError,
+    ConfigError,
+    Interrupted,
+    NonFiniteError,
+    StorageError,
+    VideoError,
+)
 from reelworld.core.storage import file_hash
 from reelworld.models.denoiser import Denoiser
 from reelworld.models.text import Tokenizer
@@ -101,6 +109,12 @@ class Signalling:
     def words(self):
         return self.inner.words()
 
+    def own_words(self):
+        return self.inner.own_words()
+
+    def notes(self, recipe, words):
+        return self.inner.notes(recipe, words)
+
     def describe(self):
         return self.inner.describe()
 
@@ -120,7 +134,7 @@ class SignallingStream:
         return next(self.stream)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_finishes_the_step_saves_and_resumes_bit_for_bit(tiny, squares, tmp_path, number):
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match=r"after step \d+ .*--resume"):
@@ -130,6 +144,28 @@ def test_a_signal_finishes_the_step_saves_and_resumes_bit_for_bit(tiny, squares,
     train(tiny(12), tmp_path / "a", data=squares, resume=True, **QUIET)
     train(tiny(12), tmp_path / "b", data=squares, **QUIET)
     assert_same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def test_a_hangup_that_is_ignored_stops_nothing(tiny, squares, tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+    try:
+        train(tiny(), tmp_path, data=Signalling(squares, 4, signal.SIGHUP), **QUIET)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_file_that_breaks_later_ends_a_training_that_is_saved(tiny, squares, tmp_path, monkeypatch):
+    def broken(stream):
+        if stream.stream.position == 4:
+            raise VideoError("c.mp4 is broken; convert it again")
+        return next(stream.stream)
+
+    monkeypatch.setattr(SignallingStream, "__next__", broken)
+    with pytest.raises(VideoError, match="broken"):
+        train(tiny(12), tmp_path, data=Signalling(squares, 4, 0), **QUIET)
+    (state,) = checkpoint.states(tmp_path / "state")
+    assert state.name > "step_00000000"
 
 
 def test_minutes_stop_and_save(tiny, squares, tmp_path):
@@ -166,6 +202,48 @@ def test_a_folder_with_a_run_is_not_overwritten(tiny, squares, tmp_path):
     train(tiny(), tmp_path, data=squares, minutes=0.0, **QUIET)
     with pytest.raises(StorageError, match="--resume"):
         train(tiny(), tmp_path, data=squares, **QUIET)
+
+
+def test_weights_without_a_state_are_not_overwritten(tiny, squares, tmp_path):
+    (tmp_path / "weights.safetensors").write_bytes(b"precious")
+    with pytest.raises(StorageError, match=r"holds weights\.safetensors"):
+        train(tiny(), tmp_path, data=squares, **QUIET)
+    assert (tmp_path / "weights.safetensors").read_bytes() == b"precious"
+
+
+@pytest.mark.filterwarnings("ignore:passing over")
+def test_states_that_are_all_damaged_are_told(tiny, squares, tmp_path):
+    train(tiny(), tmp_path, data=squares, minutes=0.0, **QUIET)
+    (state,) = checkpoint.states(tmp_path / "state")
+    state.write_bytes(state.read_bytes()[:-9])
+    with pytest.raises(CheckpointError, match=rf"is damaged \({state.name}\).*another folder"):
+        train(tiny(), tmp_path, data=squares, resume=True, **QUIET)
+
+
+@pytest.mark.parametrize("minutes", [float("nan"), -1.0])
+def test_minutes_that_cannot_be_are_refused(tiny, squares, tmp_path, minutes):
+    with pytest.raises(ConfigError, match="minutes is"):
+        train(tiny(), tmp_path / "run", data=squares, minutes=minutes, **QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_checks_of_what_makes_no_videos_are_refused_at_once(tmp_path):
+    with pytest.raises(ConfigError, match="makes no videos to check"):
+        train(recipes.get("perception"), tmp_path / "run", checks=lambda path: {}, **QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_run_takes_no_other_beginning(tiny, squares, tmp_path):
+    first = train(tiny(), tmp_path / "first", data=squares, minutes=0.0, **QUIET)
+    other = train(tiny(seed=5), tmp_path / "other", data=squares, minutes=0.0, **QUIET)
+    again = {"data": squares, "minutes": 0.0, **QUIET}
+    train(tiny(), tmp_path / "second", init=first, **again)
+    train(tiny(), tmp_path / "second", init=first, resume=True, **again)
+    for folder, init in (("second", other), ("first", first)):
+        with pytest.raises(ConfigError, match="did not begin from"):
+            train(tiny(), tmp_path / folder, init=init, resume=True, **again)
+    with pytest.raises(CheckpointError, match="does not exist"):
+        train(tiny(), tmp_path / "second", init=tmp_path / "none", resume=True, **again)
 
 
 def test_resume_needs_a_state_of_the_same_recipe(tiny, squares, tmp_path):

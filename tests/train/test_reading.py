@@ -7,7 +7,7 @@ import torch
 
 from reelworld.core import checkpoint
 from reelworld.models.released import checkpoint_to_denoiser
-from reelworld.models.text import TextConfig, TextEncoder, Tokenizer, encode
+from reelworld.models.text import TextConfig, TextEncoder, Tokenizer, encode, split_words
 from reelworld.recipes import LossConfig
 from reelworld.train.loop import train
 from reelworld.train.reading import CLASSES, UNKNOWN, Reading, batch_labels, word_labels
@@ -21,7 +21,7 @@ CAPTION = (
 
 
 def told(caption: str) -> list[tuple[str, dict[str, str]]]:
-    words = tokens(caption)
+    words = split_words(caption)
     return [(words[place], dict(said)) for place, said in word_labels(caption)]
 
 
@@ -54,6 +54,25 @@ def test_words_tell_who_stands_before_whom() -> None:
     assert [(word, said.get("depth"), said.get("side")) for word, said in found] == [
         ("red", "behind", None), ("cube", "behind", None), ("blue", "front", None), ("ball", "front", None)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "A red ball... then a blue cube.", "A red ball rolls (slowly), then a blue cube falls.",
+        "clip_01: a red ball rolls to a blue cube.", "\u2460 A red ball rolls\u2026 A blue cube stays.",
+    ],
+)  # fmt: skip
+def test_labels_sit_on_the_words_that_the_encoder_reads(caption: str) -> None:
+    row = encode(Tokenizer.from_words(vocabulary()), [caption], 32)[0]
+    read = [Tokenizer.from_words(vocabulary()).decode([row[place]]) for place, _ in word_labels(caption)]
+    assert read == ["red", "ball", "blue", "cube"]
+
+
+def test_captions_of_the_world_are_split_as_the_world_does() -> None:
+    for mix in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)):
+        for clip in plan(WorldConfig(seed=5, level=3, caption_mix=mix), range(100)):
+            assert split_words(clip.caption) == tokens(clip.caption)
 
 
 def test_labels_are_cut_as_words_are() -> None:

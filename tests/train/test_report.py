@@ -29,6 +29,26 @@ def test_a_resumed_log_forgets_the_steps_that_are_repeated(tmp_path):
     assert [(r["step"], r["loss"]) for r in records] == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.25)]
 
 
+def test_damaged_lines_are_left_out(tmp_path):
+    write(tmp_path, [STEP, HELDOUT])
+    with (tmp_path / "log.jsonl").open("ab") as file:
+        file.write(b'{"kind": "st{"kind": "step"}\n\xff\x00\n3\n{}\n')
+    write(tmp_path, [STEP | {"step": 2}], start=1)
+    assert report.read_log(tmp_path / "log.jsonl") == [STEP, HELDOUT, STEP | {"step": 2}]
+
+
+def test_a_full_disk_does_not_hide_what_ended_the_work(tmp_path, monkeypatch):
+    log = report.RunLog(tmp_path)
+
+    class Full:
+        def close(self):
+            raise OSError(28, "No space left on device")
+
+    log._file.close()
+    monkeypatch.setattr(log, "_file", Full())
+    log.close()
+
+
 def test_every_line_is_json_on_its_own(tmp_path):
     write(tmp_path, [STEP, HELDOUT])
     lines = (tmp_path / "log.jsonl").read_text().splitlines()

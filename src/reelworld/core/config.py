@@ -81,15 +81,25 @@ def _put(data: Any, hint: Any, path: list[str], text: str, where: str) -> Any:
         raise ConfigError(
             f"{where} is none, so it has no {path[0]!r}; set it whole: {where}='{{...}}' as JSON"
         )
-    if is_dataclass(inner):
+    if is_dataclass(inner) and isinstance(data, dict):
         kind = _hints(inner)
         key = _known(path[0], list(kind), where)
-        return {**data, key: _put(data[key], kind[key], path[1:], text, _join(where, key))}
-    if get_origin(inner) is tuple:
+        return {**data, key: _put(_held(data, inner, key), kind[key], path[1:], text, _join(where, key))}
+    if get_origin(inner) is tuple and isinstance(data, list):
         index = _index(path[0], len(data), where)
         item = _put(data[index], _item_hint(inner, index), path[1:], text, _join(where, str(index)))
         return [*data[:index], item, *data[index + 1 :]]
+    if is_dataclass(inner) or get_origin(inner) is tuple:
+        raise ConfigError(f"{where} is {data!r}; expected {_describe(hint)}")
     raise ConfigError(f"{where} is a single value and has no {path[0]!r}; write {where}=value")
+
+
+def _held(data: dict[str, Any], cls: Any, key: str) -> Any:
+    """Return what JSON `data` of a config `cls` holds at a key, or the default where it leaves that out."""
+    (field,) = (field for field in fields(cls) if field.name == key)
+    if key in data or (field.default is MISSING and field.default_factory is MISSING):
+        return data.get(key, {})
+    return to_json(field.default if field.default_factory is MISSING else field.default_factory())
 
 
 def _parse(hint: Any, text: str, where: str) -> Any:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, Protocol, TextIO
 
 
@@ -42,7 +43,10 @@ class Silent:
 
 
 class JsonProgress:
-    """One JSON object per line: description, done, total, seconds, the named figures (NaN is null)."""
+    """One JSON object per line: description, done, total, seconds, the named figures (NaN is null).
+
+    Where nobody reads any more (a closed pipe), it falls silent: the work itself goes on.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
@@ -66,7 +70,18 @@ class JsonProgress:
     def _say(self, event: str, **fields: Any) -> None:
         seconds = round(time.monotonic() - self.began, 3)
         line = {"event": event, "description": self.description, "done": self.done, "total": self.total}
-        print(json.dumps({**line, "seconds": seconds, **fields}, default=str), file=self.stream, flush=True)
+        text = json.dumps({**line, "seconds": seconds, **fields}, default=str)
+        try:
+            print(text, file=self.stream, flush=True)
+        except BrokenPipeError:
+            _send_nowhere(self.stream)
+
+
+def _send_nowhere(stream: TextIO) -> None:
+    """Drop what a stream whose pipe is closed still holds, and all that follows, to Python's last flush."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 class RichProgress:
@@ -97,7 +112,8 @@ class RichProgress:
         self.bar.advance(self.task, num_steps)
 
     def finish(self) -> None:
-        self.bar.stop()
+        with suppress(OSError):  # the terminal was closed
+            self.bar.stop()
 
 
 @contextmanager

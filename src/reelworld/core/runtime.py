@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import multiprocessing
+import multiprocessing.connection
 import os
 import platform
 import shutil
 import signal
 import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from reelworld.core.errors import ConfigError, DeviceError
+
+STOPPING = tuple(  # what asks a process to stop; Windows has no SIGHUP
+    number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGHUP")
+)
 
 
 def device(name: str | torch.device = "auto") -> torch.device:
@@ -64,10 +74,37 @@ def set_threads(num_threads: int | None = None) -> int:
 
 
 def be_helper(threads: int = 1) -> None:
-    """Be a process that works for another one: with few threads, and let that one decide when to stop."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Be a process that works for another one: with few threads; that one decides when to stop, and is
+    followed when it ends, even if it was killed.
+    """
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     set_threads(threads)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def starting_helpers() -> Iterator[None]:
+    """Start processes inside: what stops this one waits until then, and never reaches them.
+
+    They begin with these signals held back, as this thread holds them, and then ignore them as helpers.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # multiprocessing starts it first, and lets signals through after that
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def keep_memory() -> bool:

@@ -64,13 +64,15 @@ class Tokenizer:
         self._model = _word_level({row: index for index, row in enumerate(rows)})
 
     @classmethod
-    def from_words(cls, words: Iterable[str], size: int = 1024) -> Tokenizer:
+    def from_words(cls, words: Iterable[str], size: int = 1024, spare: Iterable[str] = ()) -> Tokenizer:
         """Build from any words or phrases, split and lower-cased as prompts are; their order gives the ids.
 
+        `spare` ones get the rows that are left, the first of them first.
         Raises: ConfigError when more than `size` rows are needed.
         """
-        pieces = dict.fromkeys(piece for word in words for piece in _split(word))
-        return cls([piece for piece in pieces if piece not in PUNCTUATION and piece not in SPECIALS], size)
+        needed, more = _rows(words), _rows(spare)
+        room = max(0, size - len(SPECIALS) - len(PUNCTUATION) - len(needed))
+        return cls([*needed, *[word for word in more if word not in needed][:room]], size)
 
     def length(self, text: str) -> int:
         """Count the tokens of a text."""
@@ -110,7 +112,7 @@ class Tokenizer:
     def strange_words(self, text: str) -> list[str]:
         """List each word of a text that was never learnt, once."""
         known = {*self.known_words(), *PUNCTUATION}
-        return [word for word in dict.fromkeys(_split(text)) if word not in known]
+        return [word for word in dict.fromkeys(split_words(text)) if word not in known]
 
     def unknown_words(self, text: str) -> list[tuple[str, list[str]]]:
         """List each word that was never learnt; the first of them with up to three learnt ones like it."""
@@ -135,9 +137,15 @@ NORMALIZER = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
 PRE_TOKENIZER = pre_tokenizers.BertPreTokenizer()  # splits at spaces and around every punctuation mark
 
 
-def _split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split a text into lower-cased words and punctuation marks."""
     return [piece for piece, _ in PRE_TOKENIZER.pre_tokenize_str(NORMALIZER.normalize_str(text))]
+
+
+def _rows(words: Iterable[str]) -> dict[str, None]:
+    """Return the distinct words of texts that need a row of their own, in their order."""
+    pieces = dict.fromkeys(piece for word in words for piece in split_words(word))
+    return {piece: None for piece in pieces if piece not in PUNCTUATION and piece not in SPECIALS}
 
 
 def _word_level(rows: dict[str, int]) -> tokenizers.Tokenizer:

@@ -11,6 +11,7 @@ inside every checkpoint.
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
+from math import isfinite
 from typing import Literal
 
 from reelworld.core.errors import ConfigError
@@ -31,6 +32,13 @@ def _at_least(config: object, least: float, *names: str) -> None:
         value = getattr(config, name)
         if not value >= least:
             raise ConfigError(f"{name} is {value}; give {least:g} or more")
+
+
+def _finite(config: object, *names: str) -> None:
+    """Raise ConfigError for the first of these settings that is infinite or no number."""
+    for name in names:
+        if not isfinite(value := getattr(config, name)):
+            raise ConfigError(f"{name} is {value}; give a finite number")
 
 
 def _shares(config: object, *names: str) -> None:
@@ -58,7 +66,10 @@ class Bucket:
     near: float = 0.0
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "references")
+        _finite(self, "weight")
+        _at_least(self, 0, "references", "weight")
+        if self.level is not None:
+            _at_least(self, 1, "level")
         _shares(self, "near")
 
     @property
@@ -77,6 +88,7 @@ class CaptionMix:
     descriptive: float = 0.95
 
     def __post_init__(self) -> None:
+        _finite(self, "raw", "short", "descriptive")
         _at_least(self, 0, "raw", "short", "descriptive")
         if self.raw + self.short + self.descriptive <= 0:
             raise ConfigError("the shares of raw, short and descriptive captions are all zero; raise one")
@@ -105,8 +117,8 @@ class Stage:
         _at_least(self, 1, "steps", "batch", "level", "text_length")
         if not self.buckets:
             raise ConfigError(f"stage '{self.name}' needs at least one bucket")
-        if min(b.weight for b in self.buckets) < 0 or sum(b.weight for b in self.buckets) <= 0:
-            raise ConfigError(f"stage '{self.name}': bucket weights must be >= 0 and not all zero")
+        if not any(bucket.weight > 0 for bucket in self.buckets):
+            raise ConfigError(f"stage '{self.name}': the weights of its buckets are all zero; raise one")
 
     @property
     def main(self) -> int:
@@ -157,9 +169,13 @@ class OptimConfig:
     max_refused: int = 10
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "muon_lr", "adamw_lr", "muon_weight_decay", "adamw_weight_decay", "warmup_steps")
+        rates = ("muon_lr", "adamw_lr", "muon_weight_decay", "adamw_weight_decay", "adamw_eps")
+        _finite(self, *rates)
+        _at_least(self, 0, *rates, "warmup_steps")
         _at_least(self, 1, "muon_steps", "max_refused")
         _shares(self, "muon_momentum", "decay_share", "ema_decay")
+        if not all(0.0 <= beta < 1.0 for beta in self.adamw_betas):
+            raise ConfigError(f"adamw_betas is {self.adamw_betas}; give two numbers from 0 to below 1")
         if not self.clip_norm > 0:
             raise ConfigError(f"clip_norm is {self.clip_norm}; give more than 0")
 
@@ -175,6 +191,7 @@ class NoiseConfig:
     masks: MaskConfig = field(default_factory=MaskConfig)
 
     def __post_init__(self) -> None:
+        _finite(self, "timestep_mean", "timestep_std")
         _shares(self, "caption_dropout")
         if not (self.timestep_std > 0 and 0 < self.min_timestep < 1):
             raise ConfigError("timestep_std must be above 0, and min_timestep between 0 and 1")
@@ -195,6 +212,7 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         _at_least(self, 1, "label_layer")
+        _finite(self, "label_weight", "reading_weight")
         _at_least(self, 0, "label_weight", "reading_weight")
 
 
@@ -214,6 +232,7 @@ class DegradeConfig:
     clean: float = 0.2
 
     def __post_init__(self) -> None:
+        _finite(self, "light", "blur", "noise", "blocks")
         _at_least(self, 0, "light", "blur", "noise", "blocks")
         _shares(self, "clean")
 

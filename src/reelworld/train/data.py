@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -163,7 +163,8 @@ def _worker(data: DataSet, recipe: Recipe, start: int, annotate: Annotate) -> It
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(sender, data, recipe, start, annotate), daemon=True)
-    process.start()
+    with runtime.starting_helpers():
+        process.start()
     sender.close()
     ready: queue.Queue[Serving | Exception] = queue.Queue(maxsize=recipe.data.prefetch)
     thread = threading.Thread(target=_receive, args=(receiver, ready), daemon=True)
@@ -241,6 +242,14 @@ class WorldData:
         from reelworld.world.caption import vocabulary
 
         return vocabulary()
+
+    def own_words(self) -> tuple[str, ...]:
+        """Return none: the vocabulary holds them all."""
+        return ()
+
+    def notes(self, recipe: Recipe, words: Collection[str]) -> list[str]:
+        """Say nothing."""
+        return []
 
     def describe(self) -> dict[str, object]:
         """Say what was learned from."""

@@ -85,19 +85,23 @@ class Denoising:
             model, old, card = checkpoint_to_denoiser(init)
             begun = {"continued": _history(init, card)}
             check_same(init, model.config, recipe.name, recipe.model)
-            tokenizer = Tokenizer.from_words(
-                (*old.words, *data.words()), size=size
-            )  # old words keep their rows
+            words = (*old.words, *data.words())  # old words keep their rows
+            tokenizer = Tokenizer.from_words(words, size, data.own_words())
             tokenizer.learnt = old.learnt
         else:
             model = Denoiser(recipe.model, runtime.generator(recipe.seed))
-            tokenizer = Tokenizer.from_words(data.words(), size=size)
+            tokenizer = Tokenizer.from_words(data.words(), size, data.own_words())
         if state is not None:
             tokenizer = Tokenizer.from_json(state.card["tokenizer"])
             begun = {name: state.card[name] for name in ("continued",) if name in state.card}
         built = cls(model.to(device).requires_grad_(True).train(), tokenizer, recipe, device)
         built.begun = begun
         return built
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words of the vocabulary."""
+        return self.tokenizer.words
 
     def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
         """Draw timesteps, noise, masks and the captions to drop."""

@@ -19,9 +19,10 @@ import torch
 
 from reelworld.core import checkpoint, runtime, storage
 from reelworld.core.config import to_json
-from reelworld.core.errors import DataError, Interrupted, StorageError
+from reelworld.core.errors import ConfigError, DataError, Interrupted, StorageError, VideoError
 from reelworld.core.progress import Kind
 from reelworld.core.progress import progress as open_progress
+from reelworld.models.denoiser import DenoiserConfig
 from reelworld.recipes import Recipe
 from reelworld.train import objectives, snapshot
 from reelworld.train.data import Serving, open_feed, world_data
@@ -52,23 +53,29 @@ def train(
 ) -> Path:
     """Train a recipe into the folder `out`; return the path of the average weights.
 
-    `data` defaults to the simulated world; `init` starts from released weights with new optimisers; `minutes`
-    stops and saves early; `note` is told, in one line each, what the user should know; `checks` scores a
-    weights file, each time one is written.
+    `data` defaults to the simulated world; `init` starts from released weights with new optimisers (a resumed
+    run goes on from its own state; `init` may only be the weights it began from); `minutes` stops and saves
+    early; `note` is told, in one line each, what the user should know; `checks` scores a weights file, each
+    time one is written.
 
-    Raises: StorageError when `out` holds a run already; Interrupted on Ctrl-C or SIGTERM, with the state
-    saved; NonFiniteError when training diverged; CheckpointError, ConfigError and DataError for what cannot
-    be used.
+    Raises: StorageError when `out` holds a run already; Interrupted on Ctrl-C, SIGTERM or a closed terminal,
+    with the state saved; NonFiniteError when training diverged; CheckpointError, ConfigError, DataError and
+    VideoError for what cannot be used.
     """
+    if minutes is not None and not minutes >= 0:
+        raise ConfigError(f"minutes is {minutes}; give a number of 0 or more")
+    if checks is not None and not isinstance(recipe.model, DenoiserConfig):
+        raise ConfigError(f"recipe '{recipe.name}' makes no videos to check; leave --checks out")
     folder, where = _open_folder(out, recipe, resume), runtime.device(device)
     data = data if data is not None else world_data(recipe)
-    state = snapshot.newest(folder / "state", recipe, data.describe()) if resume else None
+    state = snapshot.newest(folder / "state", recipe, data.describe(), init) if resume else None
     objective = objectives.build(recipe, data, init, state, where)
     compiled = _may_compile(where, compile, note)
     loss_function = _compiled(objective) if compiled else objective.loss
     machine = {"device": where.type, "threads": torch.get_num_threads(), "compiled": compiled}
     run = Run(objective, recipe, data=data.describe(), machine=machine)
-    for line in [] if state is None else snapshot.restore(run, state):
+    resumed = [] if state is None else snapshot.restore(run, state)
+    for line in [*data.notes(recipe, objective.words), *resumed]:
         note(line)
     reporter = Reporter(run, objective.exam(data, recipe), data, folder, note, checks)
     with (
@@ -79,10 +86,7 @@ def train(
     ):
         try:
             fit(run, feed, loss_function, reporter, stop=stop, minutes=minutes, progress=progress)
-        except (
-            Interrupted,
-            DataError,
-        ):  # raised between two steps; in mid-step the last state is the right one
+        except (Interrupted, DataError, VideoError):  # between two steps; in mid-step the last state is right
             reporter.save()
             raise
         reporter.save()
@@ -96,6 +100,10 @@ def _open_folder(out: str | Path, recipe: Recipe, resume: bool) -> Path:
     if not resume and checkpoint.states(folder / "state"):
         raise StorageError(
             f"{folder} holds a run already; continue it with --resume or choose another folder"
+        )
+    if not resume and (folder / "weights.safetensors").exists():
+        raise StorageError(
+            f"{folder} holds weights.safetensors already; choose another folder, with or without --init"
         )
     with storage.storage_errors(folder):
         for part in ("state", "samples"):

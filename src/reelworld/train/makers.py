@@ -9,13 +9,13 @@ A batch is a function of its source and its number, whoever makes it.
 
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, Protocol
 
 import torch
@@ -24,7 +24,7 @@ from torch import Tensor
 from reelworld.core import runtime
 from reelworld.core.errors import DataError
 from reelworld.core.types import References, VideoShape
-from reelworld.recipes import Stage
+from reelworld.recipes import Recipe, Stage
 from reelworld.world.stream import Batch
 
 SPARE_CORES = 2  # for the training itself, where other cores make clips for a GPU
@@ -54,6 +54,12 @@ class DataSet(Protocol):
 
     def words(self) -> tuple[str, ...]:
         """Return every word that the vocabulary must hold."""
+
+    def own_words(self) -> tuple[str, ...]:
+        """Return words that it may hold beside them where there is room, the most frequent first."""
+
+    def notes(self, recipe: Recipe, words: Collection[str]) -> list[str]:
+        """Say, in one line each, what the user should know of it, for a model that knows these words."""
 
     def describe(self) -> dict[str, object]:
         """Say in the card of the weights what was learned from."""
@@ -121,7 +127,8 @@ class Ahead:
         try:
             while len(self._coming) < self.most:
                 first = self.position + len(self._coming) * self.source.batch
-                self._coming.append(self.makers.submit(_make, self.number, self.sent, first))
+                with runtime.starting_helpers():  # the pool starts a process when it is given work
+                    self._coming.append(self.makers.submit(_make, self.number, self.sent, first))
             done = self._coming[0].result()
         except BrokenProcessPool as error:
             raise DataError("a process that makes clips was killed; go on with --resume") from error
@@ -169,8 +176,14 @@ def makers(count: int, device: str) -> Iterator[Open]:
     threads = torch.get_num_threads()
     torch.set_num_threads(SPARE_CORES)  # with more, the trainer fights its makers for every core
     pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=runtime.be_helper)
+    others = active_children()
     try:
         yield lambda source: Ahead(source, pool, 2 * count, device)
+    except DataError:
+        for process in active_children():
+            if process not in others:
+                process.kill()  # if one was killed, Python waits for the others, which ignore its SIGTERM
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         torch.set_num_threads(threads)

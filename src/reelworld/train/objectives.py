@@ -55,6 +55,10 @@ class Objective(Protocol):
     def model(self) -> nn.Module:
         """The network whose parameters are trained."""
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words that it reads in captions; none where it reads no captions."""
+
     def inputs(self, batch: Batch, text_length: int, fps: float) -> dict[str, Any]:
         """Draw all that `loss` needs, on the device of the model."""
 
@@ -99,6 +103,7 @@ class PlainWeights:
     """What the objectives of networks have in common whose weights are all there is to keep."""
 
     annotate: Annotate = staticmethod(nothing)
+    words: tuple[str, ...] = ()
 
     def card(self) -> dict[str, Any]:
         """Return nothing: the weights are all."""

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reelworld.world.caption import tokens
+from reelworld.models.text import split_words
 from reelworld.world.parse import parse
 from reelworld.world.scene import COLORS, Action, Direction, Kind, Size
 from reelworld.world.words import COLORS as COLOR_WORDS
@@ -83,9 +83,10 @@ def batch_labels(captions: Sequence[str], length: int) -> dict[str, Tensor]:
 def word_labels(caption: str) -> tuple[tuple[int, tuple[tuple[str, str], ...]], ...]:
     """Return the places of words that name one thing alone, with what the caption says of that thing.
 
+    Places are those of the tokenizer's words, whose features are taught.
     A noun names a thing where no other is of its kind, a word for a colour where no other has that colour.
     """
-    words = tokens(caption)
+    words = split_words(caption)
     said = _said(caption) if len(words) <= MOST_WORDS else []
     kinds, colors = ([facts.get(name) for facts in said] for name in ("kind", "color"))
     found = []

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,9 @@ class RunLog:
                     self._events.add_scalar(f"{record['kind']}/{name}", value, record["step"])
 
     def close(self) -> None:
-        """Close the files."""
-        self._file.close()
+        """Close the files; what a full disk did not take was told when it was written."""
+        with suppress(OSError):
+            self._file.close()
         if self._events is not None:
             self._events.close()
 
@@ -64,9 +66,19 @@ def _forget_after(path: Path, start: int) -> None:
 
 
 def read_log(path: Path) -> list[Record]:
-    """Return the records of a log; a last line that was cut off by a crash is left out."""
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines]
+    """Return the records of a log; lines that a crash or a full disk cut off or damaged are left out."""
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    return [record for line in lines if (record := _record(line)) is not None]
+
+
+def _record(line: str) -> Record | None:
+    """Return the record that a line holds, or None."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(found, dict) and "kind" in found and isinstance(found.get("step"), int)
+    return found if whole else None
 
 
 def _event_writer(folder: Path) -> Any:

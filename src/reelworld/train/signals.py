@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request to finish the step and save.
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a request to finish the step and save.
 
 with stop_signals() as stop:
     while not stop.requested: ...
@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from reelworld.core import runtime
+
 
 @dataclass
 class Stop:
@@ -19,14 +21,26 @@ class Stop:
     requested: str = ""
 
 
+def _watched() -> list[signal.Signals]:
+    """Return the signals that ask to stop."""
+    return [
+        number
+        for number in runtime.STOPPING
+        if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+
+
 @contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Turn the first Ctrl-C or SIGTERM into a request; a second one ends at once (main thread only)."""
+    """Turn the first such signal into a request; a second one ends at once (main thread only).
+
+    A SIGHUP that is ignored stays so: that is what `nohup` is for.
+    """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _watched()}
 
     def request(number: int, frame: FrameType | None) -> None:
         stop.requested = signal.Signals(number).name

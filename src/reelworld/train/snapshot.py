@@ -17,6 +17,7 @@ from reelworld.core import checkpoint
 from reelworld.core.checkpoint import State
 from reelworld.core.config import from_json, to_json
 from reelworld.core.errors import CheckpointError, ConfigError
+from reelworld.core.storage import file_hash
 from reelworld.recipes import Recipe
 from reelworld.train import optim
 from reelworld.train.objectives import Objective
@@ -68,12 +69,19 @@ def save(run: Run, folder: Path, keep: int) -> Path:
     return checkpoint.save_state(folder, run.step, tree, card, keep=keep)
 
 
-def newest(folder: Path, recipe: Recipe, data: dict[str, Any]) -> State:
-    """Read the newest state.
+def newest(folder: Path, recipe: Recipe, data: dict[str, Any], init: str | Path | None = None) -> State:
+    """Read the newest state; `init` may name the weights that the run began from.
 
-    Raises: CheckpointError when there is none; ConfigError when it belongs to another recipe or kind of data.
+    Raises: CheckpointError when there is none, or all are damaged; ConfigError when it belongs to another
+    recipe, kind of data or beginning.
     """
     state = checkpoint.latest(folder)
+    if state is None and (damaged := checkpoint.states(folder)):
+        names = ", ".join(path.name for path in damaged)
+        raise CheckpointError(
+            f"every state in {folder} is damaged ({names}), so nothing can be resumed; begin a new run in "
+            "another folder, with --init from this one's weights.safetensors if they are whole"
+        )
     if state is None:
         raise CheckpointError(f"there is nothing to resume in {folder}; start without --resume")
     _check_recipe(state.card["recipe"], to_json(recipe))
@@ -83,6 +91,8 @@ def newest(folder: Path, recipe: Recipe, data: dict[str, Any]) -> State:
             f"the run was started on data of kind '{before.get('kind')}', not '{data.get('kind')}'; resume "
             "with the same --data, or begin a new run from its weights with --init"
         )
+    if init is not None:
+        _check_init(state.card, init)
     return state
 
 
@@ -102,6 +112,17 @@ def restore(run: Run, state: State) -> list[str]:
     for name in COUNTERS:
         setattr(run, name, state.tree["counters"][name])
     return [f"resumed, but not bit for bit: other {item}" for item in changed]
+
+
+def _check_init(card: dict[str, Any], init: str | Path) -> None:
+    """Compare the weights that a run is said to begin from with those that it began from."""
+    if not Path(init).is_file():
+        raise CheckpointError(f"{init} does not exist; check the path, or resume without --init")
+    if card.get("continued", {}).get("from") != file_hash(init):
+        raise ConfigError(
+            f"a resumed run goes on from its own state, which did not begin from {init}; leave --init out, "
+            "or begin a new run in another folder without --resume"
+        )
 
 
 def _check_recipe(stored: dict[str, Any], given: dict[str, Any]) -> None:
