@@ -19,8 +19,10 @@ from reelworld.cli.app import Json, app, kind, say, told
 from reelworld.cli.results import (
     Characters,
     Guidance,
+    Negative,
     Output,
     Prompt,
+    Sampler,
     Seed,
     Steps,
     Upsample,
@@ -46,7 +48,7 @@ Taken = Annotated[
     str | None, typer.Option(help="START:END in seconds: of what is given this part alone is used.")
 ]
 PAIRS = ("curve", "keep")  # arguments that are pairs of numbers, as their options are written
-SAMPLING = ("num_inference_steps", "guidance_scale")
+SAMPLING = ("num_inference_steps", "guidance_scale", "negative_prompt", "sampler")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,8 @@ class Asked:
     seed: Seed = 0
     num_inference_steps: Steps = 20
     guidance_scale: Guidance = 3.0
+    negative_prompt: Negative = None
+    sampler: Sampler = "multistep"
     character: Characters = None
     weights: Weights = None
     upsample: Upsample = True

@@ -25,6 +25,8 @@ Output = Annotated[Path, typer.Option("--output", "-o", help=".mp4, .gif, .png, 
 Seed = Annotated[int, typer.Option(help="The same seed gives the same frames.")]
 Steps = Annotated[int, typer.Option(help="Denoising steps.")]
 Guidance = Annotated[float, typer.Option(help="How strongly the text counts.")]
+Negative = Annotated[str | None, typer.Option(help="What it should not show.")]
+Sampler = Annotated[str, typer.Option(help="euler, heun or multistep.")]
 Weights = Annotated[
     Path | None, typer.Option(help="nano, small or a file; default: what reads the prompt best.")
 ]
