@@ -134,6 +134,16 @@ class SignallingStream:
         return next(self.stream)
 
 
+@pytest.fixture
+def minding():
+    """Mind what asks to stop, also where these tests run under `nohup`."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("minding")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_finishes_the_step_saves_and_resumes_bit_for_bit(tiny, squares, tmp_path, number):
     before = signal.getsignal(number)
