@@ -1,6 +1,6 @@
 """What the API answers to whatever its document allows and forbids: many cases of every call, all counted.
 
-python benchmarks/fuzz.py --cases 10000        # hours on two cores
+python benchmarks/fuzz.py --cases 10000        # about an hour
 python benchmarks/fuzz.py --cases 300 --database postgresql
 
 Runs `tests/serve/test_document.py`, which fails where an answer is a server's error, or one that the document
@@ -28,9 +28,7 @@ def main() -> None:
     options.add_argument("--cases", type=int, default=10_000, help="of each call")
     options.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     given = options.parse_args()
-    together = (
-        "auto" if given.database == "sqlite" else "0"
-    )  # servers of PostgreSQL do not start side by side
+    together = "auto" if given.database == "sqlite" else "0"
     command = [sys.executable, "-m", "pytest", "-q", "-rP", "--timeout", "0", "--numprocesses", together]
     with record("fuzz") as say:
         done = subprocess.run(

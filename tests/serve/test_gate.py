@@ -15,13 +15,14 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy.exc import OperationalError
 from tests.serve.conftest import Served, serve
 
 from reelworld.core.encode import encode_mp4, encode_png
 from reelworld.core.errors import ConfigError
 from reelworld.core.types import Video
 from reelworld.serve import uploads
-from reelworld.serve.decode import UNSAFE
+from reelworld.serve.decode import FULL, UNSAFE
 from reelworld.serve.gate import Rules
 
 PICTURE = encode_png(Video(np.full((1, 16, 16, 3), 90, np.uint8), 8.0))
@@ -261,6 +262,31 @@ def test_where_uploads_cannot_be_decoded_safely_none_is(
     form = {"data": {"prompt": "a ball"}, "files": {"input_reference": ("a.png", PICTURE)}}
     answer = http.post("/v1/videos", **form)
     assert (answer.status_code, answer.json()["error"]["code"]) == (501, "not_supported")
+
+
+def test_a_full_disk_is_not_the_senders_fault(http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = {"data": {"prompt": "a ball"}, "files": {"input_reference": ("a.png", PICTURE)}}
+    monkeypatch.setattr(uploads, "COMMAND", ("-c", f"raise SystemExit({FULL})"))
+    answer = http.post("/v1/videos", **form)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_error")
+
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(uploads.tempfile, "TemporaryDirectory", full)
+    answer = http.post("/v1/videos", **form)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_error")
+
+
+def test_a_database_that_cannot_write_is_not_the_senders_fault(
+    http: httpx.Client, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(served.app.state.desk.jobs, "add_all", full)
+    answer = http.post("/v1/videos", json={"prompt": "a ball"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_error")
 
 
 def test_a_file_that_is_decoded_for_too_long_is_refused(

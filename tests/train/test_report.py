@@ -39,14 +39,22 @@ def test_damaged_lines_are_left_out(tmp_path):
 
 def test_a_full_disk_does_not_hide_what_ended_the_work(tmp_path, monkeypatch):
     log = report.RunLog(tmp_path)
+    closed = []
 
     class Full:
         def close(self):
+            closed.append("file")
             raise OSError(28, "No space left on device")
+
+    class Events:
+        def close(self):
+            closed.append("events")
 
     log._file.close()
     monkeypatch.setattr(log, "_file", Full())
+    monkeypatch.setattr(log, "_events", Events())
     log.close()
+    assert closed == ["file", "events"]
 
 
 def test_every_line_is_json_on_its_own(tmp_path):

@@ -117,11 +117,10 @@ def check_outputs(
 
 
 def _accounts(source: Path) -> list[Path]:
-    """Return the account of a source where one lies beside it; a storyboard has none."""
+    """Return the account of a source where one lies beside it."""
     from reelworld.core.media import account_beside
 
-    beside = source.with_suffix(".json")
-    return [beside] if account_beside(source) and source.suffix.lower() != ".toml" else []
+    return [source.with_suffix(".json")] if account_beside(source) else []
 
 
 @contextmanager

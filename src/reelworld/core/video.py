@@ -117,8 +117,8 @@ def read_named(path: str | Path, **options: Any) -> Video:
     """
     video = read(path, **options)
     about: dict[str, Any] = {"file": Path(path).name, "hash": file_hash(path)}
-    if options.get("start") or options.get("duration"):
-        start = options.get("start") or 0.0
+    start = options.get("start") or 0.0
+    if start or options.get("duration") or (options.get("num_frames") or 1) > 1:
         about["take"] = [start, start + (options.get("duration") or len(video) / video.fps)]
     return Video(video.frames, video.fps, {**video.metadata, **about})
 

@@ -50,7 +50,6 @@ def confine(folder: Path) -> bool:
     if sys.platform != "linux":
         return False
     left = leave_network()
-    libc().prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     shut_files([*sys.path, sys.prefix, sys.base_prefix, *SYSTEM], folder)
     forbidden = forbid_calls()  # both: a network of its own has UNIX sockets still
     return left or forbidden
@@ -66,12 +65,19 @@ def leave_network() -> bool:
     return libc().unshare(NEW_NET) == 0 or libc().unshare(NEW_USER | NEW_NET) == 0
 
 
+def gain_no_privileges() -> bool:
+    """Promise to gain none, as the kernel wants it before it lets whoever has none shut files and calls."""
+    done: bool = libc().prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
+    return done
+
+
 def shut_files(readable: Iterable[str], writable: Path) -> bool:
     """Leave only some files and folders to be read, and one to be written into, with all below them.
 
     So what others' processes hold in /proc is shut too. Returns False where the kernel has no Landlock.
     Source: Linux, Documentation/userspace-api/landlock.rst.
     """
+    gain_no_privileges()
     attributes = ctypes.create_string_buffer(struct.pack("Q", ANYTHING), 8)
     ruleset = libc().syscall(CREATE_RULESET, attributes, 8, 0)
     if ruleset < 0:
@@ -111,6 +117,6 @@ def forbid_calls() -> bool:
     code = b"".join(struct.pack("HBBI", *line) for line in program)
     lines = ctypes.create_string_buffer(code, len(code))
     holder = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program), ctypes.addressof(lines)), 16)
-    if libc().prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
+    if not gain_no_privileges():
         return False
     return bool(libc().prctl(SET_SECCOMP, BY_FILTER, holder, 0, 0) == 0)
