@@ -49,7 +49,9 @@ def test_video_knows_its_shape_saves_and_loads(clip: Video, tmp_path: Path) -> N
     assert len(clip) == 24
     loaded = Video.load(clip.save(tmp_path / "clip.mp4", crf=10), num_frames=5)
     assert loaded.shape == clip.shape.replace(num_frames=5)
-    assert loaded.metadata == {**clip.metadata, "file": "clip.mp4", "hash": file_hash(tmp_path / "clip.mp4")}
+    named = {"file": "clip.mp4", "hash": file_hash(tmp_path / "clip.mp4")}
+    assert loaded.metadata == {**clip.metadata, **named, "take": [0.0, 0.625]}
+    assert Video.load(tmp_path / "clip.mp4").metadata == {**clip.metadata, **named}
 
 
 def test_notebook_shows_the_video_inside_the_page(clip: Video) -> None:
