@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio
 
-from editing_kit import SEED, SPLIT, Bench, Say, difference, flow, round_trip, share, steps
+from editing_kit import SEED, SPLIT, Bench, Say, between, difference, flow, round_trip, share, steps
 from editing_shots import character, storyboard, timeline
 from record import record
 from reelworld.core import runtime
@@ -69,13 +69,14 @@ def extend(bench: Bench, say: Say) -> None:
     """The seam beside the clip's own frames, forward and backward; drift over half a minute."""
     for what, sources in bench.sources:
         for before in (False, True):
-            jumps, flows, ratios, own = [], [], [], []
+            jumps, beside, flows, ratios, own = [], [], [], [], []
             for n, (caption, source) in enumerate(sources):
                 video = edit.extend(bench.pipeline, source, caption, seconds=2.0, before=before, seed=1)
                 seam = len(video) - len(source) if before else len(source)
                 a, b = video.frames[seam - 1], video.frames[seam]
                 if len(source) > 1:
                     jumps.append(difference(a, b) / max(float(np.mean(steps(source.frames))), 0.5))
+                    beside.append(between(video.frames, seam))
                 ratios.append(min(peak_signal_noise_ratio(a, b), 60.0))
                 near = source.frames[:2] if before else source.frames[-2:]
                 own += [min(peak_signal_noise_ratio(*near), 60.0)] if len(near) == 2 else []
@@ -86,7 +87,7 @@ def extend(bench: Bench, say: Say) -> None:
                 say(
                     f"extend {'backward' if before else 'forward'}, {what}",
                     f"jump at the seam {np.median(jumps):.2f} of the clip's own change a frame "
-                    f"(most {max(jumps):.2f}); {np.mean(ratios):.1f} dB (beside it {np.mean(own):.1f}); "
+                    f"(most {max(jumps):.2f}), {np.median(beside):.2f} of the larger change beside it; {np.mean(ratios):.1f} dB (beside it {np.mean(own):.1f}); "
                     f"flow {np.mean(flows):+.2f} px",
                 )
     for clip, true in bench.renders(2, still=True):
@@ -157,7 +158,7 @@ def loop(bench: Bench, say: Say) -> None:
     """Both seams, into what is made and back to the beginning, beside the clip's own frames."""
     for what, sources in bench.sources:
         for length in edit.GAPS:
-            back, into, held = [], [], []
+            back, into, beside, held = [], [], [], []
             for n, (caption, source) in enumerate(sources):
                 video = edit.loop(bench.pipeline, source, caption, length=length, seed=1)
                 own = steps(source.frames)
@@ -169,13 +170,16 @@ def loop(bench: Bench, say: Say) -> None:
                 back.append(seams[0] / mean)
                 into.append(seams[1] / mean)
                 held.append(max(seams) <= most)
+                beside += [between(np.roll(video.frames, 8, 0), 8), between(video.frames, len(source))]
                 if n == 0:
                     bench.keep("loop", video, f"{length}: {caption}")
             if back:
                 say(
                     f"loop {length}, {what}",
                     f"last to first {np.median(back):.2f} of the clip's own mean change, into what is made "
-                    f"{np.median(into):.2f}; neither larger than its largest in {share(held)}",
+                    f"{np.median(into):.2f}; neither larger than its largest in {share(held)}; either "
+                    f"{np.median(beside):.2f} of the larger change beside it, no larger in "
+                    f"{share([ratio <= 1 for ratio in beside])}",
                 )
 
 

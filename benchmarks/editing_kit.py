@@ -98,6 +98,12 @@ def steps(frames: Frames) -> list[float]:
     return [difference(a, b) for a, b in pairwise(frames)]
 
 
+def between(frames: Frames, seam: int) -> float:
+    """Return the change into a frame as a share of the larger one of the changes before and behind it."""
+    before, at, behind = steps(frames[seam - 2 : seam + 2])
+    return at / max(before, behind, 0.5)
+
+
 def flow(one: Frames, other: Frames) -> float:
     """Return the mean length of the optical flow, in pixels."""
     grey = [frame.astype(float).mean(-1) / 255 for frame in (one, other)]

@@ -118,6 +118,13 @@ def test_pinning_gives_back_known_pixels_exactly(rng):
     torch.testing.assert_close(pin_known(clean, known, torch.tensor(0.25)), 0.25 * known + 0.75 * clean)
 
 
+def test_soft_frames_fade_towards_what_is_made():
+    mask = known_frames(8, [0, 1, 2, 3, 7], soft=3).flatten()
+    assert mask.tolist() == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0, 0.25]
+    assert known_frames(4, range(4), soft=3).flatten().tolist() == [1.0] * 4  # beside nothing that is made
+    assert known_frames(4, [], soft=3).flatten().tolist() == [0.0] * 4
+
+
 def still(frames: int = 8) -> torch.Tensor:
     """A picture that stands still."""
     picture = torch.rand(1, 1, 4, 4, 3, generator=torch.Generator().manual_seed(0)) - 0.5

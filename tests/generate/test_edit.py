@@ -59,12 +59,29 @@ def test_what_is_missing_is_filled_between_what_stays(pipeline, start, end):
     assert changed.all()
 
 
-@pytest.mark.parametrize(("length", "more"), [("short", 4), ("normal", 8), (0.25, 2)])
-def test_a_loop_leads_back(pipeline, length, more):
-    video = film(9)
+@pytest.mark.parametrize(
+    ("length", "more", "soft"), [(0.25, 2, (3, 3)), ("short", 4, (2, 2)), ("normal", 8, (2, 0))]
+)
+def test_a_loop_leads_back(pipeline, length, more, soft):
+    """A few frames at its ends fade into what is made, the more the nearer; the others stay.
+
+    Of a gap of more than one window the first frames made are no fade, but go on from the end as it is.
+    """
+    video, (begin, end) = film(9), soft
     looped = edit.loop(pipeline, video, PROMPT, length=length, **FAST)
     assert len(looped) == 9 + more
-    np.testing.assert_array_equal(looped.frames[:9], video.frames)
+    np.testing.assert_array_equal(looped.frames[begin : 9 - end], video.frames[begin : 9 - end])
+    changed = np.abs(looped.frames[:9].astype(int) - video.frames).mean((1, 2, 3))
+    assert (np.diff(changed[: begin + 1]) < 0).all()
+    assert (np.diff(changed[8 - end :]) > 0).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5])
+def test_a_loop_of_few_frames_softens_no_frame_twice(pipeline, count):
+    video, soft = film(count), count // 2
+    looped = edit.loop(pipeline, video, PROMPT, length="short", **FAST)
+    assert len(looped) == count + 4
+    np.testing.assert_array_equal(looped.frames[soft : count - soft], video.frames[soft : count - soft])
 
 
 def test_a_recut_keeps_its_parts(pipeline):
@@ -184,12 +201,12 @@ def test_a_schedule_begins_where_it_is_told(shift):
 
 
 def test_a_long_result_has_one_progress_bar(pipeline, capsys):
-    """Twenty seconds are forty windows of the tiny weights; programs read one count of steps to the end."""
+    """Twenty seconds are 54 windows of the tiny weights; programs read one count of steps to the end."""
     longer = edit.extend(pipeline, film(8), PROMPT, seconds=20.0, progress="json", **FAST)
     assert len(longer) == 8 + 160
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["event"] for line in lines].count("start") == 1
-    assert lines[-1] == lines[-1] | {"event": "finish", "done": 80, "total": 80}
+    assert lines[-1] == lines[-1] | {"event": "finish", "done": 108, "total": 108}
 
 
 def test_windows_are_counted_before_they_are_made(pipeline):
@@ -203,7 +220,7 @@ def test_windows_are_counted_before_they_are_made(pipeline):
 
     bridged = [steps(edit.loop, film(12), length=seconds) for seconds in (0.125, 0.5, 0.75, 2.0)]
     assert bridged == [2 * to_bridge(pipeline, 12, gap) for gap in (1, 4, 6, 16)]
-    assert steps(edit.extend, film(3), seconds=1.125) == 2 * to_grow(pipeline, 3, 9) == 4
+    assert steps(edit.extend, film(3), seconds=1.125) == 2 * to_grow(pipeline, 3, 9) == 6
     assert steps(edit.remix, film(13), strength=1.0) == 2 * (1 + to_grow(pipeline, 8, 5)) == 6
 
 
@@ -283,7 +300,7 @@ def test_frames_that_an_account_does_not_hold(pipeline):
         again(pipeline, video.metadata)
 
 
-@pytest.mark.parametrize(("length", "windows"), [(1, 1), (8, 1), (9, 2), (20, 4)])
+@pytest.mark.parametrize(("length", "windows"), [(1, 1), (8, 1), (9, 2), (20, 5)])
 def test_a_film_of_any_length(pipeline, length, windows):
     seen = []
     options = {**FAST, "callback": lambda step, *rest: seen.append(step)}
@@ -404,7 +421,7 @@ def shots(*lengths):
     ("make", "seen", "cuts"),
     [
         (lambda p, v: edit.extend(p, v, PROMPT, seconds=0.5, **FAST), [{120}], [6, 12]),
-        (lambda p, v: edit.extend(p, v, PROMPT, seconds=0.5, before=True, **FAST), [{0}], [10, 16]),
+        (lambda p, v: edit.extend(p, v, PROMPT, seconds=0.375, before=True, **FAST), [{0}], [9, 15]),
         (lambda p, v: edit.loop(p, v, PROMPT, length="short", **FAST), [{0, 120}], [6, 12]),
         (lambda p, v: edit.fill(p, v, PROMPT, start=1.0, end=1.25, **FAST), [{60}], [6, 12]),
         (lambda p, v: edit.recut(p, v, PROMPT, keep=[(0, 1), (1.5, 1.875)], seconds=0.5, gap=0.0, **FAST),

@@ -164,6 +164,16 @@ def test_known_frames_come_back_unchanged_and_steer_the_rest(pipeline):
     assert np.array_equal(video.frames, make(pipeline, known=hidden, mask=mask).frames), "unknown pixels leak"
 
 
+def test_a_soft_mask_shows_the_model_all_and_fades_at_the_end(pipeline):
+    rng = np.random.default_rng(0)
+    known = rng.integers(0, 256, (8, 16, 16, 3), dtype=np.uint8)
+    hard, soft = (make(pipeline, known=known, mask=known_frames(8, range(4), soft=s)).frames for s in (0, 3))
+    assert np.array_equal(soft[0], known[0])
+    away = [np.abs(soft[t].astype(int) - known[t]).mean() for t in range(4)]
+    assert 0 == away[0] < away[1] < away[2] < away[3]
+    assert np.abs(hard[4:].astype(int) - soft[4:]).mean() < 30, "the model saw other known frames"
+
+
 def test_the_known_frames_set_the_size(pipeline):
     known = np.zeros((4, 24, 8, 3), np.uint8)
     assert make(pipeline, known=known, mask=torch.zeros(4, 24, 8, 1)).frames.shape == known.shape

@@ -87,17 +87,17 @@ def test_a_shot_that_cannot_come_is_told():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda pipeline, video, **o: edit.film(pipeline, SHOTS, num_frames=16, **o), [SHOTS, LAST, LAST]),
+        (lambda pipeline, video, **o: edit.film(pipeline, SHOTS, num_frames=14, **o), [SHOTS, LAST, LAST]),
         (
-            lambda pipeline, video, **o: edit.animate(pipeline, video, SHOTS, num_frames=16, **o),
+            lambda pipeline, video, **o: edit.animate(pipeline, video, SHOTS, num_frames=14, **o),
             [SHOTS, LAST, LAST],
         ),
         (
-            lambda pipeline, video, **o: edit.extend(pipeline, video, SHOTS, seconds=1.5, **o),
+            lambda pipeline, video, **o: edit.extend(pipeline, video, SHOTS, seconds=1.125, **o),
             [LAST] * 3,
         ),
         (
-            lambda pipeline, video, **o: edit.extend(pipeline, video, SHOTS, seconds=1.5, before=True, **o),
+            lambda pipeline, video, **o: edit.extend(pipeline, video, SHOTS, seconds=1.125, before=True, **o),
             ["a red ball "] * 3,
         ),
         (lambda pipeline, video, **o: edit.loop(pipeline, video, SHOTS, length="short", **o), [LAST]),

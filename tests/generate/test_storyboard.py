@@ -99,16 +99,16 @@ def test_only_what_changed_is_made_again(pipeline, tmp_path):
     cards = [Card(time=float(t), text="a red ball", cut=t == 2) for t in range(4)]
     board = Storyboard(cards=tuple(cards), duration=4.0)
     first, windows = counted(pipeline, board, kept=tmp_path)
-    assert windows == 1 + 2 + 1 + 2
+    assert windows == 1 + 3 + 1 + 3
     again, windows = counted(pipeline, board, kept=tmp_path)
     assert windows == 0
     np.testing.assert_array_equal(first.frames, again.frames)
     changed = replace(board, cards=(*cards[:3], replace(cards[3], text="a blue box")))
     third, windows = counted(pipeline, changed, kept=tmp_path)
-    assert windows == 2
+    assert windows == 3
     np.testing.assert_array_equal(third.frames[:24], first.frames[:24])
     first_changed = replace(board, cards=(replace(cards[0], text="a blue box"), *cards[1:]))
-    assert counted(pipeline, first_changed, kept=tmp_path)[1] == 3  # and the card that goes on from it
+    assert counted(pipeline, first_changed, kept=tmp_path)[1] == 4  # and the card that goes on from it
 
 
 def test_as_many_steps_are_done_as_the_bar_says(pipeline, tmp_path, capsys):
@@ -220,7 +220,7 @@ def test_a_card_may_be_a_picture_or_a_film_alone(pipeline, tmp_path):
     cards = (Card(time=0.0, image="a.png"), text, Card(time=2.0, video="b.mp4", cut=True))
     video, windows = counted(pipeline, Storyboard(cards=cards, duration=3.0, folder=str(tmp_path)))
     np.testing.assert_array_equal(video.frames[16:], Video.load(tmp_path / "b.mp4").frames)
-    assert (len(video), windows) == (24, 3)
+    assert (len(video), windows) == (24, 4)
     assert video.metadata["prompt"] == "a red ball"
     with pytest.raises(PromptError, match="empty"):
         render(pipeline, Storyboard(cards=(Card(time=0.0),)), **FAST)

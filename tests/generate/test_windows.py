@@ -11,7 +11,7 @@ from tests.generate.test_edit import FAST, PROMPT, film
 
 from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.generate import edit
-from reelworld.generate.windows import Windows, forget_oldest
+from reelworld.generate.windows import Windows, context, forget_oldest, within_tubelets
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -20,17 +20,31 @@ def test_frames_that_windows_share_have_the_same_noise(pipeline, before, monkeyp
     drawn = []
     real = Windows.complete
 
-    def complete(self, frames, known, seed, noise=None):
+    def complete(self, frames, known, seed, noise=None, soft=0):
         drawn.append((len(set(known)), noise))
-        return real(self, frames, known, seed, noise)
+        return real(self, frames, known, seed, noise, soft)
 
     monkeypatch.setattr(Windows, "complete", complete)
-    edit.extend(pipeline, film(8), PROMPT, seconds=1.5, before=before, **FAST)
-    assert [known for known, _ in drawn] == [4, 4, 4]
+    edit.extend(pipeline, film(8), PROMPT, seconds=1.125, before=before, **FAST)
+    assert [known for known, _ in drawn] == [5, 5, 5]  # a border within a tubelet, of four frames
     for (_, one), (_, next_one) in pairwise(drawn):
-        kept, seen = (one[:, :4], next_one[:, 4:]) if before else (one[:, 4:], next_one[:, :4])
+        kept, seen = (one[:, :5], next_one[:, 3:]) if before else (one[:, 3:], next_one[:, :5])
         torch.testing.assert_close(kept, seen, rtol=0, atol=0)
-    assert len({float(noise[0, n, 0, 0, 0]) for _, noise in drawn for n in range(8)}) == 16
+    assert len({float(noise[0, n, 0, 0, 0]) for _, noise in drawn for n in range(8)}) == 14
+
+
+@pytest.mark.parametrize(("length", "shown"), [(1, 1), (3, 3), (4, 3), (5, 5), (8, 5), (40, 5)])
+def test_a_border_lies_within_a_tubelet(pipeline, length, shown):
+    """Tubelets of the tiny weights have four frames, their windows eight."""
+    assert context(pipeline, length) == shown
+
+
+def test_a_gap_ends_within_tubelets(pipeline):
+    for gap in range(1, 9):
+        n = within_tubelets(pipeline, 4, gap)
+        assert n % 4
+        assert (n + gap) % 4
+    assert within_tubelets(pipeline, 1, 3) == 1  # its end lies between two, whatever is shown
 
 
 def test_a_seed_that_cannot_be_is_told_before_a_prompt_is_told_in_full(pipeline):
@@ -50,7 +64,7 @@ def test_noise_must_fit(pipeline):
 
 @pytest.mark.parametrize("before", [False, True])
 def test_what_is_interrupted_goes_on_where_it_was(pipeline, tmp_path, before):
-    asked = {"seconds": 2.0, "before": before, "kept": tmp_path, **FAST}
+    asked = {"seconds": 1.5, "before": before, "kept": tmp_path, **FAST}
     whole = edit.extend(pipeline, film(8), PROMPT, **{**asked, "kept": None})
     steps = []
 

@@ -21,7 +21,7 @@ from reelworld.core.errors import ConfigError, StorageError
 from reelworld.generate import windows
 from reelworld.serve.jobs import Ask, Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
-from reelworld.serve.serving import Crew, Settings, _expire, announce, run
+from reelworld.serve.serving import Crew, Settings, Wait, _expire, announce, run
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Job, open_database, upgrade
 from reelworld.serve.webhooks import Webhooks
@@ -264,7 +264,7 @@ def test_webhooks_are_told_until_they_listen_and_the_client_verifies_them(
     secret = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
     hooks = Webhooks((url,), secret)
     job = add(jobs)
-    waits: dict[str, tuple[float, float]] = {}
+    waits: dict[str, Wait] = {}
     announce(jobs, hooks, waits, threading.Event())
     assert heard == []
     work(jobs, storage, studio)
@@ -284,12 +284,15 @@ def test_webhooks_are_told_until_they_listen_and_the_client_verifies_them(
 
 
 def test_jobs_that_wait_hold_up_no_others(jobs) -> None:
+    """Who took the end of a job is not told of it again."""
     told = []
 
     class Hooks:
-        def tell(self, job) -> bool:
+        urls = ("http://one", "http://other")
+
+        def tell(self, job, urls) -> list[str]:
             told.append(job.id)
-            return job.id == last
+            return [] if job.id == last else list(urls[1:])
 
     for _ in range(101):
         job = add(jobs)
@@ -300,6 +303,27 @@ def test_jobs_that_wait_hold_up_no_others(jobs) -> None:
     assert last in told
     assert last not in waits
     assert len(waits) == 100
+    assert {tuple(wait.urls) for wait in waits.values()} == {("http://other",)}
+
+
+def test_nothing_is_kept_of_what_was_deleted_before_webhooks_took_it(jobs) -> None:
+    class Hooks:
+        urls = ("http://one",)
+
+        def tell(self, job, urls) -> list[str]:
+            return list(urls)
+
+    waits: dict[str, Wait] = {}
+    ended = [add(jobs), add(jobs)]
+    for job in ended:
+        jobs.cancel(job.id, "me")
+    announce(jobs, Hooks(), waits, threading.Event())
+    assert waits.keys() == {job.id for job in ended}
+    jobs.delete(ended[0].id)
+    for job in ended:
+        waits[job.id] = Wait(waits[job.id].urls)  # its time is over
+    announce(jobs, Hooks(), waits, threading.Event())
+    assert waits.keys() == {ended[1].id}
 
 
 @pytest.mark.parametrize(

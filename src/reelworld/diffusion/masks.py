@@ -2,7 +2,8 @@
 
 A mask is 1 where a pixel is given and 0 where it is to be made. Training draws masks at random, so that one
 model learns every such task; sampling builds the mask of the task at hand, and pins the given pixels at the
-end, after what is made was joined to them.
+end, after what is made was joined to them. Where a mask lies between 0 and 1 the model sees what is given,
+and the end cross-fades.
 
     mask = sample_masks(pixels.shape, generator)
     clean = model(noisy, t, known=pixels * mask, mask=mask)
@@ -82,10 +83,11 @@ def _uniform(low: int, high: int, num: int, generator: torch.Generator) -> Tenso
     return torch.randint(low, high + 1, (num, 1), generator=generator, device=generator.device)
 
 
-def known_frames(num_frames: int, indices: Iterable[int]) -> Float[Tensor, "1 T 1 1 1"]:
+def known_frames(num_frames: int, indices: Iterable[int], soft: int = 0) -> Float[Tensor, "1 T 1 1 1"]:
     """Return the mask in which the given frames are known; negative indices count from the end.
 
-    Raises: ShapeError if an index lies outside the clip.
+    The `soft` known frames next to one that is not fade into what is made: the n-th of them counts
+    n / (soft + 1). Raises: ShapeError if an index lies outside the clip.
     """
     mask = torch.zeros(1, num_frames, 1, 1, 1)
     for index in indices:
@@ -95,6 +97,9 @@ def known_frames(num_frames: int, indices: Iterable[int]) -> Float[Tensor, "1 T 
                 f"use {-num_frames} to {num_frames - 1}, or ask for more frames"
             )
         mask[:, index] = 1
+    if len(made := (mask.flatten() == 0).nonzero()):
+        away = (torch.arange(num_frames) - made).abs().amin(0)
+        mask = (away / (soft + 1)).clamp(max=1).view_as(mask)
     return mask
 
 

@@ -28,6 +28,7 @@ from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import check_count, seed_after
 from reelworld.generate.shots import cuts_of
 from reelworld.generate.windows import (
+    SOFT,
     WATCHING,
     opened,
     padded,
@@ -168,14 +169,19 @@ def loop(
 ) -> Video:
     """Add what leads from a video's end back to its beginning: short, normal, long, or seconds.
 
+    Its first and last three frames fade into how the model shows them, so that nothing jumps.
+
     Raises: ConfigError for another length; as `Pipeline` does.
     """
     fitted = _fitted(pipeline, video)
     own, cuts = fitted.frames, fitted.cuts
     gap = _frames(pipeline, _named(length, GAPS, "length"), "length")
-    prompt, last = _told(prompt, video, options), _last_shot(own, cuts)
+    prompt, last, first = _told(prompt, video, options), _last_shot(own, cuts), _first_shot(own, cuts)
+    soft = min(SOFT, len(last) // 2, len(first) // 2)
     with opened(pipeline, prompt, options, to_bridge(pipeline, len(last), gap)) as windows:
-        frames = np.concatenate([own, windows.bridge(last, _first_shot(own, cuts), gap, seed)])
+        whole = windows.joined(last, first, gap, seed, soft)
+    begin, end = whole[len(last) + gap :][:soft], whole[len(last) - soft : len(last) + gap]
+    frames = np.concatenate([begin, own[soft : len(own) - soft], end])
     about = {"prompt": prompt, "length": length, "seed": seed}
     return _made(pipeline, frames, "loop", [video], cuts, **about, **options)
 

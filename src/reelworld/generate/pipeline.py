@@ -137,7 +137,8 @@ class Pipeline:
         """Make `num_videos` videos of a prompt, one for each seed from `seed` on; one frame is an image.
 
         A size left out is that of `known`, or the one that the weights were trained for. `known` (uint8
-        [T, H, W, 3]) counts where `mask`, which broadcasts to [1, T, H, W, 1], is 1. From `init` (uint8
+        [T, H, W, 3]) counts where `mask`, which broadcasts to [1, T, H, W, 1], is 1; between 0 and 1 it
+        is shown to the model, and the result fades from it into what was made. From `init` (uint8
         [T, H, W, 3]), noised as far as `strength` says (SDEdit, arXiv:2108.01073), that share of the steps is
         left. `noise` [1, T, H, W, 3] takes the place of what the seed draws. An empty prompt leaves it to
         known frames what is shown. `characters` show, each in its first frame, who is meant by names in the
@@ -232,7 +233,7 @@ class Pipeline:
         """
         batch = len(texts)
         known = None if given is None else given.known.expand(batch, -1, -1, -1, -1)
-        mask = None if given is None else given.mask.expand(batch, -1, -1, -1, -1)
+        mask = None if given is None else (given.mask > 0).float().expand(batch, -1, -1, -1, -1)
         shown = references
         if references is not None:
             first = torch.arange(batch, device=self.device)[:, None] == 0

@@ -39,10 +39,11 @@ from reelworld.generate.shots import shots_of
 
 MOST_KEPT = 1 << 30  # bytes of windows that are kept, so that only what is new or changed is made again
 MARK = 24  # digits of the name of a window that is kept
-MAKING = "joined"  # changed with whatever makes other frames of the same options
+MAKING = "within tubelets"  # changed with whatever makes other frames of the same options
 WATCHING = ("progress", "callback", "kept")  # options that do not change a result
 OPTIONS = {*WATCHING, *(field.name for field in fields(Sampling)), "negative_prompt", "characters"}
-CONTEXT = 0.5  # share of a window that is known when a video goes on
+CONTEXT = 0.5  # share of a window that is known when a video goes on, and a frame
+SOFT = 3  # frames at each end of a video that a loop may soften
 
 
 def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,12 +58,26 @@ def window_size(pipeline: Pipeline) -> int:
     return pipeline.shape.num_frames
 
 
+def context(pipeline: Pipeline, length: int) -> int:
+    """Return how many frames a window shows of so many beside it."""
+    return within_tubelets(pipeline, min(length, int(CONTEXT * window_size(pipeline)) + 1))
+
+
+def within_tubelets(pipeline: Pipeline, most: int, gap: int = 0) -> int:
+    """Return the largest number of frames up to `most` that end within a tubelet, as does a gap behind them.
+
+    A tubelet is made in one piece; what one shows and the next one makes need not meet (docs/design/0023).
+    Where there is no such number it is `most`.
+    """
+    size = pipeline.denoiser.config.patch.frames
+    return next((n for n in range(most, 0, -1) if n % size and (n + gap) % size), most)
+
+
 def to_grow(pipeline: Pipeline, length: int, count: int) -> int:
     """Return how many windows it takes to make `count` frames beside `length` others."""
     size = window_size(pipeline)
-    context = int(CONTEXT * size)
-    rest = count - (size - min(length, context))  # after the first window
-    return 0 if count <= 0 else 1 + max(0, math.ceil(rest / (size - context)))
+    rest = count - (size - context(pipeline, length))  # after the first window
+    return 0 if count <= 0 else 1 + max(0, math.ceil(rest / (size - context(pipeline, size))))
 
 
 def to_bridge(pipeline: Pipeline, length: int, gap: int) -> int:
@@ -124,10 +139,10 @@ class Windows:
         return torch.stack(drawn)[None]
 
     def complete(
-        self, frames: Frames, known: Sequence[int], seed: int, noise: Tensor | None = None
+        self, frames: Frames, known: Sequence[int], seed: int, noise: Tensor | None = None, soft: int = 0
     ) -> Frames:
-        """Make the frames of a window that are not known."""
-        mask = known_frames(len(frames), known)
+        """Make the frames of a window that are not known; `soft` known ones fade into them."""
+        mask = known_frames(len(frames), known, soft)
         frames, fps = np.ascontiguousarray(frames), self.pipeline.shape.fps
         return self._window(known=frames, mask=mask, seed=seed, fps=fps, noise=noise)
 
@@ -154,10 +169,10 @@ class Windows:
 
         Frames that two windows share have the same noise in both.
         """
-        wanted, context = len(frames) + count, int(CONTEXT * self.size)
-        length = len(frames)
+        wanted, length = len(frames) + count, len(frames)
         while len(frames) < wanted:
-            seen = frames[:context] if before else frames[-context:]
+            shown = context(self.pipeline, len(frames))
+            seen = frames[:shown] if before else frames[-shown:]
             new = self.size - len(seen)
             part = padded(seen[::-1], self.size)[::-1] if before else padded(seen, self.size)
             known = range(new, self.size) if before else range(len(seen))
@@ -173,7 +188,7 @@ class Windows:
         """
         made = np.empty((0, *frames.shape[1:]), np.uint8)
         while len(made) < len(frames):
-            seen = made[-int(CONTEXT * self.size) :] if len(made) else made
+            seen = made[len(made) - context(self.pipeline, len(made)) :]
             first = len(made) - len(seen)
             part = padded(frames[first : first + self.size], self.size)
             begun = np.concatenate([seen, part[len(seen) :]])
@@ -184,22 +199,29 @@ class Windows:
         return made[: len(frames)]
 
     def bridge(self, left: Frames, right: Frames, gap: int, seed: int) -> Frames:
-        """Return `gap` frames that lead from the end of `left` to the beginning of `right`.
+        """Return `gap` frames that lead from the end of `left` to the beginning of `right`."""
+        return self.joined(left, right, gap, seed)[len(left) :][:gap]
 
+    def joined(self, left: Frames, right: Frames, gap: int, seed: int, soft: int = 0) -> Frames:
+        """Return `left` and `right` with `gap` frames between them that lead from the one to the other.
+
+        As many as `soft` frames beside what is made last fade into how the model itself shows them, so that
+        its motion goes on.
         A gap too wide for one window is first narrowed from the left.
         """
         begun = left
         if gap > (most := _widest_gap(self.size)):
             begun = self.grown(left, gap - most, seed_after(seed, 1))
         rest = gap - (len(begun) - len(left))
-        before = begun[-((self.size - rest) // 2) :]
+        before = begun[-within_tubelets(self.pipeline, min(len(begun), (self.size - rest) // 2), rest) :]
         after = right[: self.size - rest - len(before)]
         part = padded(np.concatenate([before, np.repeat(before[-1:], rest, 0), after]), self.size)
         gap_frames = range(len(before), len(before) + rest)
         known = [n for n in range(len(before) + rest + len(after)) if n not in gap_frames]
-        made = self.beyond_cuts().complete(part, known, seed)
-        new = made[len(before) : len(before) + rest]
-        return np.concatenate([begun[len(left) :], new])
+        soft = min(soft, len(before), len(after))
+        made = self.beyond_cuts().complete(part, known, seed, soft=soft)
+        made = made[: len(before) + rest + len(after)]
+        return np.concatenate([begun[: len(begun) - len(before)], made, right[len(after) :]])
 
 
 def _keep(path: Path, frames: Frames) -> None:

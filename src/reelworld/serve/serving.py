@@ -37,6 +37,7 @@ from reelworld.serve.worker import DEADLINE_SECONDS, parse_weights
 HOUSEKEEPING_SECONDS, SWEEP_SECONDS = 2.0, 3600.0
 OWN = re.compile(r"(input|video|char)_[0-9a-f]{32}$")  # folders that the server makes
 SLOWEST_WEBHOOK = 3600.0  # seconds before one that does not listen is called again
+MOST_TOLD = 100  # jobs that webhooks are told of at once
 SLOWEST_RESTART = 30.0  # seconds before a worker that dies again and again is started again
 GRACE_SECONDS = 10  # that a worker gets to give its job back
 
@@ -196,7 +197,7 @@ def _keep_house(jobs: Jobs, storage: Storage, crew: Crew, stop: threading.Event)
 
 def _announce_all(jobs: Jobs, hooks: Webhooks, stop: threading.Event) -> None:
     """Tell webhooks of what is over, in a thread of its own: some answer slowly, or never."""
-    waits: dict[str, tuple[float, float]] = {}  # of jobs that were not taken: seconds, and until when
+    waits: dict[str, Wait] = {}
     while not stop.is_set():
         try:
             announce(jobs, hooks, waits, stop)
@@ -205,20 +206,32 @@ def _announce_all(jobs: Jobs, hooks: Webhooks, stop: threading.Event) -> None:
         stop.wait(HOUSEKEEPING_SECONDS)
 
 
-def announce(
-    jobs: Jobs, hooks: Webhooks, waits: dict[str, tuple[float, float]], stop: threading.Event
-) -> None:
+@dataclass(frozen=True)
+class Wait:
+    """Addresses that did not take the end of a job: until when they are left alone, and how long then."""
+
+    urls: Sequence[str]
+    until: float = 0.0
+    seconds: float = HOUSEKEEPING_SECONDS
+
+
+def announce(jobs: Jobs, hooks: Webhooks, waits: dict[str, Wait], stop: threading.Event) -> None:
     """Tell of each job that is over; one that is not taken waits, each time twice as long."""
     now = time.monotonic()
-    for job in jobs.unannounced([name for name, (_, until) in waits.items() if until > now]):
-        wait, _ = waits.get(job.id, (HOUSEKEEPING_SECONDS, 0.0))
+    waiting = [name for name, wait in waits.items() if wait.until > now]
+    due = jobs.unannounced(waiting, limit=MOST_TOLD)
+    if len(due) < MOST_TOLD:  # the others were deleted meanwhile
+        for gone in waits.keys() - {*waiting, *(job.id for job in due)}:
+            del waits[gone]
+    for job in due:
         if stop.is_set():
             return
-        if hooks.tell(job):
-            jobs.announce(job.id)
-            waits.pop(job.id, None)
+        wait = waits.pop(job.id, Wait(hooks.urls))
+        if left := hooks.tell(job, wait.urls):
+            longer = min(2 * wait.seconds, SLOWEST_WEBHOOK)
+            waits[job.id] = Wait(left, time.monotonic() + wait.seconds, longer)
         else:
-            waits[job.id] = (min(2 * wait, SLOWEST_WEBHOOK), time.monotonic() + wait)
+            jobs.announce(job.id)
 
 
 def sweep(jobs: Jobs, storage: Storage, before: set[str]) -> set[str]:

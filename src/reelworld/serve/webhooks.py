@@ -44,7 +44,6 @@ class Webhooks:
         if urls and len(self.key) < 24:
             raise ConfigError(f"webhooks need a secret of 24 bytes or more, as {PREFIX} and base64")
         self.urls = tuple(urls)
-        self.taken: set[tuple[str, str]] = set()
 
     def signed(self, job: Job, now: float) -> tuple[bytes, dict[str, str]]:
         """Return the body that tells of a job, and the headers that prove where it comes from."""
@@ -58,16 +57,10 @@ class Webhooks:
             "webhook-timestamp": str(int(now)), "webhook-signature": f"v1,{signature}",
         }  # fmt: skip
 
-    def tell(self, job: Job) -> bool:
-        """Tell all addresses of the end of a job; return whether each of them took it."""
+    def tell(self, job: Job, urls: Sequence[str]) -> list[str]:
+        """Tell addresses of the end of a job; return those that did not take it."""
         body, headers = self.signed(job, time.time())
-        for url in self.urls:
-            if (job.id, url) not in self.taken and _posted(url, body, headers):
-                self.taken.add((job.id, url))
-        done = all((job.id, url) in self.taken for url in self.urls)
-        if done:
-            self.taken -= {(job.id, url) for url in self.urls}
-        return done
+        return [url for url in urls if not _posted(url, body, headers)]
 
 
 class _Unled(urllib.request.HTTPRedirectHandler):
