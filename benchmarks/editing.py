@@ -87,7 +87,8 @@ def extend(bench: Bench, say: Say) -> None:
                 say(
                     f"extend {'backward' if before else 'forward'}, {what}",
                     f"jump at the seam {np.median(jumps):.2f} of the clip's own change a frame "
-                    f"(most {max(jumps):.2f}), {np.median(beside):.2f} of the larger change beside it; {np.mean(ratios):.1f} dB (beside it {np.mean(own):.1f}); "
+                    f"(most {max(jumps):.2f}), {np.median(beside):.2f} of the larger change beside it; "
+                    f"{np.mean(ratios):.1f} dB (beside it {np.mean(own):.1f}); "
                     f"flow {np.mean(flows):+.2f} px",
                 )
     for clip, true in bench.renders(2, still=True):

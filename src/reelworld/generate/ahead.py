@@ -43,8 +43,9 @@ class Ahead:
             raise ConfigError(f"seed {seed} of {prompt[:40]!r} is not what was to be asked for next")
         try:
             begun = self.next + len(self._coming)
-            for ahead in self.asked[begun : self.next + self.most]:
-                self._coming.append(self.pool.submit(_make, *ahead))
+            with runtime.starting_helpers():  # the pool starts a process when it is given work
+                for ahead in self.asked[begun : self.next + self.most]:
+                    self._coming.append(self.pool.submit(_make, *ahead))
             video = self._coming.popleft().result()
         except BrokenProcessPool as error:
             raise DeviceError(
