@@ -118,3 +118,17 @@ def test_cuts_that_others_wrote_harm_nothing(told, cuts):
     for first, last in pairwise([0, *cuts, 12]):
         alone = Enlarger(network, "hash").enlarge(video.frames[first:last])
         assert furthest(large[first:last], alone).max() == 0
+
+
+@pytest.mark.parametrize("cuts", [[], [2, 9]])
+def test_a_loop_is_looked_at_all_the_way_round(cuts):
+    """Whichever frame it begins with, each is enlarged in the same way."""
+    network, small, turn = upsampler(), frames(13), 5
+    told = {"operation": "loop", "cuts": cuts}
+    turned = {"operation": "loop", "cuts": sorted((cut - turn) % 13 for cut in cuts)}
+    large = Enlarger(network, "hash")(Video(small, 8.0, told)).frames
+    other = Enlarger(network, "hash")(Video(np.roll(small, -turn, 0), 8.0, turned)).frames
+    assert furthest(np.roll(large, -turn, 0), other).max() <= 1
+    plain = Enlarger(network, "hash")(Video(small, 8.0, {"cuts": cuts})).frames
+    assert furthest(large, plain)[[0, -1]].min() > 1, "its ends would have been looked at alone"
+    np.testing.assert_array_equal(large[4:9], plain[4:9])

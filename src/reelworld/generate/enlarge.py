@@ -38,12 +38,17 @@ class Enlarger:
     def __call__(self, video: Video) -> Video:
         """Return the video at the network's scale; its metadata says so.
 
-        Shots, where the metadata tell of cuts, are enlarged each for itself.
+        Shots, where the metadata tell of cuts, are enlarged each for itself; a loop is looked at all the way
+        round, or its beginning and end would differ where they meet.
         """
-        edges = [0, *video.cuts, len(video)]
-        large = self._empty(video.frames)
-        for a, b in pairwise(edges):
-            self._fill(large[a:b], video.frames[a:b])
+        around = OVERLAP if video.metadata.get("operation") == "loop" else 0
+        number = np.arange(-around, len(video) + around) % len(video)
+        frames = video.frames[number]
+        cuts = [t for t in range(1, len(number)) if number[t] in video.cuts]
+        large = self._empty(frames)
+        for a, b in pairwise([0, *cuts, len(frames)]):
+            self._fill(large[a:b], frames[a:b])
+        large = large[around : around + len(video)]
         return Video(large, video.fps, {**video.metadata, "upsampler": self.weights_hash})
 
     def enlarge(self, frames: Frames) -> Frames:
