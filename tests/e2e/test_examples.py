@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from importlib.resources import files
@@ -80,6 +81,30 @@ def test_average(run_folder: Path) -> None:
     assert any(name.startswith("final.") for name in tensors)
     assert noted["mean_of"] == [["weights.safetensors", 0.75], ["other.safetensors", 0.25]]
     assert checkpoint_to_denoiser(out)[2]["shape"] == card["shape"]
+
+
+def test_average_of_rounded_weights_and_of_more_words(run_folder: Path) -> None:
+    """What was rounded is not averaged number by number; who learnt more words keeps them."""
+    one, other, out = (run_folder / f"{n}.safetensors" for n in ("weights", "other", "mean"))
+    plain = checkpoint_to_denoiser(one)
+    denoiser = copy.deepcopy(plain.denoiser)
+    with torch.no_grad():
+        for parameter in denoiser.parameters():
+            parameter.mul_(3)
+    words = Tokenizer.from_words([*plain.tokenizer.words, "griffin"])
+    denoiser_to_checkpoint(other, denoiser, words, {"shape": plain.card["shape"]}, torch.int8)
+    for options in ((), ("--int8",)):
+        example("average.py", f"{one}=1", f"{other}=1", *options, "-o", out)
+        averaged, tokenizer, card = checkpoint_to_denoiser(out)
+        assert tokenizer.words[-1] == "griffin"
+        assert card["dtype"] == ("int8" if options else "float32")
+        for name, value in plain.denoiser.state_dict().items():
+            off = (averaged.state_dict()[name] - 2 * value).abs().max()
+            assert off <= 0.02 * value.abs().max() + 1e-6, name
+    save(other, load(one)[0], {**load(one)[1], "tokenizer": {"size": 9, "words": ["zebra"], "learnt": []}})
+    command = [sys.executable, str(EXAMPLES / "average.py"), f"{one}=1", f"{other}=1", "-o", str(out)]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "different vocabularies" in refused.stderr
 
 
 def test_teach_reading(run_folder: Path) -> None:
