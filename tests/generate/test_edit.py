@@ -280,7 +280,7 @@ def test_what_is_padded_is_not_told_as_known(pipeline, monkeypatch):
 
     monkeypatch.setattr(type(pipeline), "__call__", heard)
     with opened(pipeline, PROMPT, FAST, 1) as windows:
-        windows.bridge(film(8).frames, film(1).frames, 4, 0)
+        windows.bridge(film(2).frames, film(1).frames, 4, 0)
     assert told == [[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]]
 
 

@@ -11,7 +11,7 @@ from tests.generate.test_edit import FAST, PROMPT, film
 
 from reelworld.core.errors import ConfigError, ShapeError
 from reelworld.generate import edit
-from reelworld.generate.windows import Windows, context, forget_oldest, within_tubelets
+from reelworld.generate.windows import Windows, context, forget_oldest, shown_before
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -33,18 +33,27 @@ def test_frames_that_windows_share_have_the_same_noise(pipeline, before, monkeyp
     assert len({float(noise[0, n, 0, 0, 0]) for _, noise in drawn for n in range(8)}) == 14
 
 
-@pytest.mark.parametrize(("length", "shown"), [(1, 1), (3, 3), (4, 3), (5, 5), (8, 5), (40, 5)])
+@pytest.mark.parametrize(("length", "shown"), [(1, 1), (4, 4), (5, 5), (8, 5), (40, 5)])
 def test_a_border_lies_within_a_tubelet(pipeline, length, shown):
     """Tubelets of the tiny weights have four frames, their windows eight."""
     assert context(pipeline, length) == shown
 
 
-def test_a_gap_ends_within_tubelets(pipeline):
-    for gap in range(1, 9):
-        n = within_tubelets(pipeline, 4, gap)
-        assert n % 4
-        assert (n + gap) % 4
-    assert within_tubelets(pipeline, 1, 3) == 1  # its end lies between two, whatever is shown
+@pytest.mark.parametrize(
+    ("left", "right", "gap", "before"),
+    [
+        (9, 9, 4, 2),  # 2 and 2: both borders within tubelets
+        (9, 9, 2, 3),  # 3 and 3
+        (9, 9, 3, 2),  # 2 and 3
+        (9, 9, 1, 2),  # 2 and 5: behind 3 or 4 frames a gap of one lies beside a border
+        (1, 9, 4, 1),
+        (9, 1, 4, 3),  # all that can be seen, before no border between tubelets
+        (4, 1, 2, 4),  # no frame is left out for that
+        (1, 1, 4, 1),
+    ],
+)
+def test_a_gap_is_seen_from_both_sides(pipeline, left, right, gap, before):
+    assert shown_before(pipeline, left, right, gap) == before
 
 
 def test_a_seed_that_cannot_be_is_told_before_a_prompt_is_told_in_full(pipeline):

@@ -59,18 +59,26 @@ def window_size(pipeline: Pipeline) -> int:
 
 
 def context(pipeline: Pipeline, length: int) -> int:
-    """Return how many frames a window shows of so many beside it."""
-    return within_tubelets(pipeline, min(length, int(CONTEXT * window_size(pipeline)) + 1))
+    """Return how many frames a window shows of so many beside it: half of its own, and one more.
 
-
-def within_tubelets(pipeline: Pipeline, most: int, gap: int = 0) -> int:
-    """Return the largest number of frames up to `most` that end within a tubelet, as does a gap behind them.
-
-    A tubelet is made in one piece; what one shows and the next one makes need not meet (docs/design/0023).
-    Where there is no such number it is `most`.
+    So the border lies within a tubelet, which is made in one piece; what one shows and the next one makes
+    need not meet (docs/design/0023).
     """
-    size = pipeline.denoiser.config.patch.frames
-    return next((n for n in range(most, 0, -1) if n % size and (n + gap) % size), most)
+    return min(length, int(CONTEXT * window_size(pipeline)) + 1)
+
+
+def shown_before(pipeline: Pipeline, left: int, right: int, gap: int) -> int:
+    """Return how many of `left` frames a window shows before a gap, of which `right` follow.
+
+    It shows as many as it can in all; of these as near to half as both borders lie within tubelets.
+    """
+    shown, tubelet = window_size(pipeline) - gap, pipeline.denoiser.config.patch.frames
+    counts = range(min(max(shown - right, 1), left), min(left, shown - 1) + 1)
+
+    def torn(n: int) -> bool:
+        return n % tubelet == 0 or (n + gap) % tubelet == 0
+
+    return min(counts, key=lambda n: (torn(n), abs(2 * n - shown)))
 
 
 def to_grow(pipeline: Pipeline, length: int, count: int) -> int:
@@ -213,7 +221,7 @@ class Windows:
         if gap > (most := _widest_gap(self.size)):
             begun = self.grown(left, gap - most, seed_after(seed, 1))
         rest = gap - (len(begun) - len(left))
-        before = begun[-within_tubelets(self.pipeline, min(len(begun), (self.size - rest) // 2), rest) :]
+        before = begun[-shown_before(self.pipeline, len(begun), len(right), rest) :]
         after = right[: self.size - rest - len(before)]
         part = padded(np.concatenate([before, np.repeat(before[-1:], rest, 0), after]), self.size)
         gap_frames = range(len(before), len(before) + rest)
