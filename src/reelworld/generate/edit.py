@@ -28,7 +28,6 @@ from reelworld.generate.pipeline import Pipeline
 from reelworld.generate.request import check_count, seed_after
 from reelworld.generate.shots import cuts_of
 from reelworld.generate.windows import (
-    SOFT,
     WATCHING,
     opened,
     padded,
@@ -41,6 +40,7 @@ from reelworld.generate.windows import (
 
 MOST_SECONDS = 600.0  # that one operation makes
 GAPS = {"short": 0.5, "normal": 1.0, "long": 2.0}  # seconds that a loop adds
+SOFT = 3  # frames at each end of a video that a loop softens at most
 STRENGTHS = {"subtle": 0.35, "mild": 0.55, "strong": 0.8}
 Curve = Callable[[np.ndarray], np.ndarray]  # time from 0 to 1 -> share of the second video
 
@@ -169,7 +169,8 @@ def loop(
 ) -> Video:
     """Add what leads from a video's end back to its beginning: short, normal, long, or seconds.
 
-    Its first and last three frames fade into how the model shows them, so that nothing jumps.
+    The three frames on either side of what is made last fade into how the model shows them, so that nothing
+    jumps: those that the video begins with, and that it ends with where one window closes the gap.
 
     Raises: ConfigError for another length; as `Pipeline` does.
     """

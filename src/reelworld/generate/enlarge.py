@@ -44,7 +44,7 @@ class Enlarger:
         around = OVERLAP if video.metadata.get("operation") == "loop" else 0
         number = np.arange(-around, len(video) + around) % len(video)
         frames = video.frames[number]
-        cuts = [t for t in range(1, len(number)) if number[t] in video.cuts]
+        cuts = 1 + np.flatnonzero(np.isin(number[1:], video.cuts))
         large = self._empty(frames)
         for a, b in pairwise([0, *cuts, len(frames)]):
             self._fill(large[a:b], frames[a:b])

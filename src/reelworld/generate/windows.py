@@ -43,7 +43,6 @@ MAKING = "within tubelets"  # changed with whatever makes other frames of the sa
 WATCHING = ("progress", "callback", "kept")  # options that do not change a result
 OPTIONS = {*WATCHING, *(field.name for field in fields(Sampling)), "negative_prompt", "characters"}
 CONTEXT = 0.5  # share of a window that is known when a video goes on, and a frame
-SOFT = 3  # frames at each end of a video that a loop may soften
 
 
 def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
