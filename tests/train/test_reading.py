@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -141,3 +143,24 @@ def test_the_reader_is_trained_with_the_model_and_not_released(tiny, squares, tm
     plain, _ = checkpoint.load(train(tiny(), tmp_path / "plain", **quiet))
     name = "text_encoder.blocks.0.attention.qkv.weight"
     assert not torch.equal(plain[name], tensors[name])
+
+
+def test_weights_meet_the_teachers_of_their_first_training(tiny, squares, tmp_path) -> None:
+    quiet = {"data": squares, "progress": "silent", "compile": False, "note": lambda line: None}
+    taught = LossConfig(reading_weight=0.5, label_weight=0.5, label_layer=1)
+
+    def teachers(name: str, seed: int, init: Path | None) -> tuple[Path, list[torch.Tensor]]:
+        out = tmp_path / name
+        weights = train(tiny(loss=taught, seed=seed), out, init=init, minutes=0.0, **quiet)
+        state = checkpoint.latest(out / "state")
+        assert state is not None
+        return weights, [state.tree["model"][f"{head}.out.weight"] for head in ("reading_head", "label_head")]
+
+    first, met = teachers("first", 3, None)
+    second, again = teachers("second", 9, first)
+    _, once_more = teachers("third", 4, second)
+    _, others = teachers("others", 9, None)
+    for one, two, three, other in zip(met, again, once_more, others, strict=True):
+        assert torch.equal(one, two)
+        assert torch.equal(one, three)
+        assert not torch.equal(one, other)

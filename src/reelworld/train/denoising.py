@@ -53,22 +53,36 @@ def _history(init: str | Path, card: Mapping[str, Any]) -> dict[str, Any]:
     return {"from": file_hash(init), **told}
 
 
-class Denoising:
-    """Predict the clean video from a noisy one, its caption and its known pixels."""
+def _first_seed(history: Mapping[str, Any], seed: int) -> int:
+    """Return the seed of the first training that a history tells of, or `seed` where it tells of none."""
+    told = history.get("recipe", {}).get("seed", seed)
+    return _first_seed(history["continued"], told) if "continued" in history else int(told)
 
-    def __init__(self, model: Denoiser, tokenizer: Tokenizer, recipe: Recipe, device: torch.device) -> None:
+
+class Denoising:
+    """Predict the clean video from a noisy one, its caption and its known pixels.
+
+    Teachers are not released, and they hardly move while the model learns to please them: from weights that
+    were trained, they start as they did in the first training that `begun` tells of, or they would lead the
+    model astray (docs/design/0025).
+    """
+
+    def __init__(
+        self, model: Denoiser, tokenizer: Tokenizer, recipe: Recipe, device: torch.device,
+        begun: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.model, self.tokenizer, self.device = model, tokenizer, device
         self.config, self.teaching, seed = recipe.noise, recipe.loss, recipe.seed
+        self.begun = dict(begun or {})  # what it goes on from, if not from nothing
+        first = _first_seed(self.begun, seed)
         if recipe.loss.label_weight > 0.0:
-            self.model.add_module(
-                HEAD, TokenLabels(model.config.dim, runtime.generator(seed + 31)).to(device)
-            )
+            labels = TokenLabels(model.config.dim, runtime.generator(first + 31))
+            self.model.add_module(HEAD, labels.to(device))
         if recipe.loss.reading_weight > 0.0:
-            reader = Reading(model.config.text.dim, runtime.generator(seed + 37)).to(device)
+            reader = Reading(model.config.text.dim, runtime.generator(first + 37)).to(device)
             self.model.add_module(READER, reader)
         self.annotate: Annotate = Annotator(tokenizer, recipe.loss.reading_weight > 0.0)
         self.read = torch.zeros(tokenizer.size, dtype=torch.bool, device=device)  # ids that came by
-        self.begun: dict[str, Any] = {}  # what it goes on from, if not from nothing
         names = ("timestep", "noise", "mask", "dropout")
         self.generators = {
             name: runtime.generator(seed + 7919 * (i + 1), device) for i, name in enumerate(names)
@@ -94,9 +108,7 @@ class Denoising:
         if state is not None:
             tokenizer = Tokenizer.from_json(state.card["tokenizer"])
             begun = {name: state.card[name] for name in ("continued",) if name in state.card}
-        built = cls(model.to(device).requires_grad_(True).train(), tokenizer, recipe, device)
-        built.begun = begun
-        return built
+        return cls(model.to(device).requires_grad_(True).train(), tokenizer, recipe, device, begun)
 
     @property
     def words(self) -> tuple[str, ...]:
