@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
 import time
 import warnings
@@ -139,11 +140,15 @@ def http(served: Served) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of the tests' own, from the wheel that carries it."""
+def postgres() -> Iterator[str]:
+    """A PostgreSQL of the tests' own, from the wheel that carries it.
+
+    Started by root it runs as another user, to whom every new session of pytest shuts pytest's own folder.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it minds that this machine has no desktop
         import pgserver
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="reelworld-postgres-") as folder:
+        server = pgserver.get_server(Path(folder) / "data")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
