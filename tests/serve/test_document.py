@@ -36,12 +36,14 @@ from reelworld.serve.making import Studio
 from reelworld.serve.objects import EVENTS
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Character, Job, open_database, upgrade
+from reelworld.serve.uploads import WALL_SECONDS
 from reelworld.serve.webhooks import Webhooks
 from reelworld.serve.worker import serve_jobs
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))  # `make fuzz` asks for more
 DATABASE = os.environ.get("FUZZ_DATABASE", "sqlite")  # or postgresql
 SHARDS = 6  # that can run side by side
+PATIENCE = 10 * WALL_SECONDS  # of the client, who would else wait 10 s, also where the machine was stopped
 EMPTIED = 40  # cases after which what they queued is taken away: a full queue answers nothing else
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 OPEN = {"GET /healthz"}  # asks for no key
@@ -78,7 +80,7 @@ class Fuzzed:
         """Call, and check the answer; with `real` for one of what is there instead of what never was."""
         pointed = real is not None and self.point(case, real)
         case.headers = {**(case.headers or {}), **self.keys[asking]}
-        answer = case.call_and_validate(checks=CHECKS)
+        answer = case.call_and_validate(checks=CHECKS, timeout=PATIENCE)
         label, status = case.operation.label, answer.status_code
         assert (status == 401) == (asking in ("guessed", "nobody") and label not in OPEN)
         assert not (pointed and asking == "theirs" and status < 400)  # what is another's is not there
