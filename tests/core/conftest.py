@@ -26,16 +26,21 @@ def film(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes frames with PyAV: any container, codec and stream setting."""
 
     def make(frames: np.ndarray, name: str, *, codec: str = "libx264", fps: int = 8, **settings: Any) -> Path:
-        path = tmp_path / name
+        path, layout = tmp_path / name, settings.get("layout", "yuv420p")
         with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=fps)
-            stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+            stream = container.add_stream(codec, rate=fps, options=settings.get("options", {}))
+            stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], layout
+            if "told" in settings:
+                stream.codec_context.colorspace = settings["told"]
             if "turn" in settings:
                 stream.set_display_rotation(settings["turn"])
             if "aspect" in settings:
                 stream.codec_context.sample_aspect_ratio = settings["aspect"]
             for array in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
+                frame = av.VideoFrame.from_ndarray(array, format="rgba" if array.shape[-1] == 4 else "rgb24")
+                frame = frame.reformat(format=layout, dst_colorspace=settings.get("matrix"))
+                frame.colorspace = settings.get("told", 2)
+                container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return path
 

@@ -85,6 +85,45 @@ def test_transparency_is_white_and_deep_greys_keep_their_value(tmp_path: Path) -
     assert (read_image(tmp_path / "deep.png").frames == 0x80).all()
 
 
+@pytest.mark.parametrize(
+    ("mode", "value", "seen"),
+    [
+        ("F", 0.5, 128),
+        ("F", 200.0, 200),
+        ("I", 200, 200),
+        ("I", 0x80FF, 0x80),
+        ("I", -5, 0),
+        ("I;16", 255, 0),
+    ],
+)
+def test_deep_greys_are_as_light_as_they_are(tmp_path: Path, mode: str, value: float, seen: int) -> None:
+    """Floats go to 1 or to 255, whole numbers of 32 bits to 255 or to 65535, those of 16 to 65535."""
+    Image.new(mode, (4, 4), value).save(tmp_path / "deep.tif")
+    assert (read_image(tmp_path / "deep.tif").frames == seen).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "layout"), [("a.mov", "png", "rgba"), ("a.mkv", "ffv1", "yuva420p")]
+)
+def test_transparent_films_are_on_white_too(film: Film, name: str, codec: str, layout: str) -> None:
+    frames = np.zeros((2, 48, 64, 4), np.uint8)
+    frames[:, :, 32:] = (255, 0, 0, 255)
+    seen = read(film(frames, name, codec=codec, layout=layout)).frames.astype(int)
+    assert np.abs(seen[:, :, :28] - 255).max() < 4
+    assert np.abs(seen[:, :, 36:] - (255, 0, 0)).max() < 8
+
+
+@pytest.mark.parametrize(("width", "height", "matrix"), [(1280, 536, 1), (640, 640, 1), (720, 576, 5)])
+def test_films_that_do_not_tell_their_colours_are_taken_for_what_their_size_says(
+    film: Film, width: int, height: int, matrix: int
+) -> None:
+    """High definition is BT.709, everything else BT.601; what is told counts."""
+    frames = np.zeros((1, height, width, 3), np.uint8) + np.uint8([0, 200, 60])
+    for told in ({}, {"told": matrix}):
+        path = film(frames, "a.mp4", matrix=matrix, options={"crf": "1"}, **told)
+        assert np.abs(read(path).frames.astype(int) - frames).max() <= 3
+
+
 @pytest.mark.parametrize(("fps", "picks"), [(4.0, [0, 2, 4, 6]), (16.0, [0, 0, 1, 1]), (3.0, [0, 3, 5, 8])])
 def test_resampling_shows_what_the_file_shows_then(mp4: Path, fps: float, picks: list[int]) -> None:
     whole, part = read(mp4), read(mp4, fps=fps, num_frames=4)
@@ -179,6 +218,8 @@ def refusal(path: Path, limits: Limits | None = None) -> str:
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "unknown format"),
         (b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{clip}\n#EXT-X-ENDLIST\n", "unknown format"),
         (b"ffconcat version 1.0\nfile '{clip}'\n", "unknown format"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC photo"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC photo"),
         (b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "unknown format"),
     ],
 )

@@ -83,12 +83,26 @@ class Pictures:
 
 
 def _rgb(page: Image.Image) -> Image.Image:
-    """Return a page as upright RGB on white; 16-bit greys keep their upper 8 bits."""
+    """Return a page as upright RGB on white."""
     page = ImageOps.exif_transpose(page)
-    if page.mode.startswith("I"):
-        return Image.fromarray((np.asarray(page) >> 8).astype(np.uint8)).convert("RGB")
-    if not page.has_transparency_data:
-        return page.convert("RGB")
-    page = page.convert("RGBA")
-    white = Image.new("RGBA", page.size, "white")
-    return Image.alpha_composite(white, page).convert("RGB")
+    return on_white(Image.fromarray(_eight_bits(page)) if page.mode[0] in "IF" else page)
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Return an image as RGB, on white where it is transparent."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _eight_bits(page: Image.Image) -> np.ndarray:
+    """Return deep greys in 8 bits: 16 bits keep the upper 8, floats to 1 are scaled, what fits stays."""
+    values = np.asarray(page)
+    if page.mode == "F":
+        values = np.nan_to_num(values)
+        values = np.rint(values * 255 if values.max() <= 1 else values)
+    elif page.mode != "I" or values.max() > 255:
+        values = values >> 8
+    return values.clip(0, 255).astype(np.uint8)

@@ -16,18 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 from PIL import Image
 
 from reelworld.core.errors import VideoError
 from reelworld.core.media import Limits, Source, TimedFrame, VideoInfo, stored_metadata
-from reelworld.core.pictures import Pictures, as_picture
+from reelworld.core.pictures import Pictures, as_picture, on_white
 
 _FILMS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,ogg,mpeg,mpegts,mpegvideo,m4v,h264,hevc,ivf,obu,asf,mxf,nut"
     ",yuv4mpegpipe"
 )
 _FILM_OPTIONS = {"format_whitelist": _FILMS, "protocol_whitelist": "file"}
+_PHOTOS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1")  # brands of ISO/IEC 23008-12
+_UNTOLD = 2  # ITU-T H.273: a film that does not say how its colours were made
 _SEEK_EARLIER = (0.0, 1.0, 10.0)  # seconds; some containers land on a key frame after the one asked for
 # How a film's display matrix ((a, b), (c, d)), (x, y) -> (ax + cy, bx + dy), says that pictures are shown.
 _SHOWN = {
@@ -60,6 +62,7 @@ def opened(path: str | Path, limits: Limits) -> Iterator[Source]:
             with picture:
                 yield Pictures(picture, path, num_bytes, limits)
         else:
+            _check_no_photo(path)
             with closing(Film(path, num_bytes, limits)) as film:
                 yield film
     except (av.FFmpegError, *_PICTURE_ERRORS) as error:
@@ -98,7 +101,11 @@ class Film:
     def image(self, picture: av.VideoFrame) -> Image.Image:
         if picture.is_corrupt:
             raise VideoError(f"{self.path} is damaged (broken picture data); download or copy it again")
-        image = Image.fromarray(self.colors.reformat(picture, format="rgb24", threads=1).to_ndarray())
+        clear = any(part.is_alpha for part in picture.format.components)
+        colors = self.colors.reformat(
+            picture, format="rgba" if clear else "rgb24", src_colorspace=_matrix(picture), threads=1
+        )
+        image = on_white(Image.fromarray(colors.to_ndarray()))
         shown = (round(image.width * self.aspect), image.height)
         self.limits.check_size(self.path, *shown)
         image = image if image.size == shown else image.resize(shown, Image.Resampling.LANCZOS)
@@ -186,6 +193,20 @@ def _turn(picture: av.VideoFrame) -> Image.Transpose | None:
         return None
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])
     return _SHOWN.get(tuple((n > 0) - (n < 0) for n in (a, b, c, d)))
+
+
+def _matrix(picture: av.VideoFrame) -> Colorspace | None:
+    """Return how a frame's colours were made where it does not tell: in high definition by BT.709."""
+    large = picture.width >= 1280 or picture.height > 576
+    return Colorspace.ITU709 if large and picture.colorspace == _UNTOLD else None
+
+
+def _check_no_photo(path: str | Path) -> None:
+    """Raise VideoError for a HEIC photo: it is stored in tiles, each of which would be taken for a film."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:] in _PHOTOS:
+        raise VideoError(f"{path} is a HEIC photo, stored in tiles; convert it to JPEG or PNG")
 
 
 def _check_file(path: str | Path, limits: Limits) -> int:
