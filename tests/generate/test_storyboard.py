@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reelworld.core.errors import ConfigError, PromptError, VideoError
+from reelworld.core.errors import ConfigError, PromptError, ReelWorldError, VideoError
 from reelworld.core.types import Video
 from reelworld.core.video import part, write
 from reelworld.generate import storyboard
@@ -152,10 +152,19 @@ def test_what_is_no_storyboard_is_refused(text, why, tmp_path):
         Storyboard.load(path)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "board.toml"
+    path.write_text("[[cards]]\ntime = 0.0\ntext = 'a ball'\n", encoding="utf-8-sig")
+    assert Storyboard.load(path).cards == (Card(time=0.0, text="a ball"),)
+
+
 def test_what_a_card_lacks_is_told(pipeline, tmp_path):
     short = Storyboard(cards=(Card(time=0.0, text="a"), Card(time=0.01, text="a")))
-    with pytest.raises(ConfigError, match="lasts no frame"):
+    with pytest.raises(ConfigError, match="the card at 0 s lasts no frame"):
         render(pipeline, short, **FAST)
+    film = Card(time=1.0, video="film.mp4")
+    with pytest.raises(ConfigError, match="the card at 1 s lasts no frame"):
+        render(pipeline, Storyboard(cards=(*short.cards[:1], film), duration=1.01), **FAST)
     missing = Storyboard(cards=(Card(time=0.0, text="a", image="no.png"),), folder=str(tmp_path))
     with pytest.raises(VideoError, match=r"no\.png"):
         render(pipeline, missing, **FAST)
@@ -205,12 +214,28 @@ def test_a_broken_kept_window_is_made_again_and_the_bar_counts_kept_ones(pipelin
     assert '"done": 4, "total": 4' in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_every_card_is_read_before_the_first_is_made(pipeline):
-    board = Storyboard(cards=(Card(time=0.0, text="a ball"), Card(time=1.0, text="a " * 100, cut=True)))
-    steps = []
-    with pytest.raises(PromptError, match="shorten it"):
+LATE = "Shot 1: a ball. Shot 2 at 1.5 seconds: it rolls."
+
+
+@pytest.mark.parametrize(
+    ("card", "why"),
+    [
+        ({"text": "a " * 100}, "shorten it"),
+        ({"text": LATE}, "a shot is to begin at 1.5 seconds"),
+        ({"text": "a box", "seed": -1}, "seed is -1"),
+    ],
+)
+def test_every_card_is_read_before_the_first_is_made(pipeline, card, why):
+    board, steps = Storyboard(cards=(Card(time=0.0, text="a ball"), Card(time=1.0, cut=True, **card))), []
+    with pytest.raises(ReelWorldError, match=why):
         render(pipeline, board, callback=lambda *step: steps.append(step), **FAST)
     assert steps == []
+
+
+def test_shots_are_timed_where_a_card_begins_anew(pipeline):
+    """One that goes on shows the last of them alone, whenever that is to begin."""
+    cards = (Card(time=0.0, text="a ball"), Card(time=1.0, text=LATE, cut=False))
+    assert len(render(pipeline, Storyboard(cards=cards, duration=2.0), **FAST)) == 16
 
 
 def test_a_card_may_be_a_picture_or_a_film_alone(pipeline, tmp_path):

@@ -41,9 +41,9 @@ from reelworld.core.video import fit, read_named
 from reelworld.generate.casting import check_name, mentioned
 from reelworld.generate.lineage import ancestry
 from reelworld.generate.pipeline import Pipeline
-from reelworld.generate.request import seed_after
+from reelworld.generate.request import seed_after, seeds
 from reelworld.generate.shelf import Shelf
-from reelworld.generate.shots import cuts_of
+from reelworld.generate.shots import check_shots, cuts_of
 from reelworld.generate.windows import (
     WATCHING,
     Windows,
@@ -134,7 +134,7 @@ class Storyboard:
         """Read a TOML file. Raises: ConfigError for what is not one, or says what cannot be."""
         path = Path(path)
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
             return replace(from_json(cls, data), folder=str(path.parent))
         except (OSError, ValueError, RecursionError, OverflowError) as error:
             raise ConfigError(f"{path} is no storyboard that can be read: {error}") from error
@@ -160,6 +160,11 @@ class _Part:
     def given(self) -> Frames:
         """Return the frames that it shows itself; may be none."""
         return self.target[:0] if self.shown is None else self.shown.frames[: self.count]
+
+    @property
+    def fresh(self) -> bool:
+        """Tell whether it begins with a window of which nothing is known."""
+        return self.cut and not len(self.given)
 
     @property
     def cuts(self) -> list[int]:
@@ -188,10 +193,10 @@ def render(
     """
     if "characters" in options:
         raise ConfigError("a storyboard's characters are its own; give more of them as `cast`")
-    reader = reader or partial(_file, board)
+    reader, counts = reader or partial(_file, board), _counts(pipeline, board)
     roles = _roles(pipeline, board, shelf or Shelf(), reader, options) | dict(cast or {})
-    parts = list(_parts(pipeline, board, roles, reader))
-    _check_texts(pipeline, parts)
+    parts = list(_parts(pipeline, board, counts, roles, reader))
+    _check(pipeline, parts)
     film, begin, cuts = np.empty((0, *pipeline.shape.size[1:], 3), np.uint8), 0, []
     with opened(pipeline, "", {**options, "kept": kept}, _count_windows(pipeline, parts)) as windows:
         for part in parts:
@@ -219,11 +224,14 @@ def render(
     return Video(film, pipeline.shape.fps, about)
 
 
-def _check_texts(pipeline: Pipeline, parts: Sequence[_Part]) -> None:
-    """Find out before the work whether each card's text can be made. Raises: as `Pipeline.check`."""
+def _check(pipeline: Pipeline, parts: Sequence[_Part]) -> None:
+    """Find out before the work whether each card can be made. Raises: as `Pipeline` does."""
     for part in parts:
-        if part.text or (part.cut and not len(part.given)):
+        seeds(part.seed, 1)
+        if part.text or part.fresh:
             pipeline.check(part.text, part.characters)
+        if part.fresh:
+            check_shots(part.text, window_size(pipeline) / pipeline.shape.fps)
 
 
 def _roles(
@@ -241,23 +249,28 @@ def _roles(
     return found
 
 
+def _counts(pipeline: Pipeline, board: Storyboard) -> list[int]:
+    """Return how many frames each card lasts. Raises: ConfigError for one that lasts none."""
+    fps = pipeline.shape.fps
+    starts = [round(card.time * fps) for card in board.cards]
+    last = starts[-1] + window_size(pipeline) if board.duration is None else round(board.duration * fps)
+    counts: list[int] = np.diff([*starts, last]).tolist()
+    for card, count in zip(board.cards, counts, strict=True):
+        if count < 1:
+            raise ConfigError(f"the card at {card.time:g} s lasts no frame at {fps:g} fps; give it time")
+    return counts
+
+
 def _parts(
-    pipeline: Pipeline, board: Storyboard, roles: Mapping[str, Video], reader: Reader
+    pipeline: Pipeline, board: Storyboard, counts: Sequence[int], roles: Mapping[str, Video], reader: Reader
 ) -> Iterator[_Part]:
     """Yield the cards with the numbers of their frames, what they show, and what they lead to."""
-    shape = pipeline.shape
-    starts = [round(card.time * shape.fps) for card in board.cards]
-    last = starts[-1] + window_size(pipeline) if board.duration is None else round(board.duration * shape.fps)
-    counts = np.diff([*starts, last]).tolist()
+    shape, number = pipeline.shape, len(board.cards)
     shown = [_shown(card, reader, shape, count) for card, count in zip(board.cards, counts, strict=True)]
     nothing = np.empty((0, shape.height, shape.width, 3), np.uint8)
-    cuts, text = [_begins_with_cut(n, board, counts, shown, shape) for n in range(len(starts))], ""
+    cuts, text = [_begins_with_cut(n, board, counts, shown, shape) for n in range(number)], ""
     for n, (card, count) in enumerate(zip(board.cards, counts, strict=True)):
-        if count < 1:
-            raise ConfigError(
-                f"the card at {card.time:g} s lasts no frame at {shape.fps:g} fps; give it time"
-            )
-        after = shown[n + 1] if n + 1 < len(starts) and not cuts[n + 1] else None
+        after = shown[n + 1] if n + 1 < number and not cuts[n + 1] else None
         text = card.text or ("" if cuts[n] else text)
         own = {name: roles[name] for name in mentioned(text, roles)}
         seed = _seed(board.seed, card) if card.seed is None else card.seed
