@@ -317,6 +317,11 @@ def test_files_without_a_header_are_held_to_the_limits(
     assert message in refusal(path, limits)
 
 
+def test_a_size_asked_for_is_held_to_the_limits(mp4: Path) -> None:
+    with pytest.raises(VideoError, match="99999x64, over the limit"):
+        read(mp4, width=99_999, height=64)
+
+
 def test_a_part_of_a_long_film_keeps_within_the_limits(mp4: Path) -> None:
     limits = Limits(max_seconds=1.0, max_frames=8, max_bytes=64 * 48 * 3 * 8)
     assert len(read(mp4, start=1.0, duration=1.0, limits=limits)) == 8

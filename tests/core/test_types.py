@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reelworld.core.errors import ReelWorldError, ShapeError
+from reelworld.core.media import Limits
 from reelworld.core.storage import file_hash
 from reelworld.core.types import Video, VideoShape
 
@@ -50,8 +51,11 @@ def test_video_knows_its_shape_saves_and_loads(clip: Video, tmp_path: Path) -> N
     loaded = Video.load(clip.save(tmp_path / "clip.mp4", crf=10), num_frames=5)
     assert loaded.shape == clip.shape.replace(num_frames=5)
     named = {"file": "clip.mp4", "hash": file_hash(tmp_path / "clip.mp4")}
-    assert loaded.metadata == {**clip.metadata, **named, "take": [0.0, 0.625]}
-    assert Video.load(tmp_path / "clip.mp4").metadata == {**clip.metadata, **named}
+    assert loaded.metadata == {**clip.metadata, **named, "read": {"num_frames": 5}}
+    part = Video.load(tmp_path / "clip.mp4", start=np.float64(1), num_frames=np.int64(5), limits=Limits())
+    assert part.metadata == {**clip.metadata, **named, "read": {"start": 1.0, "num_frames": 5}}
+    assert Video.load(part.save(tmp_path / "part.mp4")).metadata["file"] == "part.mp4"
+    assert Video.load(tmp_path / "clip.mp4").metadata == {**clip.metadata, **named, "read": {}}
 
 
 def test_notebook_shows_the_video_inside_the_page(clip: Video) -> None:

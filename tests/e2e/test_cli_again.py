@@ -11,6 +11,7 @@ from tests.e2e.test_cli_edit import FAST, apart, reel
 
 from reelworld.core.types import Video
 from reelworld.core.video import probe, read, write
+from reelworld.generate import edit
 from reelworld.generate.pipeline import Pipeline
 
 
@@ -114,6 +115,43 @@ def test_a_chain_of_edits_is_told_and_made_again(film, weights, tmp_path):
         assert apart(twin, file) < 1.0
     code, _, told = reel("again", files[0], "--made-of", image, "-o", files[0], "--weights", weights)
     assert (code, "would take the place" in told) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_frames": 1},
+        {"start": 0.5, "fps": 4.0},
+        {"width": 16, "height": 48, "duration": 1.0},
+        {},
+    ],
+)
+def test_what_was_made_in_python_is_made_again_of_what_was_read(options, film, weights, tmp_path):
+    out, twin = tmp_path / "out.gif", tmp_path / "twin.gif"
+    pipeline, read_so = Pipeline.load(weights), Video.load(film, **options)
+    edit.extend(pipeline, read_so, "a red ball", seconds=0.5, num_inference_steps=2).save(out)
+    code, _, told = reel("again", out, "--made-of", film, "-o", twin, "--weights", weights)
+    assert code == 0, told
+    assert twin.read_bytes() == out.read_bytes()
+
+
+def test_accounts_that_do_not_tell_how_files_were_read_are_read_as_before(film, weights, tmp_path):
+    out, old, twin = (tmp_path / f"{name}.gif" for name in ("out", "old", "twin"))
+    asked = ["extend", film, "a red ball", "--take", "0.5:1.25", "--seconds", "0.5", "-o", out]
+    assert reel(*asked, "--weights", weights, *FAST)[0] == 0
+    made = read(out).metadata
+    del made["parents"][0]["read"]
+    made["parents"][0]["take"] = [0.5, 1.25]
+    write(Video(read(out).frames, 8.0, made), old)
+    again = ["again", old, "--made-of", film, "-o", twin, "--weights", weights]
+    code, _, told = reel(*again)
+    assert code == 0, told
+    np.testing.assert_array_equal(read(twin).frames, read(out).frames)
+    for odd in (3, {"width": 16.5}, {"num_frames": True}, {"limits": 1}, {"path": "x"}):
+        made["parents"][0]["read"] = odd
+        write(Video(read(out).frames, 8.0, made), old)
+        code, _, told = reel(*again)
+        assert (code, "'read' is" in told) == (2, True), told
 
 
 def test_two_parents_of_one_name_are_told_apart(film, weights, tmp_path):

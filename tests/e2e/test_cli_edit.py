@@ -231,7 +231,8 @@ def test_a_part_of_what_is_given_can_be_taken(film, weights, tmp_path):
     )
     assert code == 0, told
     assert probe(out).num_frames == 6 + 4
-    assert probe(out).metadata["parents"][0]["take"] == [0.5, 1.25]
+    own = {"width": 32, "height": 32, "fps": 8.0}
+    assert probe(out).metadata["parents"][0]["read"] == {**own, "start": 0.5, "duration": 0.75}
     assert reel("again", out, "--made-of", film, "-o", tmp_path / "twin.mp4", *options)[0] == 0
     assert (
         reel("again", out, "--made-of", film, "--set", "seed=9", "-o", tmp_path / "other.mp4", *options)[0]

@@ -98,6 +98,23 @@ def test_accounts_of_strangers_are_refused_not_trusted(pipeline, odd):
         again(pipeline, {"prompt": "a", **odd})
 
 
+@pytest.mark.parametrize("asked", [{"num_frames": 20}, {"num_frames": 8, "width": 32, "fps": 4.0}])
+def test_what_was_made_at_once_is_made_again_at_once(pipeline, asked):
+    """Though it is longer than a window; of another length it is made as it would be now."""
+    (first,) = pipeline(PROMPT, seed=3, **asked, **FAST)
+    twin = again(pipeline, first.metadata)
+    np.testing.assert_array_equal(twin.frames, first.frames)
+    assert twin.metadata == first.metadata
+    same = again(pipeline, first.metadata, num_frames=asked["num_frames"])
+    np.testing.assert_array_equal(same.frames, first.frames)
+
+
+def test_an_account_of_what_was_read_and_saved_can_be_made_again(pipeline, tmp_path):
+    first = pipeline(PROMPT, seed=3, **FAST)[0]
+    part = Video.load(first.save(tmp_path / "a.gif"), num_frames=4)
+    np.testing.assert_array_equal(again(pipeline, part.metadata).frames, first.frames)
+
+
 @pytest.mark.parametrize("named", [{}, {"operation": "generate"}])
 def test_one_window_is_made_again_whole(pipeline, tmp_path, named):
     first = pipeline(PROMPT, seed=3, **FAST)[0]

@@ -256,8 +256,8 @@ def again(
         if operation == "storyboard":
             video = storyboard_again(pipeline, made, board, **changed, **watching)
         else:
-            pairs = zip(paths, map(_part, parents), strict=True)
-            given = [_read(path, pipeline.shape, str(operation), part) for path, part in pairs]
+            shape, pairs = pipeline.shape, zip(paths, parents, strict=True)
+            given = [_read_again(path, shape, str(operation), parent) for path, parent in pairs]
             cast = _same_cast(made.get("characters") or {})
             video = make_again(pipeline, made, given, cast, **changed, **watching)
         save(enlarge(video) if enlarge else video, output, as_json, made.get("scale", 1))
@@ -358,6 +358,18 @@ def _lines(made: dict[str, Any], depth: int = 0) -> list[str]:
     return lines
 
 
+def _read_again(path: Path, shape: VideoShape, operation: str, told: dict[str, Any]) -> Video:
+    """Read a video as its account tells; older ones tell a part at most. Raises: ConfigError."""
+    from reelworld.core.video import READING, read_named
+
+    options = told.get("read")
+    if options is None:
+        return _read(path, shape, operation, _part(told))
+    if not isinstance(options, dict) or any(type(options[o]) is not READING.get(o) for o in options):
+        raise ConfigError(f"the account's 'read' is {options!r}; ReelWorld does not write that")
+    return read_named(path, **options)
+
+
 def _read(path: Path, shape: VideoShape, operation: str, part: tuple[float, float] | None) -> Video:
     """Read what an operation needs of a video, in the size and rate of a shape. Raises: ConfigError."""
     from reelworld.core.video import read_named
@@ -365,13 +377,10 @@ def _read(path: Path, shape: VideoShape, operation: str, part: tuple[float, floa
     start, end = part or (0.0, None)
     if end is not None and not 0 <= start < end < float("inf"):
         raise ConfigError(f"--take is {start:g}:{end:g}; give two times that follow each other, as 0.5:1.5")
-    video = read_named(
+    return read_named(
         path, width=shape.width, height=shape.height, fps=shape.fps, start=start,
         duration=None if end is None else end - start, num_frames=1 if operation == "animate" else None,
     )  # fmt: skip
-    if part is not None:
-        video.metadata["take"] = list(part)
-    return video
 
 
 def _number_or_name(text: str) -> str | float:

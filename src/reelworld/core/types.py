@@ -152,7 +152,7 @@ class Video:
     def load(cls, path: str | Path, **options: Any) -> Video:
         """Read a video or image file; options are those of `reelworld.core.video.read`.
 
-        The metadata say how it was made, where it tells that, and its name and hash.
+        The metadata say how it was made, where it tells that, its name and hash, and with which options.
         """
         from reelworld.core.video import read_named
 

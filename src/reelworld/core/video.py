@@ -47,6 +47,8 @@ __all__ = [
     "write_account",
 ]
 
+# The options of `read` that decide what a file shows, as accounts tell them.
+READING = {"width": int, "height": int, "fps": float, "start": float, "duration": float, "num_frames": int}
 ROUNDING = 1e-6  # of a frame
 MAX_SKIPPED = 20_000  # frames decoded on the way from a key frame to the start asked for
 DEFAULT_LIMITS = Limits()
@@ -89,6 +91,8 @@ def read(
     with opened(path, limits) as source:
         info = source.info
         size = None if width is None or height is None else (width, height)
+        if size is not None:
+            limits.check_size(f"{path} at the size asked for", *size)
         rate = fps or info.fps
         wanted = _wanted(info, rate, duration, num_frames)
         _check_header(
@@ -111,15 +115,13 @@ def read_image(path: str | Path, *, width: int | None = None, height: int | None
 
 
 def read_named(path: str | Path, **options: Any) -> Video:
-    """Read a video or image; its metadata say which file it was, and which part where that was asked for.
+    """Read a video or image; its metadata say which file it was, and with which options it was read.
 
     Raises: as `read`, whose options these are.
     """
     video = read(path, **options)
-    about: dict[str, Any] = {"file": Path(path).name, "hash": file_hash(path)}
-    start = options.get("start") or 0.0
-    if start or options.get("duration") or (options.get("num_frames") or 1) > 1:
-        about["take"] = [start, start + (options.get("duration") or len(video) / video.fps)]
+    told = {name: kind(options[name]) for name, kind in READING.items() if options.get(name)}
+    about = {"file": Path(path).name, "hash": file_hash(path), "read": told}
     return Video(video.frames, video.fps, {**video.metadata, **about})
 
 

@@ -36,8 +36,8 @@ HELD = ("noise", "known", "mask", "init", "num_videos", *WATCHING)  # what no ac
 MOST_SCALE = 32  # by which a small picture is enlarged for viewing
 # What an account says beside the arguments.
 ABOUT = (
-    "operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "given", "asked",
-    "scale", "cuts",
+    "operation", "weights", "parents", "shape", "reelworld", "upsampler", "file", "hash", "read", "take",
+    "given", "asked", "scale", "cuts",
 )  # fmt: skip
 
 
@@ -171,17 +171,26 @@ def _made_again(
     if (name := made.get("operation", "generate")) == "generate":
         if given := made.get("given"):
             raise ConfigError(f"it was made with frames ({', '.join(given)}) that its account does not hold")
-        asked = {**made.get("shape", {}), **arguments, **changes}
-        own = pipeline.shape
-        sizes = {"width": own.width, "height": own.height, "fps": own.fps}
-        asked = {name: value for name, value in asked.items() if sizes.get(name) != value}
-        return _repeated(partial(of_text, pipeline), asked)
+        was = {**made.get("shape", {}), **arguments}
+        return _repeated(partial(of_text, pipeline), _of_length(pipeline, was, {**was, **changes}))
     if name not in OPERATIONS:
         raise ConfigError(f"no operation '{name}' is known here; the file was made by another version")
     if len(parents) != (needed := len(made.get("parents", []))):
         raise ConfigError(f"{name} needs {needed} videos that it was made of, not {len(parents)}")
     operation = partial(OPERATIONS[name], pipeline, *parents)
     return _repeated(operation, {**arguments, **changes})
+
+
+def _of_length(pipeline: Pipeline, was: Mapping[str, Any], asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return arguments without the model's own sizes where another length is asked for.
+
+    So that is made as it would be now, perhaps window by window; what has a size is made at once, as it was.
+    """
+    if asked.get("num_frames") == was.get("num_frames"):
+        return asked
+    own = pipeline.shape
+    sizes = {"width": own.width, "height": own.height, "fps": own.fps}
+    return {name: value for name, value in asked.items() if sizes.get(name) != value}
 
 
 def _repeated(operation: Callable[..., Video], arguments: Mapping[str, Any]) -> Video:

@@ -16,7 +16,7 @@ from reelworld.core.storage import file_hash, storage_errors
 
 MOST_BYTES = 64_000  # that an account tells of ancestors
 MOST_NAME = 255  # characters of a file's name
-NAMES = ("operation", "file", "hash", "id", "take")  # which one it was, and no more
+NAMES = ("operation", "file", "hash", "id", "read", "take")  # which one it was, and no more
 
 
 def ancestry(parents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
