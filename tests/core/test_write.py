@@ -11,6 +11,7 @@ from PIL import Image
 
 from reelworld.core.encode import decode_frames, encode_frames
 from reelworld.core.errors import ShapeError, StorageError, VideoError
+from reelworld.core.media import account_beside
 from reelworld.core.types import Video
 from reelworld.core.video import (
     encode_gif,
@@ -117,6 +118,8 @@ def test_what_a_prompt_made_is_saved_with_how(clip: Video, tmp_path: Path) -> No
         "captions": {"descriptive": "a red ball rolls"},
         "made": made.metadata,
     }
+    made.save(tmp_path / "ball.gif")  # the film tells itself how it was made
+    assert json.loads((tmp_path / "ball.json").read_text())["of"] == "ball.gif"
     replace(clip, metadata={}).save(tmp_path / "film.mp4")
     assert not (tmp_path / "film.json").exists()
     with pytest.raises(VideoError, match="not made by a prompt"):
@@ -207,3 +210,44 @@ def test_frames_are_stored_as_they_are():
     for broken in (b"", b"\x93NUMPY", encode_frames(frames)[:40], encode_frames(frames.astype(np.float32))):
         with pytest.raises(VideoError, match="frames"):
             decode_frames(broken)
+
+
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        ('{"scene": {}, "captions": {}}', "is no account"),
+        ("not JSON", "is no account"),
+        ('{"of": "clip", "made": {"prompt": "a"}}', "alone tells how 'clip' was made"),
+        ('{"of": "gone.mp4", "made": {"prompt": "a"}}', "alone tells how 'gone.mp4' was made"),
+        ('{"of": ["clip"], "made": {"prompt": "a"}}', "alone tells"),
+    ],
+)
+def test_an_account_takes_the_place_of_nothing_else(
+    clip: Video, tmp_path: Path, there: str, why: str
+) -> None:
+    """As of a scene program, settings, or the account of a folder of frames, which cannot tell itself."""
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip.json").write_text(there)
+    with pytest.raises(StorageError, match=why):
+        clip.save(tmp_path / "clip.mp4")
+    with pytest.raises(StorageError, match="choose another name"):
+        write_account(clip, tmp_path / "clip.mp4")
+    assert (tmp_path / "clip.json").read_text() == there
+    assert not (tmp_path / "clip.mp4").exists()
+    replace(clip, metadata={}).save(tmp_path / "clip.mp4")  # has no account
+
+
+@pytest.mark.parametrize(
+    "there", ['{"made": {"prompt": "a"}}', '{"of": "clip.mp4", "made": {"prompt": "a"}}']
+)
+def test_an_account_of_the_same_name_is_replaced(clip: Video, tmp_path: Path, there: str) -> None:
+    (tmp_path / "clip.json").write_text(there)
+    clip.save(tmp_path / "clip.mp4")
+    assert json.loads((tmp_path / "clip.json").read_text())["made"] == clip.metadata
+
+
+@pytest.mark.parametrize("name", [".", "/"])
+def test_what_has_no_name_has_no_account(clip: Video, name: str) -> None:
+    assert account_beside(Path(name)) == {}
+    with pytest.raises(StorageError, match="cannot write"):
+        clip.save(name)

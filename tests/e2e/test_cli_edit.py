@@ -105,11 +105,17 @@ def test_variations_have_a_sheet_and_go_on(weights, tmp_path):
         (["fill", "FILM", "a red ball", "--start", "1", "--end", "9"], "use extend"),
         (["animate", "FILM", "xyzzy"], "knows none of these words"),
         (["show", "FILM"], "does not say how it was made"),
+        (["show", "."], "does not say how it was made"),
+        (["show", "/"], "does not say how it was made"),
+        (["again", "."], "does not say how it was made"),
+        (["animate", ".", "a red ball"], "is not a plain file"),
+        (["blend", "/", "FILM", "a red ball"], "is not a plain file"),
     ],
 )
 def test_what_cannot_be_is_one_line(arguments, complaint, film, weights, tmp_path):
     filled = [film if argument == "FILM" else argument for argument in arguments]
-    options = [] if arguments[0] == "show" else ["-o", tmp_path / "x.mp4", "--weights", weights, *FAST]
+    options = ["-o", tmp_path / "x.mp4", "--weights", weights, *FAST]
+    options = {"show": [], "again": options[:4]}.get(arguments[0], options)
     code, _, told = reel(*filled, *options)
     assert code == 2
     assert complaint in told
@@ -199,6 +205,28 @@ def test_a_result_never_takes_the_place_of_what_it_is_made_of(film, weights, tmp
     code, _, said = reel("storyboard", board, "-o", own, "--weights", weights, *FAST)
     assert (code, "would take the place" in said) == (2, True)
     assert own.read_bytes() == before
+
+
+def test_a_result_takes_the_place_of_no_other_json(film, weights, tmp_path):
+    """Neither of a scene program nor of settings, nor of how a folder of frames was made."""
+    options, clip = ["--weights", weights, *FAST], tmp_path / "clips" / "clip_000000"
+    assert reel("world", "sample", "--count", 1, "--out", clip.parent, "--num-frames", 4)[0] == 0
+    (tmp_path / "settings.json").write_text("{}")
+    (tmp_path / "seed_00001.json").write_text("{}")
+    assert reel("generate", "a red ball", "-o", tmp_path / "fr", *options)[0] == 0
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.json")}
+    for command in (
+        ["remix", clip.with_suffix(".mp4"), "a red ball", "-o", clip.with_suffix(".gif")],
+        ["generate", "a red ball", "-o", tmp_path / "settings.mp4"],
+        ["generate", "a red ball", "-o", tmp_path / "fr.mp4"],
+        ["variations", "a red ball", "--count", 2, "-o", tmp_path],
+    ):
+        code, _, told = reel(*command, *options)
+        assert (code, "would take the place of" in told) == (2, True), told
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*.json")} == before
+    assert not list(tmp_path.rglob("*.gif"))
+    for name in ("twice.mp4", "twice.gif"):
+        assert reel("generate", "a red ball", "-o", tmp_path / name, *options)[0] == 0
 
 
 def test_the_same_command_may_be_given_again(film, weights, tmp_path):

@@ -314,10 +314,10 @@ def _change(text: str) -> tuple[str, Any]:
 
 def _account(file: Path) -> dict[str, Any]:
     """Return how a file, or else the .json beside it, says that it was made. Raises: ConfigError."""
-    from reelworld.core.media import account_beside
+    from reelworld.core.media import account_beside, account_file
     from reelworld.core.video import probe
 
-    beside = file.with_suffix(".json")
+    beside = account_file(file)
     made = probe(file).metadata if file.is_file() and file != beside else {}
     if not made.keys() & TELLING and (file.exists() or beside.is_file()):
         made = account_beside(file)

@@ -126,13 +126,15 @@ def variations(
     from reelworld.core.video import read
 
     make_folder(output)
+    files = [output / f"seed_{seed + number:05d}.mp4" for number in range(count)]
+    for file in files:
+        check_outputs(file)
     cast = stored(character)
     asked, pipeline, enlarge = ready(prompt, weights, upsample, as_json, character or ())
     sampling: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
     about: dict[str, Any] = {"asked": asked, "weights": pipeline.weights_hash, **sampling}
     about["upsampler"] = enlarge.weights_hash if enlarge else None
     about["characters"] = {name: picture.metadata for name, picture in cast.items()} if cast else None
-    files = [output / f"seed_{seed + number:05d}.mp4" for number in range(count)]
     for number, file in enumerate(files):
         text = told_in_full(pipeline, asked, seed + number, as_json) if expand and not cast else asked
         if _is_there(file, {**about, "prompt": text, "seed": seed + number}):

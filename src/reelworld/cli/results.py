@@ -96,31 +96,36 @@ def check_outputs(
 ) -> None:
     """Find out before the work, not after it, that a result could not be written.
 
-    Nor may it take the place of a file that it is made of. Raises: StorageError.
+    Nor may it take the place of a file that it is made of, nor its account that of another file.
+    Raises: StorageError.
     """
     from reelworld.core.errors import StorageError
+    from reelworld.core.media import account_file
     from reelworld.core.storage import check_target
+    from reelworld.core.video import check_account_place
 
     if not output.name or output.suffix.lower() not in (".mp4", ".gif", ".png", ""):
         raise StorageError(f"cannot write {output}: give a file that ends in .mp4, .gif or .png, or a folder")
     targets = [numbered(output, number, num_videos) for number in range(num_videos)]
-    filmed = [target for target in targets if has_poster(target)]
-    targets += [*(target.with_suffix(".json") for target in targets), *(beside(t, "poster") for t in filmed)]
+    places = [*targets, *map(account_file, targets), *([beside(output, "preview")] if preview else [])]
+    places += [beside(target, "poster") for target in targets if has_poster(target)]
     sources = {path.resolve() for source in made_of for path in (source, *_accounts(source))}
-    for target in [*targets, *([beside(output, "preview")] if preview else [])]:
-        check_target(target)
-        if target.resolve() in sources and target.resolve().exists():
+    for place in places:
+        check_target(place)
+        if place.resolve() in sources and place.resolve().exists():
             raise StorageError(
-                f"{target} would take the place of what it is made of, or of what tells how that was made; "
+                f"{place} would take the place of what it is made of, or of what tells how that was made; "
                 "name another with -o"
             )
+    for target in targets:
+        check_account_place(target)
 
 
 def _accounts(source: Path) -> list[Path]:
     """Return the account of a source where one lies beside it."""
-    from reelworld.core.media import account_beside
+    from reelworld.core.media import account_beside, account_file
 
-    return [source.with_suffix(".json")] if account_beside(source) else []
+    return [account_file(source)] if account_beside(source) else []
 
 
 @contextmanager

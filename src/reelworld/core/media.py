@@ -103,19 +103,32 @@ class Source(Protocol):
         """Turn a frame's picture into an RGB image."""
 
 
+def account_file(path: str | Path) -> Path:
+    """Return where the account of a file lies: the .json beside it."""
+    return Path(path).parent / f"{Path(path).stem}.json"
+
+
 def account_beside(path: Path) -> dict[str, Any]:
     """Return how a file was made by the .json beside it; empty where there is none, or it is of another file.
 
     Raises: StorageError where it cannot be read.
     """
-    beside = path.with_suffix(".json")
-    if not beside.is_file():
-        return {}
-    with storage_errors(beside):
-        told = stored_metadata(beside.read_bytes())
-    made, of = told.get("made"), told.get("of")
+    made, of = read_account(beside := account_file(path))
     its_own = path == beside or of in (None, path.name)
-    return made if its_own and isinstance(made, dict) else {}
+    return made if its_own else {}
+
+
+def read_account(file: Path) -> tuple[dict[str, Any], Any]:
+    """Return what a .json says of how a file was made, and of which; empty where that is not what it says.
+
+    Raises: StorageError where it cannot be read.
+    """
+    if not file.is_file():
+        return {}, None
+    with storage_errors(file):
+        told = stored_metadata(file.read_bytes())
+    made = told.get("made")
+    return (made if isinstance(made, dict) else {}), told.get("of")
 
 
 def stored_metadata(text: str | bytes) -> dict[str, Any]:

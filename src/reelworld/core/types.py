@@ -163,11 +163,13 @@ class Video:
 
         Beside what was made by a prompt lies a .json that says how.
         """
-        from reelworld.core.video import write, write_account
+        from reelworld.core.video import check_account_place, write, write_account
 
+        if "prompt" not in self.metadata:
+            return write(self, path, **options)
+        check_account_place(path)
         written = write(self, path, **options)
-        if "prompt" in self.metadata:
-            write_account(self, path)
+        write_account(self, path)
         return written
 
     def _repr_html_(self) -> str:

@@ -21,8 +21,8 @@ import numpy as np
 from PIL import Image
 
 from reelworld.core.encode import Resize, encode_gif, encode_mp4, encode_png, html, poster
-from reelworld.core.errors import ShapeError, VideoError
-from reelworld.core.media import Limits, Source, TimedFrame, VideoInfo
+from reelworld.core.errors import ShapeError, StorageError, VideoError
+from reelworld.core.media import Limits, Source, TimedFrame, VideoInfo, account_file, read_account
 from reelworld.core.sheet import contact_sheet, strip
 from reelworld.core.sources import opened
 from reelworld.core.storage import atomic, file_hash, write_bytes
@@ -31,6 +31,7 @@ from reelworld.core.types import Video
 __all__ = [
     "Limits",
     "VideoInfo",
+    "check_account_place",
     "contact_sheet",
     "encode_gif",
     "encode_mp4",
@@ -209,8 +210,10 @@ def write(
 def write_account(video: Video, path: str | Path) -> Path:
     """Write beside a video's file how it was made, as JSON that `reel train --data` also reads.
 
-    Raises: StorageError; VideoError where the video was not made by a prompt, or its metadata is not JSON.
+    Raises: StorageError, also as `check_account_place`; VideoError where the video was not made by a prompt,
+        or its metadata is not JSON.
     """
+    check_account_place(path)
     if "prompt" not in video.metadata:
         raise VideoError(f"{path} was not made by a prompt; its account would be empty")
     account = {
@@ -220,7 +223,31 @@ def write_account(video: Video, path: str | Path) -> Path:
         text = json.dumps(account, indent=1)
     except TypeError as error:
         raise VideoError(f"the metadata of {path} is not JSON: {error}") from error
-    return write_bytes(Path(path).with_suffix(".json"), text.encode())
+    return write_bytes(account_file(path), text.encode())
+
+
+def check_account_place(path: str | Path) -> None:
+    """Make sure, before a video is made or written, that its account takes the place of no other's.
+
+    Raises: StorageError where the .json there is no account, or all that tells how another file was made.
+    """
+    beside = account_file(path)
+    made, of = read_account(beside)
+    if not beside.exists() or (made and (of in (None, Path(path).name) or _tells_itself(beside, of))):
+        return
+    what = f"alone tells how {of!r} was made" if made else "is no account of a video"
+    raise StorageError(
+        f"cannot write {path}: its account would take the place of {beside}, which {what}; "
+        "choose another name"
+    )
+
+
+def _tells_itself(beside: Path, of: Any) -> bool:
+    """Tell whether the file of an account says in itself how it was made."""
+    try:
+        return isinstance(of, str) and "prompt" in probe(beside.parent / Path(of).name).metadata
+    except VideoError:
+        return False
 
 
 def _guarded(source: Source, path: str | Path, start: float, limits: Limits) -> Iterator[TimedFrame]:
