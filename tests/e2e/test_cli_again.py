@@ -90,6 +90,25 @@ def test_a_repeat_that_was_interrupted_goes_on(film, weights, tmp_path, monkeypa
     assert apart(first, out) < 1.0
 
 
+def test_a_preview_shows_the_first_window_after_an_interruption(weights, tmp_path, monkeypatch):
+    calls, real = [], Pipeline.__call__
+
+    def stopping(self, *given, **options):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, *given, **options)
+
+    monkeypatch.setattr(Pipeline, "__call__", stopping)
+    for name, codes in (("stopped", [130, 0]), ("whole", [0])):
+        asked = ["generate", "a red ball", "--num-frames", 12, "-o", tmp_path / f"{name}.mp4"]
+        for preview, code in zip(([], ["--preview"])[-len(codes) :], codes, strict=True):
+            assert reel(*asked, *preview, "--weights", weights, *FAST)[0] == code
+    shown = [read(tmp_path / f"{name}_preview.png").frames for name in ("stopped", "whole")]
+    np.testing.assert_array_equal(*shown)
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_a_chain_of_edits_is_told_and_made_again(film, weights, tmp_path):
     """A remix of an extension of an image, each in a folder of its own."""
     files = [tmp_path / name / f"{name}.mp4" for name in ("animate", "extend", "remix")]

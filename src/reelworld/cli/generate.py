@@ -81,7 +81,8 @@ def generate(
         file = numbered(output, number, num_videos)
         with keeping(file) as kept:
             video = of_text(
-                pipeline, text, num_frames=num_frames, width=width, height=height, fps=fps, kept=kept,
+                pipeline, text, num_frames=num_frames, width=width, height=height, fps=fps,
+                kept=None if previews else kept,  # a window that is found again shows no steps
                 seed=seed + number, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
                 negative_prompt=negative_prompt, sampler=sampler, characters=cast, progress=kind(as_json),
                 callback=previews,
