@@ -7,6 +7,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -117,6 +118,79 @@ def test_a_video_that_would_fill_the_memory_is_refused(http: httpx.Client, serve
     long = made(http, served, seconds=20)
     body = {"prompt": "a ball", "video": {"id": long}, "seconds": 1, "size": "2048x2048", "fps": 50}
     assert http.post("/v1/videos/extensions", json=body).json()["error"]["code"] == "too_large"
+
+
+def test_no_video_grows_without_end(http: httpx.Client, served: Served) -> None:
+    """Each edit of another one is measured as a whole."""
+    first = made(http, served, seconds=8)
+    body = {"video": {"id": first}, "keep": [[0, 8]] * 16, "gap": 0, "prompt": "a ball", "size": "16x16"}
+    assert http.post("/v1/videos/recuts", json=body).json()["error"]["code"] == "too_large"
+    assert http.post("/v1/videos/recuts", json={**body, "keep": [[0, 8]] * 15}).json()["seconds"] == "120"
+
+
+def test_a_video_is_held_as_the_weights_make_it_too(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reelworld.serve.asked.MOST_PIXELS", 16 * 16 * 8 - 1)
+    body = {"prompt": "a ball", "seconds": 1, "size": "16x16", "fps": 1}
+    assert http.post("/v1/videos", json=body).json()["error"]["code"] == "too_large"
+
+
+def test_json_is_read_beside_what_others_ask(
+    http: httpx.Client, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so is JSON within it: what is long would stop the server for all."""
+    read, where = json.loads, []
+
+    def loads(*given: Any, **more: Any) -> Any:
+        where.append(threading.current_thread())
+        return read(*given, **more)
+
+    monkeypatch.setattr("reelworld.serve.bodies.json.loads", loads)
+    body = {"prompt": "a ball", "characters": "[]", "input_reference": "{}"}
+    for path in ("", "/variations", "/storyboards", "/edits", "/characters"):
+        http.post(f"/v1/videos{path}", json=body)
+    assert len(where) >= 5 + 2
+    assert served.thread not in where
+
+
+def test_long_json_is_long_by_its_strings(http: httpx.Client) -> None:
+    """Also that of a form's field."""
+    head, many = {"content-type": "application/json"}, "{}," * 500_000
+
+    def ask(more: str) -> httpx.Response:
+        return http.post("/v1/videos", content=f'{{"prompt": "a ball", "x": [{more}]}}', headers=head)
+
+    assert ask(f"{many}{{}}").json()["error"]["code"] == "invalid_json"
+    assert ask('"{}"'.format("x" * 1_500_000)).status_code == 200
+    fields = {"prompt": (None, "a ball"), "characters": (None, f"[{many}{{}}]")}
+    assert "a valid list" in http.post("/v1/videos", files=fields).json()["error"]["message"]
+
+
+def test_what_is_shown_often_is_stored_once(http: httpx.Client, served: Served) -> None:
+    first = made(http, served)
+    other = made(http, served)
+    cards = [{"time": n, "video": video} for n, video in enumerate((first, other, first))]
+    body = {"cards": cards, "duration": 3.0, "num_inference_steps": 1}
+    board = http.post("/v1/videos/storyboards", json=body).json()
+    blend = {"prompt": "a ball", "first": first, "second": first, "num_inference_steps": 1}
+    both = http.post("/v1/videos/blends", json=blend).json()
+    counts = sorted(len(list(path.iterdir())) for path in Path(served.storage.root).glob("input_*"))
+    assert counts == [1, 2]
+    served.work()
+    for video in (board, both):
+        done = http.get(f"/v1/videos/{video['id']}").json()
+        assert (done["status"], done["remixed_from_video_id"]) == ("completed", first)
+    shown = http.get(f"/v1/videos/{board['id']}").json()["reelworld"]["request"]["board"]["cards"]
+    assert [card["video"] for card in shown] == [first, other, first]
+
+
+def test_what_is_cancelled_before_it_begins_leaves_nothing(http: httpx.Client, served: Served) -> None:
+    first = made(http, served)
+    remix = http.post(f"/v1/videos/{first}/remix", json={"prompt": "a blue ball"}).json()["id"]
+    assert folders(served) == ["input", "video"]
+    assert http.post(f"/v1/videos/{remix}/cancel").json()["error"]["code"] == "cancelled"
+    assert folders(served) == ["video"]
 
 
 @pytest.mark.parametrize(
@@ -299,6 +373,8 @@ def test_of_a_file_that_tells_nothing_a_prompt_is_not_needed_either(
         ("fills", {"start": 0.5, "end": 9}, "start"),
         ("recuts", {"keep": [[0, 5]]}, "keep"),
         ("edits", {"prompt": "a red ball " * 200}, "prompt"),
+        ("edits", {"negative_prompt": "a red ball " * 200}, "negative_prompt"),
+        ("recuts", {"keep": [[0, 1]] * 16, "gap": 8}, "seconds"),
     ],
 )
 def test_what_cannot_be_made_is_not_queued(
@@ -437,6 +513,18 @@ def test_what_nobody_names_is_swept_away(http: httpx.Client, served: Served) -> 
     served.work()
     assert http.get(f"/v1/videos/{remix}").json()["status"] == "completed"
     assert {first, remix, character, "my films"} <= {path.name for path in root.iterdir()}
+
+
+def test_what_a_job_that_is_over_began_from_is_swept_away(http: httpx.Client, served: Served) -> None:
+    """As where its worker died, or could not remove it."""
+    first = made(http, served)
+    remix = http.post(f"/v1/videos/{first}/remix", json={"prompt": "a blue ball", **FAST}).json()["id"]
+    assert sweep(served.jobs, served.storage, set()) == set()
+    assert served.jobs.cancel(remix, "local")
+    nameless = sweep(served.jobs, served.storage, set())
+    assert len(nameless) == 1
+    sweep(served.jobs, served.storage, nameless)
+    assert folders(served) == ["video"]
 
 
 def test_what_nobody_foresaw_is_counted(

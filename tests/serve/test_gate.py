@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from PIL import Image
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
 from tests.serve.conftest import Served, serve
 
 from reelworld.core.encode import encode_mp4, encode_png
 from reelworld.core.errors import ConfigError
-from reelworld.core.types import Video
+from reelworld.core.types import Frames, Video, VideoShape
 from reelworld.serve import uploads
-from reelworld.serve.decode import FULL, UNSAFE
-from reelworld.serve.gate import Rules
+from reelworld.serve.app import build
+from reelworld.serve.decode import FULL, UNSAFE, UNUSABLE
+from reelworld.serve.desk import Desk
+from reelworld.serve.errors import ApiError
+from reelworld.serve.gate import Keys, Rules
+from reelworld.serve.jobs import Jobs
+from reelworld.serve.tables import open_database
 
 PICTURE = encode_png(Video(np.full((1, 16, 16, 3), 90, np.uint8), 8.0))
 
@@ -254,6 +266,104 @@ def test_what_decodes_uploads_has_little_of_everything() -> None:
     assert done.returncode == -signal.SIGXCPU or done.returncode == -signal.SIGKILL
 
 
+def test_what_decodes_uploads_makes_files_and_threads_alone(tmp_path: Path) -> None:
+    """A link would lead the server elsewhere; a process would outlive the request."""
+    done = child(f"""
+import os, threading
+def tried(call, *given):
+    try:
+        call(*given)
+    except OSError as error:
+        return type(error).__name__
+folder = Path({str(tmp_path)!r})
+confine.confine(folder)
+(folder / "frames").write_text("written")
+print(tried(open, "/etc/passwd"))
+print(tried(os.fork), tried(os.symlink, "a", folder / "b"), tried(os.mkfifo, folder / "c"))
+thread = threading.Thread(target=print, args=("a thread",))
+thread.start()
+thread.join()
+""")
+    if done.stdout.startswith("None"):
+        pytest.skip("this kernel has no Landlock")
+    assert done.stdout.split("\n")[1:] == [" ".join(["PermissionError"] * 3), "a thread", ""], done.stderr
+
+
+FRAME = 16 * 16 * 3  # bytes of the tiny model's
+LEFT = {
+    "link": f"open(out + '2', 'wb').write(bytes({FRAME})); os.symlink(out + '2', out)",
+    "pipe": "os.mkfifo(out)",
+    "folder": "os.mkdir(out)",
+    "too much": f"open(out, 'wb').write(bytes(8000 * {FRAME}))",
+    "part of a frame": f"open(out, 'wb').write(bytes({FRAME} + 1))",
+    "nothing": "open(out, 'wb')",
+    "a frame": f"open(out, 'wb').write(bytes({FRAME}))",
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_what_a_decoder_leaves_is_not_trusted(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    monkeypatch.setattr(uploads, "COMMAND", ("-c", f"import os, sys; out = sys.argv[2]; {LEFT[left]}"))
+    answer = http.post("/v1/videos/edits", data={"prompt": "a ball"}, files={"video": ("a.png", PICTURE)})
+    assert answer.status_code == (200 if left == "a frame" else 400), answer.text
+    assert left == "a frame" or answer.json()["error"]["code"] == "invalid_file"
+
+
+def decode() -> Frames:
+    """Decode as a server does, whose loop goes on until it sees that the pipe is closed."""
+
+    async def decoded() -> Frames:
+        try:
+            return await uploads.Decoder().decode("me", PICTURE, VideoShape(width=16, height=16), 1)
+        finally:
+            await asyncio.sleep(0.1)
+
+    return asyncio.run(decoded())
+
+
+def test_of_a_decoder_that_talks_on_and_on_the_last_words_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = "import sys; [sys.stderr.write('x' * (1 << 20)) for _ in range(32)]; sys.stderr.write('end')"
+    monkeypatch.setattr(uploads, "COMMAND", ("-c", f"{talk}; sys.exit({UNUSABLE})"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ApiError, match=r"x{397}end$") as told:
+            decode()
+        assert len(told.value.message) == uploads.MOST_TOLD
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("after", ["os._exit(0)", "time.sleep(60)"])
+def test_nothing_that_a_decoder_started_outlives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    """As where the kernel cannot forbid it to start anything."""
+    note = tmp_path / "child"
+    tell = f"open({str(note)!r}, 'w').write(str(os.getpid()))"
+    fork = f"if os.fork():\n    {after}\n{tell}\ntime.sleep(60)"
+    monkeypatch.setattr(uploads, "COMMAND", ("-c", f"import os, time\n{fork}"))
+    monkeypatch.setattr(uploads, "WALL_SECONDS", 1.5)
+    with pytest.raises(ApiError, match="too long"):
+        decode()
+    started = int(note.read_text())
+    for _ in range(100):
+        if not alive(started):
+            break
+        time.sleep(0.01)
+    assert not alive(started)
+
+
+def alive(process: int) -> bool:
+    """Tell whether a process runs; one that ended may wait for its parent to see it."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_where_uploads_cannot_be_decoded_safely_none_is(
     http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,12 +420,17 @@ def test_requests_are_counted_by_route(http: httpx.Client) -> None:
 
 
 def test_who_guesses_keys_has_to_wait(locked: Served) -> None:
-    good = locked.keys.create("one")
+    """And asks the database nothing meanwhile; whose key was known before is let in."""
+    good, asked = {"authorization": f"Bearer {locked.keys.create('one')}"}, []
+    event.listen(locked.keys.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
     with httpx.Client(base_url=locked.url) as http:
-        answers = [http.get("/v1/models", headers={"authorization": f"Bearer no{n}"}) for n in range(14)]
-        assert [answer.status_code for answer in answers] == [401] * 12 + [429] * 2
-        assert int(answers[-1].headers["retry-after"]) >= 1
-        assert http.get("/v1/models", headers={"authorization": f"Bearer {good}"}).status_code == 200
+        assert http.get("/v1/models", headers=good).status_code == 200  # as a guess, until it is known
+        guesses = [http.get("/v1/models", headers={"authorization": f"Bearer no{n}"}) for n in range(20)]
+        told = [answer.status_code for answer in guesses]
+        assert (told[:11], told[-1]) == ([401] * 11, 429)
+        assert int(guesses[-1].headers["retry-after"]) >= 1
+        assert sum("keys.hash" in statement for statement in asked) == 1 + told.count(401)
+        assert http.get("/v1/models", headers=good).status_code == 200
 
 
 def test_a_body_that_never_ends_is_not_waited_for(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,15 +443,21 @@ def test_a_body_that_never_ends_is_not_waited_for(served: Served, monkeypatch: p
         assert slow.recv(4096).startswith(b"HTTP/1.1 408")
 
 
+def claims(served: Served, count: int, head: str = "") -> list[socket.socket]:
+    """Begin so many requests that say they will send 900 bytes, and send none."""
+    told = f"POST /v1/videos HTTP/1.1\r\nhost: localhost:{served.port}\r\n{head}content-length: 900\r\n\r\n"
+    begun = [socket.create_connection(("127.0.0.1", served.port), 10) for _ in range(count)]
+    for one in begun:
+        one.sendall(told.encode())
+    return begun
+
+
 def test_bodies_together_have_a_limit(tmp_path: Path, weights: Path) -> None:
-    """One that is being sent leaves no room for another, until it is over."""
-    for served in serve(tmp_path, weights, Rules(most_bytes=1000, most_open_bytes=1500)):
-        with socket.create_connection(("127.0.0.1", served.port), 10) as slow, httpx.Client() as http:
-            head = (
-                f"POST /v1/videos HTTP/1.1\r\nhost: localhost:{served.port}\r\ncontent-length: 900\r\n\r\n{{"
-            )
-            slow.sendall(head.encode())
-            body = {"prompt": "a ball" + " " * 700}
+    """Those that are being sent leave no room for another, until one is over."""
+    for served in serve(tmp_path, weights, Rules(most_bytes=1000, most_open_bytes=0)):
+        with httpx.Client() as http, ExitStack() as stack:
+            slow = [stack.enter_context(one) for one in claims(served, 5)]
+            body = {"prompt": "a ball" + " " * 850}
             answers = []
             for _ in range(50):
                 answers.append(http.post(f"{served.url}/v1/videos", json=body).status_code)
@@ -345,6 +466,80 @@ def test_bodies_together_have_a_limit(tmp_path: Path, weights: Path) -> None:
                 time.sleep(0.02)
             assert answers[-1] == 429
             assert http.get(f"{served.url}/v1/models").status_code == 200
-            slow.sendall(b" " * 899)
-            assert slow.recv(4096).startswith(b"HTTP/1.1 400")
+            slow[0].sendall(b" " * 900)
+            assert slow[0].recv(4096).startswith(b"HTTP/1.1 400")
             assert http.post(f"{served.url}/v1/videos", json=body).status_code == 200
+
+
+def test_one_owner_leaves_room_for_others(tmp_path: Path, weights: Path) -> None:
+    """Ten that claim all there is: half of them are refused, and others are let in."""
+    rules = Rules(need_key=True, most_bytes=1000, most_open_bytes=0)
+    for served in serve(tmp_path, weights, rules):
+        one, two = (f"authorization: Bearer {served.keys.create(name)}\r\n" for name in ("one", "two"))
+        with ExitStack() as stack:
+            waiting = [stack.enter_context(claim) for claim in claims(served, 10, one)]
+            for _ in range(5):
+                (answered, *_), _, _ = select.select(waiting, [], [], 10)
+                assert answered.recv(4096).startswith(b"HTTP/1.1 429")
+                waiting.remove(answered)
+            other = stack.enter_context(claims(served, 1, two)[0])
+            other.sendall(b'{"prompt": "a ball"}'.ljust(900))
+            assert other.recv(4096).startswith(b"HTTP/1.1 200")
+            assert select.select(waiting, [], [], 0)[0] == []
+
+
+def test_a_decoder_is_shared_too(served: Served) -> None:
+    """One owner's files leave room for those of others."""
+    room = served.app.state.desk.decoder.room
+    with ExitStack() as stack:
+        for _ in range(uploads.MOST_WAITING // 2):
+            stack.enter_context(room.taken("one", 1))
+        with pytest.raises(ApiError) as refused, room.taken("one", 1):
+            pass
+        assert (refused.value.status, refused.value.code) == (429, "rate_limit")
+        with room.taken("two", 1):
+            assert room.held.total() == uploads.MOST_WAITING // 2 + 1
+    assert room.held.total() == 0
+
+
+def test_what_reads_no_body_takes_no_room(tmp_path: Path, weights: Path) -> None:
+    for served in serve(tmp_path, weights, Rules(most_bytes=1000, most_open_bytes=0)):
+        with httpx.Client(base_url=served.url) as http, ExitStack() as stack:
+            video = http.post("/v1/videos", json={"prompt": "a ball"}).json()["id"]
+            head = f"GET /v1/videos/{video}/events HTTP/1.1\r\nhost: localhost:{served.port}\r\n"
+            for _ in range(10):
+                stream = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), 10))
+                stream.sendall(f"{head}transfer-encoding: chunked\r\n\r\n0\r\n\r\n".encode())
+                assert stream.recv(4096).startswith(b"HTTP/1.1 200")
+            assert http.post("/v1/videos", json={"prompt": "a ball"}).status_code == 200
+
+
+def test_however_much_one_request_may_be_it_finds_room(tmp_path: Path, weights: Path) -> None:
+    for served in serve(tmp_path, weights, Rules(most_bytes=1 << 30)):
+        answer = httpx.post(f"{served.url}/v1/videos", content=iter([b'{"prompt": ', b'"a ball"}']))
+        assert answer.status_code == 200
+
+
+@pytest.fixture
+def desk(served: Served) -> Desk:
+    return served.app.state.desk
+
+
+def test_a_database_that_is_away_is_told_before_any_key_is_known(desk: Desk) -> None:
+    away = Keys(open_database("sqlite:////proc/none/jobs.db"))
+    client = TestClient(build(desk, away, Rules(need_key=True)), base_url="http://localhost")
+    answer = client.get("/v1/videos", headers={"authorization": "Bearer rw-any"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_error")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_database_that_is_too_busy_is_not_the_senders_fault(desk: Desk, tmp_path: Path) -> None:
+    narrow = create_engine(
+        f"sqlite:///{tmp_path / 'jobs.db'}", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0
+    )
+    client = TestClient(build(desk, Keys(narrow), Rules()), base_url="http://localhost")
+    with pytest.MonkeyPatch.context() as patch, narrow.connect():
+        patch.setattr(desk, "jobs", Jobs(narrow))
+        answer = client.get("/v1/videos")
+    narrow.dispose()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_error")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from reelworld.core.errors import ConfigError
 from reelworld.serve.gate import Keys
@@ -206,6 +206,16 @@ def test_leases_go_by_the_clock_of_the_database(jobs: Jobs, monkeypatch: pytest.
     assert Jobs(jobs.engine, lease_seconds=30.0).reclaim() == 0
 
 
+def test_an_expired_clock_needs_no_second_connection(engine: Engine) -> None:
+    """Else as many requests as there are connections each wait for one that another of them holds."""
+    narrow = create_engine(engine.url, pool_size=1, max_overflow=0, pool_timeout=0.5)
+    jobs = Jobs(narrow)
+    for _ in range(2):
+        jobs.known_until = 0.0
+        assert add(jobs).status == "queued"
+    narrow.dispose()
+
+
 def test_jobs_are_queued_together_or_not_at_all(jobs: Jobs) -> None:
     with pytest.raises(QueueFull):
         jobs.add_all([ask(prompt=f"{n}") for n in range(4)], most_open=3)
@@ -258,6 +268,19 @@ def test_a_cancelled_job_whose_worker_died_is_not_begun_again(jobs: Jobs) -> Non
     ended = jobs.get(job.id)
     assert ended is not None
     assert ended.error_code == "cancelled"
+
+
+def test_a_cancelled_job_that_its_worker_gives_back_has_ended(jobs: Jobs) -> None:
+    job = add(jobs)
+    turn = jobs.lease("w")
+    assert turn is not None
+    jobs.cancel(job.id, "me")
+    jobs.release(turn)
+    ended = jobs.get(job.id)
+    assert ended is not None
+    assert (ended.status, ended.error_code) == ("failed", "cancelled")
+    assert ended.expires_at is not None
+    assert jobs.lease("other") is None
 
 
 def test_idempotency(jobs: Jobs) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import http.server
+import json
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,12 @@ from reelworld.core.errors import ConfigError, StorageError
 from reelworld.generate import windows
 from reelworld.serve.jobs import Ask, Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
-from reelworld.serve.serving import Crew, Settings, Wait, _expire, announce, run
+from reelworld.serve.serving import TAKEN, Crew, Settings, _expire, announce, announcers, run
 from reelworld.serve.storage import Storage
 from reelworld.serve.tables import Job, open_database, upgrade
 from reelworld.serve.webhooks import Webhooks
 from reelworld.serve.worker import Late, Stopped, Watch, parse_weights, serve_jobs
+from reelworld.serve.worker import work as do
 
 FAST = {"model": "tiny", "num_inference_steps": 2, "guidance_scale": 1.0, "seed": 1, "seconds": 1.0}
 
@@ -132,6 +135,15 @@ def test_what_cannot_be_made_fails_alone(jobs, storage, studio, request_, code, 
     assert done.status == "completed"
 
 
+def test_a_video_that_is_large_as_it_was_made_is_not_enlarged(jobs, storage, studio, monkeypatch) -> None:
+    """However small it is asked for."""
+    monkeypatch.setattr("reelworld.serve.making.MOST_PIXELS", 16 * 16 * 8 - 1)
+    job = add(jobs, size=[16, 16], fps=1.0)
+    work(jobs, storage, studio)
+    failed = jobs.get(job.id)
+    assert (failed.error_code, "too large" in failed.error_message) == ("invalid_request", True)
+
+
 def test_a_full_disk_fails_the_job_and_nothing_else(jobs, storage, studio, tmp_path) -> None:
     bad, good = add(jobs), add(jobs)
     (tmp_path / "files").mkdir()
@@ -221,6 +233,31 @@ def test_what_an_earlier_attempt_left_harms_no_video(jobs, storage, studio, monk
     assert storage.get(f"{job.id}/2/video.mp4")
 
 
+@pytest.mark.parametrize("how", ["completed", "failed", "cancelled", "deleted", "given back"])
+def test_what_a_job_began_from_goes_with_its_end(jobs, storage, studio, how) -> None:
+    """What is kept for a week is what was made."""
+    storage.put("input_1/0.npy", b"x")
+    job = add(jobs, sources=["input_1/0.npy"], **({"num_inference_steps": -1} if how == "failed" else {}))
+    if how in ("completed", "failed"):
+        work(jobs, storage, studio)
+        assert jobs.get(job.id).status == how
+    else:
+        turn, stop = jobs.lease("w"), threading.Event()
+        stop.set() if how == "given back" else None
+        jobs.delete(job.id) if how == "deleted" else jobs.cancel(job.id, "me")
+        do(jobs, storage, studio, turn, stop, 60.0)
+    assert not storage.has("input_1/0.npy")
+
+
+def test_what_a_job_that_goes_on_begins_from_stays(jobs, storage, studio) -> None:
+    storage.put("input_1/0.npy", b"x")
+    add(jobs, sources=["input_1/0.npy"])
+    stop = threading.Event()
+    stop.set()
+    do(jobs, storage, studio, jobs.lease("w"), stop, 60.0)
+    assert storage.has("input_1/0.npy")
+
+
 def test_expired_videos_go_with_all_their_files(jobs, storage, studio) -> None:
     jobs.kept = 0.0
     storage.put("input_1/0.npy", b"x")
@@ -233,97 +270,118 @@ def test_expired_videos_go_with_all_their_files(jobs, storage, studio) -> None:
     assert not storage.has("input_1/0.npy")
 
 
-ANSWERS = {1: 503, 2: 302}  # of the listener's first calls
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+Heard = list[tuple[bytes, dict[str, str]]]
 
 
 @pytest.fixture
-def listener() -> Iterator[tuple[str, list[tuple[bytes, dict[str, str]]]]]:
-    """An address that writes down what it is told; it refuses the first call, the next it sends elsewhere."""
-    heard: list[tuple[bytes, dict[str, str]]] = []
+def listen() -> Iterator[Callable[..., tuple[str, Heard]]]:
+    """Makes addresses that write down what they are told, and answer a call by its number, else always."""
+    servers = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append((self.rfile.read(int(self.headers["content-length"])), dict(self.headers)))
-            self.send_response(ANSWERS.get(len(heard), 204))
-            self.send_header("location", "/elsewhere")
-            self.end_headers()
+    def begin(answers: Mapping[int, int], always: int = 204) -> tuple[str, Heard]:
+        heard: Heard = []
 
-        def log_message(self, *_: object) -> None: ...
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                heard.append((self.rfile.read(int(self.headers["content-length"])), dict(self.headers)))
+                self.send_response(answers.get(len(heard), always))
+                self.send_header("location", "/elsewhere")
+                self.end_headers()
 
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/hook", heard
-    server.shutdown()
-    server.server_close()
+            def log_message(self, *_: object) -> None: ...
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/hook", heard
+
+    yield begin
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def ended(jobs: Jobs) -> Job:
+    """Return a job that is over."""
+    job = add(jobs)
+    jobs.cancel(job.id, "me")
+    return job
+
+
+def ids(heard: Heard) -> list[str]:
+    """Return the jobs that an address was told of."""
+    return [json.loads(body)["data"]["id"] for body, _ in heard]
 
 
 def test_webhooks_are_told_until_they_listen_and_the_client_verifies_them(
-    jobs, storage, studio, listener
+    jobs, storage, studio, listen
 ) -> None:
-    url, heard = listener
-    secret = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
-    hooks = Webhooks((url,), secret)
+    url, heard = listen({1: 503, 2: 302})  # it refuses the first call, and sends the next elsewhere
+    hooks, lines = Webhooks((url,), SECRET), {url: {}}
     job = add(jobs)
-    waits: dict[str, Wait] = {}
-    announce(jobs, hooks, waits, threading.Event())
+    announce(jobs, hooks, url, lines, threading.Event())
     assert heard == []
     work(jobs, storage, studio)
     for _ in range(3):
-        announce(jobs, hooks, waits, threading.Event())
+        announce(jobs, hooks, url, lines, threading.Event())
     assert len(heard) == 1  # it refused, and is given time
     for count in (2, 3, 3):  # what it sends elsewhere it has not taken
-        waits.clear()
-        announce(jobs, hooks, waits, threading.Event())
+        lines[url].clear()
+        announce(jobs, hooks, url, lines, threading.Event())
         assert len(heard) == count
     body, headers = heard[2]
-    client = openai.OpenAI(api_key="unused", webhook_secret=secret)
+    client = openai.OpenAI(api_key="unused", webhook_secret=SECRET)
     event = client.webhooks.unwrap(body, headers)
     assert (event.type, event.data.id) == ("video.completed", job.id)
     with pytest.raises(openai.InvalidWebhookSignatureError):
         client.webhooks.unwrap(body.replace(b"completed", b"failed"), headers)
 
 
-def test_jobs_that_wait_hold_up_no_others(jobs) -> None:
+def test_jobs_that_wait_hold_up_no_others(jobs, listen) -> None:
     """Who took the end of a job is not told of it again."""
-    told = []
-
-    class Hooks:
-        urls = ("http://one", "http://other")
-
-        def tell(self, job, urls) -> list[str]:
-            told.append(job.id)
-            return [] if job.id == last else list(urls[1:])
-
-    for _ in range(101):
-        job = add(jobs)
-        jobs.cancel(job.id, "me")
-    last, waits = job.id, {}
+    (refuses, _), (takes, heard) = listen({}, 503), listen(dict.fromkeys(range(1, 101), 503))
+    hooks, lines = Webhooks((refuses, takes, takes), SECRET), {refuses: {}, takes: {}}
+    last = [ended(jobs) for _ in range(101)][-1]
     for _ in range(2):
-        announce(jobs, Hooks(), waits, threading.Event())
-    assert last in told
-    assert last not in waits
-    assert len(waits) == 100
-    assert {tuple(wait.urls) for wait in waits.values()} == {("http://other",)}
+        announce(jobs, hooks, takes, lines, threading.Event())
+    assert ids(heard)[-1] == last.id
+    assert [name for name, wait in lines[takes].items() if wait is TAKEN] == [last.id]
+    lines[takes] |= dict.fromkeys(lines[takes], TAKEN)
+    announce(jobs, hooks, takes, lines, threading.Event())
+    assert len(heard) == len(jobs.unannounced()) == 101
+    lines[refuses] |= lines[takes]
+    announce(jobs, hooks, takes, lines, threading.Event())
+    assert jobs.unannounced() == []
 
 
-def test_nothing_is_kept_of_what_was_deleted_before_webhooks_took_it(jobs) -> None:
-    class Hooks:
-        urls = ("http://one",)
+def test_an_address_that_never_answers_holds_up_no_other(jobs, listen) -> None:
+    made = [ended(jobs).id for _ in range(3)]
+    url, heard = listen({})
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        hooks = Webhooks((f"http://127.0.0.1:{hangs.getsockname()[1]}/", url), SECRET)
+        threads = announcers(jobs, hooks, stop)
+        for thread in threads:
+            thread.start()
+        ends = time.monotonic() + 8.0  # the other is waited for 10 seconds, for each job
+        while len(heard) < 3 and time.monotonic() < ends:
+            time.sleep(0.01)
+        stop.set()
+    for thread in threads:
+        thread.join()
+    assert ids(heard) == made
 
-        def tell(self, job, urls) -> list[str]:
-            return list(urls)
 
-    waits: dict[str, Wait] = {}
-    ended = [add(jobs), add(jobs)]
-    for job in ended:
-        jobs.cancel(job.id, "me")
-    announce(jobs, Hooks(), waits, threading.Event())
-    assert waits.keys() == {job.id for job in ended}
-    jobs.delete(ended[0].id)
-    for job in ended:
-        waits[job.id] = Wait(waits[job.id].urls)  # its time is over
-    announce(jobs, Hooks(), waits, threading.Event())
-    assert waits.keys() == {ended[1].id}
+def test_nothing_is_kept_of_what_was_deleted_before_webhooks_took_it(jobs, listen) -> None:
+    url, _ = listen({}, 503)
+    hooks, lines = Webhooks((url,), SECRET), {url: {}}
+    first, second = ended(jobs), ended(jobs)
+    announce(jobs, hooks, url, lines, threading.Event())
+    assert lines[url].keys() == {first.id, second.id}
+    jobs.delete(first.id)
+    announce(jobs, hooks, url, lines, threading.Event())
+    assert lines[url].keys() == {second.id}
 
 
 @pytest.mark.parametrize(

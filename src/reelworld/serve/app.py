@@ -11,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from reelworld.core.errors import ReelWorldError, StorageError
@@ -19,7 +18,7 @@ from reelworld.core.version import __version__
 from reelworld.serve import characters, service, videos
 from reelworld.serve.desk import Desk
 from reelworld.serve.documents import describe
-from reelworld.serve.errors import ApiError
+from reelworld.serve.errors import AWAY, ApiError, no_storage
 from reelworld.serve.gate import Gate, Keys, Rules
 from reelworld.serve.jobs import KeyReused, QueueFull
 from reelworld.serve.metrics import Counting
@@ -34,8 +33,8 @@ def build(desk: Desk, keys: Keys, rules: Rules) -> FastAPI:
     app.mount("/studio", StaticFiles(directory=service.STUDIO), name="studio")
     app.add_middleware(Gate, rules=rules, keys=keys)
     app.add_middleware(Counting, registry=app.state.metrics)
-    app.add_exception_handler(ReelWorldError, _told)
-    app.add_exception_handler(OperationalError, _told)
+    for kind in (ReelWorldError, *AWAY):
+        app.add_exception_handler(kind, _told)
     app.add_exception_handler(HTTPException, _routing)
     app.add_exception_handler(RequestValidationError, _invalid)
     describe(app)
@@ -49,8 +48,8 @@ async def _told(_: Request, error: Exception) -> Response:
         return ApiError(429, str(error), code="queue_full", headers={"retry-after": "10"}).response()
     if isinstance(error, KeyReused):
         return ApiError(400, str(error), code="idempotency_key_reused").response()
-    if isinstance(error, (StorageError, OperationalError)):
-        return ApiError(503, "the server cannot store or read files now", code="storage_error").response()
+    if isinstance(error, (StorageError, *AWAY)):
+        return no_storage().response()
     return ApiError(400, str(error), code="invalid_value").response()
 
 

@@ -7,32 +7,32 @@ Numbers may come as text, lists and objects as JSON text. What is unknown is ign
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from reelworld.core.types import VideoShape
+from reelworld.serve.bodies import read_json
 from reelworld.serve.errors import ApiError
 
 MOST_PROMPT = 8_000
-MOST_SECONDS = 60.0
+MOST_SECONDS, LONGEST = 60.0, 120.0  # that are asked for or sent at once, and of a whole video
 MOST_SIDE, MOST_PIXELS = 2048, 250_000_000  # of the whole video, so that it fits into a worker's memory
 Body = TypeVar("Body", bound=BaseModel)
 
 
-def _parsed(value: Any) -> Any:
+def parsed(value: Any) -> Any:
     """Read JSON text, as forms send lists and objects."""
     if isinstance(value, str) and value[:1] in "[{":
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
+        with suppress(ValueError):
+            return read_json(value)
     return value
 
 
 def id_of(value: Any) -> Any:
     """Read {"id": ...} or the id alone."""
-    value = _parsed(value)
+    value = parsed(value)
     return value.get("id") if isinstance(value, dict) else value
 
 
@@ -45,7 +45,7 @@ Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$", description=
 VideoId = Annotated[str, BeforeValidator(id_of), Field(pattern=r"^video_[0-9a-f]{32}$")]
 CharacterIds = Annotated[
     list[Annotated[str, BeforeValidator(id_of), Field(pattern=r"^char_[0-9a-f]{32}$")]],
-    BeforeValidator(_parsed),
+    BeforeValidator(parsed),
     Field(max_length=3, description="Ids of stored characters; the prompt calls each by name."),
 ]
 Side = Annotated[int, Field(ge=16, le=MOST_SIDE, description="In pixels; width and height together.")]
@@ -138,7 +138,7 @@ class Recut(Asked):
     prompt: OwnPrompt = ""
     keep: Annotated[
         list[Part],
-        BeforeValidator(_parsed),
+        BeforeValidator(parsed),
         Field(min_length=1, max_length=16, description="Parts, each from second to second."),
     ]
     gap: Annotated[float, Field(ge=0, le=10, description="Seconds made between two parts; 0: a cut.")] = 0.5
@@ -154,7 +154,7 @@ class Blend(Asked):
     curve: (
         Annotated[
             list[tuple[Share, Share]],
-            BeforeValidator(_parsed),
+            BeforeValidator(parsed),
             Field(max_length=64, description="Points: share of the time, share of the second video."),
         ]
         | None
@@ -195,7 +195,7 @@ class Board(Asked):
     prompt: Annotated[Text, Field(description="What the object tells; left out: the cards' texts.")] = ""
     cards: Annotated[
         list[BoardCard],
-        BeforeValidator(_parsed),
+        BeforeValidator(parsed),
         Field(min_length=1, max_length=40, description="In the order of their times."),
     ]
     duration: Seconds | None = None
@@ -240,13 +240,16 @@ def size_of(asked: Asked) -> tuple[int, int] | None:
     return width + width % 2, height + height % 2
 
 
-def check_amount(size: tuple[int, int] | None, seconds: float, fps: float | None) -> None:
-    """Raise ApiError where a video would have more pixels than a worker can hold."""
-    width, height = size or (256, 256)
-    if width * height * seconds * (fps or 8.0) > MOST_PIXELS:
-        raise ApiError(
-            400,
-            "the video is too large; ask for fewer seconds or a smaller size",
-            param="size",
-            code="too_large",
-        )
+def check_amount(native: VideoShape, size: tuple[int, int] | None, seconds: float, fps: float | None) -> None:
+    """Raise ApiError for a video that would be too long, or have more pixels than a worker can hold.
+
+    It holds the video as the weights make it, and as it is asked for.
+    """
+    if seconds > LONGEST:
+        told = f"the video would have {seconds:g} seconds, and {LONGEST:g} are the most; keep or add fewer"
+        raise ApiError(400, told, param="seconds", code="too_large")
+    width, height = size or (4 * native.width, 4 * native.height)
+    asked = width * height * (fps or native.fps)
+    if seconds * max(asked, native.width * native.height * native.fps) > MOST_PIXELS:
+        told = "the video is too large; ask for fewer seconds or a smaller size"
+        raise ApiError(400, told, param="size", code="too_large")

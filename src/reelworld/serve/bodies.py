@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from reelworld.serve.errors import ApiError
 
 MOST_TEXT = 1 << 30  # of a field, which may be a picture's data URL: the gate bounds the whole
 MOST_FIELDS, MOST_FILES, MOST_DEPTH = 200, 4, 8
+MOST_PLAIN, MOST_PARTS = 1 << 20, 10_000  # characters of JSON of any kind, and lists and items in longer one
 BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 
 
@@ -39,13 +41,26 @@ async def read_body(request: Request) -> dict[str, Any]:
         raise ApiError(
             400, f"{kind} is not read here; send JSON or a multipart form", code="unsupported_media_type"
         )
-    return _json(await request.body())
+    return await run_in_threadpool(_json, await request.body())
+
+
+def read_json(text: str) -> Any:
+    """Read JSON. What is long is so by its strings: millions of small things take seconds and gigabytes.
+
+    Raises: ValueError.
+    """
+    if len(text) > MOST_PLAIN and sum(map(text.count, "[{,")) > MOST_PARTS:
+        raise ValueError(f"more than {MOST_PARTS} things")
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _json(data: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(data or b"{}")
-    except (ValueError, RecursionError) as error:
+        fields = read_json(data.decode(json.detect_encoding(data), "surrogatepass") or "{}")
+    except ValueError as error:
         raise ApiError(400, "the body is no JSON that can be read", code="invalid_json") from error
     if not isinstance(fields, dict):
         raise ApiError(400, "the body must be a JSON object", code="invalid_json")

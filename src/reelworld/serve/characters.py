@@ -25,7 +25,7 @@ def character_of(request: Request, character_id: str) -> Character:
 async def create(request: Request) -> Response:
     """Store a character by a video or image of it."""
     fields = await read_body(request)
-    asked = ask.read(ask.Character, fields)
+    asked = await run_in_threadpool(ask.read, ask.Character, fields)
     source = await given_video(request, fields, ask.Asked(prompt=asked.name))
     add, owner = desk_of(request).shelf.add, owner_of(request)
     return JSONResponse(character_object(await run_in_threadpool(add, owner, asked.name, source.frames)))

@@ -3,9 +3,9 @@
     if confine(folder):                     # writes nowhere but there
         video = read(folder / "upload.mp4")
 
-Each of these is for good, needs no privileges, and holds for what the process forks; it is done while there
-is one thread. Without network, or not at all: the kernel says whether. Files are shut
-where it knows Landlock.
+Each of these is for good and needs no privileges; it is done while there is one thread, and threads are all
+that can be added to it. Without network, or not at all: the kernel says whether. Files are shut where it
+knows Landlock.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from pathlib import Path
 
 MEMORY, SECONDS, WRITES = 3 << 30, 30, 1 << 30
 NEW_USER, NEW_NET = 0x10000000, 0x40000000  # Source: linux/sched.h, CLONE_NEWUSER and CLONE_NEWNET
-ARCHITECTURES = {  # AUDIT_ARCH_...; numbers of socket, execve, execveat; ptrace, process_vm_readv, _writev,
-    # kill, tkill, tgkill
-    "x86_64": (0xC000003E, (41, 59, 322, 101, 310, 311, 62, 200, 234)),
-    "aarch64": (0xC00000B7, (198, 221, 281, 117, 270, 271, 129, 130, 131)),
+ARCHITECTURES = {  # AUDIT_ARCH_..., numbers of clone; socket, execve, execveat; ptrace, process_vm_readv,
+    # _writev, kill, tkill, tgkill; fork, vfork
+    "x86_64": (0xC000003E, 56, (41, 59, 322, 101, 310, 311, 62, 200, 234, 57, 58)),
+    "aarch64": (0xC00000B7, 220, (198, 221, 281, 117, 270, 271, 129, 130, 131)),
 }
+CLONE3, A_THREAD = 435, 0x10000  # its flags are out of sight; CLONE_THREAD
 EVERYWHERE = (425, 424, 434, 438)  # io_uring_setup, which makes sockets too; pidfd_send_signal, _open, _getfd
 X32 = 0x40000000  # numbers of another calling convention
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = (
@@ -35,7 +36,8 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = (
     446,
 )  # of Landlock; Source: linux/landlock.h, as what follows
 READING, ANYTHING = 1 << 0 | 1 << 2 | 1 << 3, (1 << 13) - 1  # execute, read files and folders; all of ABI 1
-BENEATH, IS_RULESET_FD = 1, 0
+WRITING = ANYTHING & ~(1 << 6 | 0b1111 << 9)  # without making devices, sockets, pipes and links
+BENEATH = 1
 SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/sys/devices/system", "/dev/null", "/dev/urandom")
 NO_NEW_PRIVILEGES, SET_SECCOMP, BY_FILTER = 38, 22, 2  # Source: linux/prctl.h, linux/seccomp.h
 
@@ -82,7 +84,7 @@ def shut_files(readable: Iterable[str], writable: Path) -> bool:
     ruleset = libc().syscall(CREATE_RULESET, attributes, 8, 0)
     if ruleset < 0:
         return False
-    for path, access in (*((path, READING) for path in readable), (str(writable), ANYTHING)):
+    for path, access in (*((path, READING) for path in readable), (str(writable), WRITING)):
         if os.path.exists(path):
             _allow(ruleset, path, access if os.path.isdir(path) else access & ~(1 << 3))
     shut: bool = libc().syscall(RESTRICT_SELF, ruleset, 0) == 0
@@ -99,20 +101,26 @@ def _allow(ruleset: int, path: str, access: int) -> None:
 
 
 def forbid_calls() -> bool:
-    """Let every call fail that makes a socket, starts a program, or reaches into another process.
+    """Let every call fail that makes a socket or a process, starts a program, or reaches into another.
 
     Source: Linux, Documentation/userspace-api/seccomp_filter.rst; the program is of classic BPF.
     """
     if platform.machine() not in ARCHITECTURES:
         return False
-    architecture, calls = ARCHITECTURES[platform.machine()]
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+    architecture, clone, calls = ARCHITECTURES[platform.machine()]
+    load, equal, at_least, has, give = 0x20, 0x15, 0x35, 0x45, 0x06
     denied, allowed = 0x00050000 | errno.EACCES, 0x7FFF0000  # SECCOMP_RET_ERRNO, SECCOMP_RET_ALLOW
     tests = [(at_least, X32), *((equal, number) for number in (*calls, *EVERYWHERE))]
+    rest = [
+        (equal, 0, 1, CLONE3), (give, 0, 0, 0x00050000 | errno.ENOSYS),  # so the C library takes clone
+        (equal, 0, 2, clone), (load, 0, 0, 16), (has, 0, 1, A_THREAD),  # one that makes no thread: denied
+        (give, 0, 0, allowed),
+    ]  # fmt: skip
+    last = len(tests) + len(rest)
     program = [
-        (load, 0, 0, 4), (equal, 0, len(tests) + 2, architecture),  # another architecture's calls: denied
-        (load, 0, 0, 0), *((test, len(tests) - n, 0, of) for n, (test, of) in enumerate(tests)),
-        (give, 0, 0, allowed), (give, 0, 0, denied),
+        (load, 0, 0, 4), (equal, 0, last + 1, architecture),  # another architecture's calls: denied
+        (load, 0, 0, 0), *((test, last - 1 - n, 0, of) for n, (test, of) in enumerate(tests)),
+        *rest, (give, 0, 0, denied),
     ]  # fmt: skip
     code = b"".join(struct.pack("HBBI", *line) for line in program)
     lines = ctypes.create_string_buffer(code, len(code))

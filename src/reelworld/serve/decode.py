@@ -2,8 +2,9 @@
 
     python -m reelworld.serve.decode FILE OUT --width 64 --height 64 --fps 8 --frames 160
 
-Writes frames as OUT (.npy), beside FILE, and exits 0; exits 3 with one line for a file that cannot be used,
-4 where the kernel gives no way to be without network (then nothing is decoded), 5 where OUT finds no room.
+Writes frames as OUT, plain bytes beside FILE, and exits 0; exits 3 with one line for a file that cannot be
+used, 4 where the kernel gives no way to be without network (then nothing is decoded), 5 where OUT finds no
+room.
 """
 
 from __future__ import annotations
@@ -29,8 +30,6 @@ def main() -> int:
     if not confine(given.out.parent):
         return UNSAFE
 
-    import numpy as np
-
     from reelworld.core.errors import ReelWorldError
     from reelworld.core.media import Limits
     from reelworld.core.video import read
@@ -52,7 +51,7 @@ def main() -> int:
         print(str(error).replace(str(given.file), "the file") or "the file is too large", file=sys.stderr)
         return UNUSABLE
     try:
-        np.save(given.out, video.frames, allow_pickle=False)
+        given.out.write_bytes(video.frames.tobytes())
     except OSError as error:
         print(error.strerror, file=sys.stderr)
         return FULL

@@ -9,16 +9,18 @@ import hashlib
 import random
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from reelworld.core.checkpoint import read_card
 from reelworld.core.config import from_json
 from reelworld.core.encode import decode_frames, encode_frames
-from reelworld.core.errors import ConfigError, PromptError, StorageError
+from reelworld.core.errors import ConfigError, PromptError
 from reelworld.core.types import Frames, VideoShape
 from reelworld.generate.cards import native_shape
 from reelworld.generate.casting import mentioned, places
@@ -28,11 +30,11 @@ from reelworld.generate.packaged import Reader, best_reader, weights_file
 from reelworld.generate.storyboard import Storyboard
 from reelworld.serve.asked import MOST_SECONDS, Asked, Board, Variations, check_amount, size_of
 from reelworld.serve.errors import ApiError, not_found, not_made, not_ready
-from reelworld.serve.jobs import COMPLETED, FAILED, Ask, Jobs, QueueFull, new_id
+from reelworld.serve.jobs import COMPLETED, FAILED, OVER, Ask, Jobs, QueueFull, new_id
 from reelworld.serve.shelf import Shelf
-from reelworld.serve.storage import Storage
+from reelworld.serve.storage import Storage, folders_of, inputs_of
 from reelworld.serve.tables import Job
-from reelworld.serve.uploads import Decoder
+from reelworld.serve.uploads import Decoder, from_data_url
 
 ALIAS = re.compile(r"sora-2(-pro)?(-\d{4}-\d\d-\d\d)?")  # of the hosted API
 AUTO = "auto"  # the model that reads the prompt best, as where none is named
@@ -144,7 +146,9 @@ class Desk:
         cast = self._cast(owner, asked)
         given = [*sources, *([image] if image is not None else []), *cast.values()]
         folder = new_id("input")
-        names = [f"{folder}/{n}.npy" for n in range(len(given))]
+        numbers = {id(source): n for n, source in enumerate(given)}  # what is given twice is stored once
+        names = [f"{folder}/{numbers[id(source)]}.npy" for source in given]
+        files = dict(zip(names, given, strict=True))
         request = self._request(asked, operation, sources, board)
         if sources and named is None:
             request["model_asked"] = sources[0].like.get("model_asked") or request["model_asked"]
@@ -152,8 +156,8 @@ class Desk:
         request["sources"] = names[: len(sources)]
         request["image"] = names[len(sources)] if image is not None else None
         request["characters"] = dict(zip(cast, names[len(given) - len(cast) :], strict=True))
-        request["told"] = dict(zip(names, ancestry([source.told for source in given]), strict=True))
-        request["rates"] = {name: source.fps for name, source in zip(names, given, strict=True)}
+        request["told"] = dict(zip(files, ancestry([one.told for one in files.values()]), strict=True))
+        request["rates"] = {name: source.fps for name, source in files.items()}
         if board is not None:
             request["board"] = _with_files(board, names, request["seed"])
         parents = [source.parent for source in given if source.parent is not None]
@@ -161,7 +165,7 @@ class Desk:
             owner=owner, operation=operation, request=request, parents=parents,
             idempotency_key=idempotency_key, print_of=mark,
         )  # fmt: skip
-        return Entry(ask, folder, dict(zip(names, given, strict=True)))
+        return Entry(ask, folder, files)
 
     def _enter(self, entries: Sequence[Entry]) -> list[Job]:
         """Store what jobs begin from, then queue them, all or none. Raises: QueueFull, KeyReused."""
@@ -205,7 +209,7 @@ class Desk:
         size, shape = size_of(asked), self.shapes[name]
         values = asked.model_dump(exclude={"model", "size", "width", "height", "characters", "cards"})
         length = _seconds(operation, values, [source.seconds for source in sources], board, shape)
-        check_amount(size, length, asked.fps)
+        check_amount(shape, size, length, asked.fps)
         values["expected_seconds"], values["character_ids"] = length, asked.characters
         request = {name: value for name, value in values.items() if value is not None}
         request |= {"model": name, "model_asked": asked.model or name, "notes": notes, "size": size}
@@ -220,14 +224,14 @@ class Desk:
         return asked.model_copy(update={"prompt": own_prompt(source.told, names)})
 
     def _check_texts(self, model: str, asked: Asked) -> None:
-        """Find out before the queue whether a prompt, or each card's, is too long. Raises: ApiError."""
+        """Find out before the queue whether what is read of a request is too long. Raises: ApiError."""
         cards = getattr(asked, "cards", None)
-        for text in [asked.prompt] if cards is None else [card.text for card in cards]:
+        texts = [("prompt", asked.prompt)] if cards is None else [("cards", card.text) for card in cards]
+        for param, text in (*texts, ("negative_prompt", asked.negative_prompt or "")):
             try:
                 self.readers[model].tokenizer.encode([text], self.longest[model], truncate=False)
             except PromptError as error:
-                raise ApiError(400, str(error), param="prompt" if cards is None else "cards",
-                               code="invalid_value") from error  # fmt: skip
+                raise ApiError(400, str(error), param=param, code="invalid_value") from error
 
     def _cast(self, owner: str, asked: Asked) -> dict[str, Source]:
         """Return the pictures of the characters that are asked for. Raises: ApiError."""
@@ -292,10 +296,12 @@ class Desk:
         like = {**model, "size": "{}x{}".format(*made["size"]), "fps": made["fps"]}
         return Source(frames, made.get("base_fps", native.fps), {**made["made"], "id": job.id}, job.id, like)
 
-    async def upload(self, data: bytes, shape: VideoShape, most_seconds: float = MOST_SECONDS) -> Source:
-        """Decode a file that was sent. Raises: ApiError."""
-        frames = await self.decoder.decode(data, shape, max(1, round(most_seconds * shape.fps)))
-        return Source(frames, shape.fps, {"file": "upload", "hash": hashlib.sha256(data).hexdigest()[:16]})
+    async def upload(self, owner: str, sent: bytes | str, shape: VideoShape, most_seconds: float) -> Source:
+        """Decode a file that was sent, or a data URL. Raises: ApiError."""
+        data = sent if isinstance(sent, bytes) else await run_in_threadpool(from_data_url, sent)
+        frames = await self.decoder.decode(owner, data, shape, max(1, round(most_seconds * shape.fps)))
+        mark = await run_in_threadpool(lambda: hashlib.sha256(data).hexdigest()[:16])
+        return Source(frames, shape.fps, {"file": "upload", "hash": mark})
 
     def delete(self, job: Job) -> None:
         """Delete a job, then its files and the copies of what it began from.
@@ -304,20 +310,15 @@ class Desk:
         that cannot be removed now are named by nobody: the sweep removes them later.
         """
         self.jobs.delete(job.id, job.owner)
-        remove_files(self.storage, job)
+        self.storage.let_go(folders_of(job.id, job.request))
 
-
-def remove_files(storage: Storage, job: Job) -> None:
-    """Remove the files of a job that is gone; what resists is left to `serving.sweep`."""
-    for folder in folders_of(job.id, job.request):
-        with suppress(StorageError):
-            storage.remove(folder)
-
-
-def folders_of(job_id: str, request: Mapping[str, Any]) -> list[str]:
-    """Return the folders that belong to a job alone: its files, and the copies of what it began from."""
-    given = [*request.get("sources", ()), request.get("image"), *(request.get("characters") or {}).values()]
-    return [job_id, *{str(name).split("/")[0] for name in given if name}]
+    def cancel(self, job: Job) -> Job | None:
+        """Stop a job and return it; of one that had not begun, remove what it would have begun from."""
+        self.jobs.cancel(job.id, job.owner)
+        now = self.jobs.get(job.id, job.owner)
+        if now is None or now.status in OVER:
+            self.storage.let_go(inputs_of(job.request))
+        return now
 
 
 def _keys(key: str | None, count: int) -> list[str | None]:

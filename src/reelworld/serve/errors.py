@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sqlalchemy import exc
 from starlette.responses import JSONResponse
 
 from reelworld.core.errors import ReelWorldError
@@ -14,6 +15,9 @@ TYPES = {
     404: "not_found_error",
     429: "rate_limit_error",
 }
+
+
+AWAY = (exc.OperationalError, exc.TimeoutError)  # of a database that is away, or too busy
 
 
 class ApiError(ReelWorldError):
@@ -37,6 +41,17 @@ class ApiError(ReelWorldError):
         kind = TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
         error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
         return JSONResponse({"error": error}, self.status, self.headers)
+
+
+def no_storage() -> ApiError:
+    """Return the error of a disk or database that cannot be used now."""
+    return ApiError(503, "the server cannot store or read files now", code="storage_error")
+
+
+def too_much(what: str, seconds: float = 5.0) -> ApiError:
+    """Return the error of somebody who has to wait, so many seconds."""
+    wait = {"retry-after": str(max(1, round(seconds)))}
+    return ApiError(429, f"{what}; wait a little", code="rate_limit", headers=wait)
 
 
 def not_found(what: str) -> ApiError:

@@ -14,6 +14,9 @@ import logging
 import re
 import secrets
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -25,7 +28,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelworld.core.errors import ConfigError
-from reelworld.serve.errors import ApiError
+from reelworld.serve.errors import AWAY, ApiError, no_storage, too_much
 from reelworld.serve.tables import Key
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -33,7 +36,8 @@ LOCAL = "local"  # the owner where no keys are needed
 GUESSING = "?"  # before the address of who has no valid key, among those whose requests are counted
 BODY_SECONDS = 60.0  # within which a request must have come
 OPEN = re.compile(r"/(healthz|studio/.*)?")  # what needs no key: the page that asks for it
-KNOWN_SECONDS, MOST_KNOWN = 2.0, 10_000  # that a key's owner is remembered; a revoked key works as long
+KNOWN_SECONDS = 2.0  # that a key's owner is taken for known; a revoked key works as long
+MOST_COUNTED = 10_000  # owners and addresses whose requests are counted
 SECURE = {
     "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY",
     "cross-origin-resource-policy": "same-origin",
@@ -50,7 +54,7 @@ class Rules:
     hosts: tuple[str, ...] = ()
     need_key: bool = False
     most_bytes: int = 20 << 20
-    most_open_bytes: int = 200 << 20  # of all requests that are being read or answered
+    most_open_bytes: int = 200 << 20  # of all requests that are being read or answered; room for ten at least
     rate: float = 50.0
     burst: int = 200
 
@@ -107,7 +111,7 @@ class Buckets:
     def wait(self, owner: str) -> float:
         """Take a token; return 0, or the seconds until there is one."""
         now = time.monotonic()
-        if len(self.left) > MOST_KNOWN:
+        if len(self.left) > MOST_COUNTED:
             self.left.clear()
         tokens, then = self.left.get(owner, (float(self.burst), now))
         tokens = min(float(self.burst), tokens + (now - then) * self.rate)
@@ -118,45 +122,57 @@ class Buckets:
         return 0.0
 
 
+@dataclass
+class Room:
+    """What all owners share: none may hold more of it than is left for the others."""
+
+    most: int
+    full: str  # what who finds no room is told
+    held: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def taken(self, owner: str, size: int) -> Iterator[None]:
+        """Hold a part of it. Raises: ApiError where that would leave too little."""
+        if size and self.held[owner] + size > self.most - self.held.total() - size:
+            raise too_much(self.full)
+        self.held[owner] += size
+        try:
+            yield
+        finally:
+            self.held[owner] -= size
+
+
 class Gate:
     """The middleware that lets requests in, and puts secure headers on answers."""
 
     def __init__(self, app: ASGIApp, rules: Rules, keys: Keys) -> None:
         self.app, self.rules, self.keys = app, rules, keys
-        self.buckets, self.open_bytes = Buckets(rules.rate, rules.burst), 0
-        self.known: dict[str, tuple[str | None, float]] = {}  # hash of a key -> whose it is, until when
+        self.buckets = Buckets(rules.rate, rules.burst)
+        self.room = Room(max(rules.most_open_bytes, 10 * rules.most_bytes), "too much is being sent at once")
+        self.known: dict[str, tuple[str, float]] = {}  # hash of a key -> whose it is, until when
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        try:
-            await self._check(scope)
-        except ApiError as error:
-            await error.response()(scope, receive, _Secured(send))
-            return
-        bounded = _Bounded(receive, self.rules.most_bytes)
-        size = self._announced(Headers(scope=scope))
-        if self.open_bytes + size > self.rules.most_open_bytes:
-            full = ApiError(429, "too much is being sent at once; wait a little", code="rate_limit",
-                            headers={"retry-after": "5"})  # fmt: skip
-            await full.response()(scope, receive, _Secured(send))
-            return
-        self.open_bytes += size
         answer = _Secured(send)
         try:
-            await self.app(scope, bounded, answer)
+            await self._check(scope)
+            with self.room.taken(scope["state"]["owner"], self._announced(scope)):
+                await self.app(scope, _Bounded(receive, self.rules.most_bytes), answer)
         except ClientDisconnect:  # it left while it was sending
             return
         except Exception as error:
             if answer.begun:
                 raise
             await self._told(error).response()(scope, receive, answer)
-        finally:
-            self.open_bytes -= size
 
     def _told(self, error: Exception) -> ApiError:
         """Return what a client is told of an exception; what nobody foresaw goes into the server's log."""
+        if isinstance(error, ApiError):
+            return error
+        if isinstance(error, AWAY):
+            return no_storage()
         if isinstance(error, _TooLarge):
             return _too_large(self.rules.most_bytes)
         if isinstance(error, _TooSlow):
@@ -164,8 +180,11 @@ class Gate:
         logging.getLogger("uvicorn.error").error("unforeseen", exc_info=error)
         return ApiError(500, "something went wrong; the server's log says what", code="internal_error")
 
-    def _announced(self, headers: Headers) -> int:
-        """Return how many bytes a request may send, by what it says of itself."""
+    def _announced(self, scope: Scope) -> int:
+        """Return how many bytes of a request may be read, by what it says of itself."""
+        headers = Headers(scope=scope)
+        if scope["method"] != "POST":  # no other call reads a body
+            return 0
         if "transfer-encoding" in headers:
             return self.rules.most_bytes
         return int(headers.get("content-length", "0"))
@@ -187,8 +206,7 @@ class Gate:
     def _wait(self, who: str) -> None:
         """Let somebody wait who asks too often. Raises: ApiError."""
         if seconds := self.buckets.wait(who):
-            wait = {"retry-after": str(max(1, round(seconds)))}
-            raise ApiError(429, "too many requests; wait a little", code="rate_limit", headers=wait)
+            raise too_much("too many requests", seconds)
 
     def _check_origin(self, headers: Headers) -> None:
         origin = headers.get("origin")
@@ -199,9 +217,10 @@ class Gate:
         if not self.rules.need_key or OPEN.fullmatch(scope["path"]):
             return LOCAL
         scheme, _, key = headers.get("authorization", "").partition(" ")
+        if _hash(key) not in self.known:  # before the database is asked: it may be a guess
+            self._wait(f"{GUESSING} {(scope.get('client') or ('', 0))[0]}")
         owner = await self._owner_of(key) if scheme.lower() == "bearer" and key else None
         if owner is None:
-            self._wait(f"{GUESSING} {(scope.get('client') or ('', 0))[0]}")
             challenge = {"www-authenticate": "Bearer"}
             raise ApiError(401, "give a valid API key", code="invalid_api_key", headers=challenge)
         return owner
@@ -209,11 +228,13 @@ class Gate:
     async def _owner_of(self, key: str) -> str | None:
         """Return whose key this is, as it was found within the last seconds or is found now."""
         name, now = _hash(key), time.monotonic()
-        owner, until = self.known.get(name, (None, 0.0))
-        if until < now:
-            if len(self.known) > MOST_KNOWN:
-                self.known.clear()
-            owner = await run_in_threadpool(self.keys.owner, key)
+        known, until = self.known.get(name, (None, 0.0))
+        if now < until:
+            return known
+        owner = await run_in_threadpool(self.keys.owner, key)
+        if owner is None:
+            self.known.pop(name, None)
+        else:
             self.known[name] = (owner, now + KNOWN_SECONDS)
         return owner
 

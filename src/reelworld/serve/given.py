@@ -13,12 +13,12 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from reelworld.serve.asked import MOST_SECONDS, Asked, BoardCard, id_of
+from reelworld.core.types import VideoShape
+from reelworld.serve.asked import MOST_SECONDS, Asked, Board, id_of, parsed
 from reelworld.serve.bodies import Sent, take_file
 from reelworld.serve.desk import Desk, Source
 from reelworld.serve.errors import ApiError, not_found
 from reelworld.serve.tables import Job
-from reelworld.serve.uploads import from_data_url
 
 IDEMPOTENCY = "idempotency-key"
 ID = re.compile(r"(video|char)_[0-9a-f]{32}")
@@ -71,53 +71,59 @@ def key_of(request: Request) -> str | None:
     return key
 
 
+async def _shape(request: Request, asked: Asked) -> VideoShape:
+    """Return the native shape of the model that is asked for; the texts may tell which. Raises: ApiError."""
+    return await run_in_threadpool(desk_of(request).shape, asked)
+
+
+async def _loaded(
+    request: Request, given: bytes | str, shape: VideoShape, most_seconds: float = MOST_SECONDS
+) -> Source:
+    """Return what a file, a data URL, or the video of an id shows. Raises: ApiError."""
+    desk, owner = desk_of(request), owner_of(request)
+    if isinstance(given, bytes) or given.startswith("data:"):
+        return await desk.upload(owner, given, shape, most_seconds)
+    return await run_in_threadpool(desk.source, known_id(given, "video"), owner)
+
+
 async def given_video(request: Request, fields: dict[str, Any], asked: Asked) -> Source:
     """Return the video of a request: a file that was sent, or one of ours by id. Raises: ApiError."""
-    desk = desk_of(request)
-    shape = desk.shape(asked)
-    file = take_file(fields, "video", "file")
-    if file is not None:
-        return await desk.upload(file, shape)
-    given = id_of(fields.get("video"))
-    if isinstance(given, str) and given.startswith("data:"):
-        return await desk.upload(from_data_url(given), shape)
-    if not isinstance(given, str):
+    shape, file = await _shape(request, asked), take_file(fields, "video", "file")
+    given = file if file is not None else await run_in_threadpool(id_of, fields.get("video"))
+    if not isinstance(given, bytes | str):
         raise ApiError(
             400, "give a video: a file, or the id of one", param="video", code="missing_required_parameter"
         )
-    return await run_in_threadpool(desk.source, known_id(given, "video"), owner_of(request))
+    return await _loaded(request, given, shape)
 
 
-async def shown(request: Request, card: BoardCard, asked: Asked) -> Source:
-    """Return the image or video that a card of a storyboard shows. Raises: ApiError."""
-    desk, given = desk_of(request), card.image or card.video or ""
-    shape = desk.shape(asked)
-    if given.startswith("data:"):
-        most = MOST_SECONDS if card.image is None else 1.0 / shape.fps
-        return await desk.upload(from_data_url(given), shape, most)
-    return await run_in_threadpool(desk.source, known_id(given, "video"), owner_of(request))
+async def shown(request: Request, asked: Board) -> list[Source]:
+    """Return what the cards of a storyboard show; what several show is loaded once. Raises: ApiError."""
+    shape = await _shape(request, asked)
+    found: dict[tuple[str, float], Source] = {}
+    shows = [
+        (card.image or card.video or "", 1.0 / shape.fps if card.image else MOST_SECONDS)
+        for card in asked.cards
+        if card.image or card.video
+    ]
+    for given, most in shows:
+        if (given, most) not in found:
+            found[given, most] = await _loaded(request, given, shape, most)
+    return [found[one] for one in shows]
 
 
 async def given_image(request: Request, fields: dict[str, Any], asked: Asked) -> Source | None:
     """Return the image that a video should begin with, if one is given. Raises: ApiError."""
-    desk = desk_of(request)
-    shape = desk.shape(asked)
+    shape = await _shape(request, asked)
     file = take_file(fields, "input_reference")
-    if file is not None:
-        return await desk.upload(file, shape, 1.0 / shape.fps)
-    given = fields.get("input_reference")
+    given = file if file is not None else await run_in_threadpool(parsed, fields.get("input_reference"))
     if given in (None, ""):
         return None
-    if isinstance(given, str) and given.startswith("{"):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            given = None
-    url = given.get("image_url") if isinstance(given, dict) else given
-    if isinstance(url, str) and url.startswith("data:"):
-        return await desk.upload(from_data_url(url), shape, 1.0 / shape.fps)
-    ours = (given.get("file_id") or given.get("id")) if isinstance(given, dict) else given
-    if isinstance(ours, str) and ID.fullmatch(ours):
-        return await run_in_threadpool(desk.source, ours, owner_of(request))
-    raise ApiError(400, "input_reference is a file, a data URL or the id of a video of yours",
-                   param="input_reference", code="invalid_value")  # fmt: skip
+    if isinstance(given, dict):
+        given = given.get("image_url") or given.get("file_id") or given.get("id")
+    if isinstance(given, str) and not (given.startswith("data:") or ID.fullmatch(given)):
+        given = None
+    if not isinstance(given, bytes | str):
+        raise ApiError(400, "input_reference is a file, a data URL or the id of a video of yours",
+                       param="input_reference", code="invalid_value")  # fmt: skip
+    return await _loaded(request, given, shape, 1.0 / shape.fps)

@@ -19,7 +19,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -29,13 +29,11 @@ from reelworld.core.errors import ReelWorldError
 from reelworld.serve.tables import Job, Key, OwnerTurn, Parent
 
 QUEUED, RUNNING, COMPLETED, FAILED = "queued", "in_progress", "completed", "failed"
-CANCELLED, DIED, LATE, UNTAKEN = (
-    "cancelled",
-    "worker_died",
-    "deadline_exceeded",
-    "not_taken",
-)  # codes of errors
+OVER = (COMPLETED, FAILED)
+# codes of errors
+CANCELLED, DIED, LATE, UNTAKEN = "cancelled", "worker_died", "deadline_exceeded", "not_taken"
 BACK: dict[str, Any] = {"status": QUEUED, "worker": None, "lease_until": None, "progress": 0}
+STOPPED = {"error_code": CANCELLED, "error_message": "cancelled while it was made"}
 MOST_ATTEMPTS = 3
 LEASE_SECONDS = 30.0
 KEPT_SECONDS = 7 * 86_400.0  # that a finished job and its files stay
@@ -69,6 +67,13 @@ class Turn:
     owner: str
     operation: str
     request: dict[str, Any]
+
+
+class Ended(NamedTuple):
+    """A job that is over, and how it ended."""
+
+    id: str
+    status: str
 
 
 def new_id(kind: str) -> str:
@@ -157,6 +162,7 @@ class Jobs:
         there. Raises: KeyReused for the same key and another request; QueueFull.
         """
         for _ in range(3):
+            now = self.now()  # which may need a connection, as no transaction must that holds one
             try:
                 with Session(self.engine, expire_on_commit=False) as session, session.begin():
                     self.alone(session, asked[0].owner)
@@ -166,7 +172,7 @@ class Jobs:
                         raise QueueFull(
                             f"{most_open} jobs are unfinished at most; wait for one, or delete it"
                         )
-                    jobs = [self._new(session, ask) for ask in asked]
+                    jobs = [self._new(session, ask, now) for ask in asked]
                     session.add_all(jobs)
                     session.add_all(
                         Parent(job=job.id, parent=parent)
@@ -188,7 +194,7 @@ class Jobs:
         found = [(self._keyed(session, ask.owner, str(ask.idempotency_key)), ask.mark) for ask in keyed]
         return [_same(job, mark) for job, mark in found if job is not None]
 
-    def _new(self, session: Session, ask: Ask) -> Job:
+    def _new(self, session: Session, ask: Ask, now: float) -> Job:
         priority = ask.priority
         if priority is None:
             priority = session.scalar(select(Key.priority).where(Key.owner == ask.owner)) or 0
@@ -196,7 +202,7 @@ class Jobs:
         return Job(
             id=numbered_id(number), number=number, owner=ask.owner, operation=ask.operation,
             request=ask.request, status=QUEUED, priority=priority, progress=0, preview=0, cancelled=False,
-            announced=False, created_at=self.now(), attempts=0, parent=next(iter(ask.made_of), None),
+            announced=False, created_at=now, attempts=0, parent=next(iter(ask.made_of), None),
             idempotency_key=ask.idempotency_key, fingerprint=ask.mark,
         )  # fmt: skip
 
@@ -253,13 +259,9 @@ class Jobs:
     def cancel(self, job_id: str, owner: str) -> bool:
         """End a job that is queued, ask for the end of one in progress; False where it is over already."""
         mine = and_(Job.id == job_id, Job.owner == owner)
-        now = self.now()
-        ended = {
-            "status": FAILED, "error_code": CANCELLED, "error_message": "cancelled before it began",
-            "completed_at": now, "expires_at": now + self.kept, "cancelled": True,
-        }  # fmt: skip
+        told = {"error_code": CANCELLED, "error_message": "cancelled before it began", "cancelled": True}
         for _ in range(2):  # it may go from one to the other in between
-            if self._change(and_(mine, Job.status == QUEUED), **ended):
+            if self._end(and_(mine, Job.status == QUEUED), FAILED, **told):
                 return True
             if self._change(and_(mine, Job.status == RUNNING), cancelled=True):
                 return True
@@ -268,10 +270,10 @@ class Jobs:
     def delete(self, job_id: str, owner: str | None = None) -> bool:
         """Delete a job in any state; a worker that has it loses it."""
         which = Job.id == job_id if owner is None else and_(Job.id == job_id, Job.owner == owner)
-        with Session(self.engine) as session, session.begin():
-            gone = _count(session.execute(delete(Job).where(which))) == 1
+        with self.engine.begin() as connection:
+            gone = connection.execute(delete(Job).where(which)).rowcount == 1
             if gone:
-                session.execute(delete(Parent).where(or_(Parent.job == job_id, Parent.parent == job_id)))
+                connection.execute(delete(Parent).where(or_(Parent.job == job_id, Parent.parent == job_id)))
             return gone
 
     # ---- working
@@ -303,9 +305,8 @@ class Jobs:
 
     def heartbeat(self, turn: Turn, *, progress: int | None = None, preview: int | None = None) -> None:
         """Keep a job for another lease, with news of it. Raises: Lost; Cancelled."""
-        news = {
-            name: value for name, value in (("progress", progress), ("preview", preview)) if value is not None
-        }
+        told = {"progress": progress, "preview": preview}
+        news = {name: value for name, value in told.items() if value is not None}
         if not self._change(_held(turn), lease_until=self.now() + self.lease_seconds, **news):
             raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
         self.check(turn)
@@ -321,21 +322,21 @@ class Jobs:
 
     def complete(self, turn: Turn, result: dict[str, Any]) -> None:
         """Finish a job: its files must be stored. Raises: Lost."""
-        now = self.now()
-        done = {"status": COMPLETED, "progress": 100, "result": result, "completed_at": now}
-        if not self._change(_held(turn), **done, expires_at=now + self.kept, lease_until=None):
+        if not self._end(_held(turn), COMPLETED, progress=100, result=result):
             raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
 
     def fail(self, turn: Turn, code: str, message: str) -> None:
         """End a job that cannot be made. Raises: Lost."""
-        now = self.now()
-        told = {"status": FAILED, "error_code": code, "error_message": message, "completed_at": now}
-        if not self._change(_held(turn), **told, expires_at=now + self.kept, lease_until=None):
+        if not self._end(_held(turn), FAILED, error_code=code, error_message=message):
             raise Lost(f"job {turn.id} is no longer held by {turn.worker}")
 
     def release(self, turn: Turn) -> None:
-        """Give a job back unfinished, as a worker does that is told to stop; the attempt does not count."""
-        self._change(_held(turn), **BACK, attempts=Job.attempts - 1)
+        """Give a job back unfinished, as a worker does that is told to stop; the attempt does not count.
+
+        One that was cancelled ends.
+        """
+        if not self._change(and_(_held(turn), ~Job.cancelled), **BACK, attempts=Job.attempts - 1):
+            self._end(and_(_held(turn), Job.cancelled), FAILED, **STOPPED)
 
     def reclaim(self) -> int:
         """Give back jobs whose leases ran out; return how many it changed.
@@ -344,18 +345,16 @@ class Jobs:
         """
         now = self.now()
         over = and_(Job.status == RUNNING, Job.lease_until < now)
-        told = {"status": FAILED, "completed_at": now, "expires_at": now + self.kept, "lease_until": None}
-        ended = {**told, "error_code": CANCELLED, "error_message": CANCELLED}
-        stopped = self._change(and_(over, Job.cancelled), **ended)
-        died = self._change(
-            and_(over, Job.attempts >= MOST_ATTEMPTS), **told, error_code=DIED,
+        stopped = self._end(and_(over, Job.cancelled), FAILED, **STOPPED)
+        died = self._end(
+            and_(over, Job.attempts >= MOST_ATTEMPTS), FAILED, error_code=DIED,
             error_message=f"the worker died {MOST_ATTEMPTS} times while it made this video",
         )  # fmt: skip
-        untaken = self._change(
-            and_(Job.status == QUEUED, Job.created_at < now - self.most_wait), **told, error_code=UNTAKEN,
+        untaken = self._end(
+            and_(Job.status == QUEUED, Job.created_at < now - self.most_wait), FAILED, error_code=UNTAKEN,
             error_message="no worker took it in time; ask for another model, or start a worker for this one",
         )  # fmt: skip
-        return stopped + died + untaken + self._change(over, **BACK)
+        return stopped + died + untaken + self._change(and_(over, ~Job.cancelled), **BACK)
 
     def expired(self, limit: int = 100) -> list[Job]:
         """Return finished jobs whose time is over."""
@@ -363,27 +362,26 @@ class Jobs:
         with Session(self.reading, expire_on_commit=False) as session:
             return list(session.scalars(asked))
 
-    def named(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield id and request of every job."""
-        asked = select(Job.id, Job.request).execution_options(yield_per=100)
+    def named(self) -> Iterator[tuple[str, bool, dict[str, Any]]]:
+        """Yield of every job its id, whether it is over, and its request."""
+        asked = select(Job.id, Job.status.in_(OVER), Job.request).execution_options(yield_per=100)
         with self.reading.connect() as connection:
             for row in connection.execute(asked):
-                yield row[0], row[1]
+                yield row[0], bool(row[1]), row[2]
 
     def unfinished(self, owner: str) -> int:
         """Return how many jobs of an owner are queued or in progress."""
         with Session(self.reading) as session:
             return self._open(session, owner)
 
-    def unannounced(self, waiting: Sequence[str] = (), limit: int = 100) -> list[Job]:
-        """Return finished jobs that webhooks were not told of, without those that are waiting for that."""
-        over = and_(Job.status.in_((COMPLETED, FAILED)), Job.announced.is_(False), Job.id.not_in(waiting))
-        asked = select(Job).where(over).order_by(Job.number).limit(limit)
-        with Session(self.reading, expire_on_commit=False) as session:
-            return list(session.scalars(asked))
+    def unannounced(self) -> list[Ended]:
+        """Return the jobs that are over, the oldest first, of which some webhook was not told yet."""
+        asked = select(Job.id, Job.status).where(Job.status.in_(OVER), ~Job.announced).order_by(Job.number)
+        with self.reading.connect() as connection:
+            return [Ended(*row) for row in connection.execute(asked)]
 
     def announce(self, job_id: str) -> None:
-        """Note that webhooks were told of a job."""
+        """Note that all webhooks were told of a job."""
         self._change(Job.id == job_id, announced=True)
 
     def oldest_queued(self) -> float:
@@ -419,11 +417,16 @@ class Jobs:
         with self.reading.connect() as connection:
             return connection.scalars(asked).all()
 
+    def _end(self, which: ColumnElement[bool], status: str, **told: Any) -> int:
+        """End the jobs that are as said; they and their files stay for a time. Return how many."""
+        now = self.now()
+        until = {"completed_at": now, "expires_at": now + self.kept, "lease_until": None}
+        return self._change(which, status=status, **until, **told)
+
     def _change(self, which: ColumnElement[bool], **values: Any) -> int:
         """Change the jobs that are as said; return how many."""
-        with Session(self.engine) as session, session.begin():
-            changed = update(Job).where(which).values(**values)
-            return _count(session.execute(changed.execution_options(synchronize_session=False)))
+        with self.engine.begin() as connection:
+            return connection.execute(update(Job).where(which).values(**values)).rowcount
 
     def _keyed(self, session: Session, owner: str, key: str) -> Job | None:
         return session.scalars(select(Job).where(Job.owner == owner, Job.idempotency_key == key)).first()
@@ -444,7 +447,3 @@ def _same(job: Job, mark: str) -> Job:
     if job.fingerprint != mark:
         raise KeyReused("this idempotency key was used for another request; take a new one")
     return job
-
-
-def _count(result: Any) -> int:
-    return int(result.rowcount)

@@ -95,7 +95,7 @@ class Studio:
         done = [f"made at {base.shape}"]
         width, height = request.get("size") or (4 * base.shape.width, 4 * base.shape.height)
         fps = request.get("fps") or base.fps
-        if width * height * fps * len(base) / base.fps > MOST_PIXELS:
+        if max(width * height * fps * len(base) / base.fps, base.shape.num_pixels) > MOST_PIXELS:
             raise ConfigError("the video is too large for this server; ask for fewer seconds or pixels")
         video = base
         watch.advance(0)

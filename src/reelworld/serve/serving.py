@@ -7,6 +7,7 @@ Workers are processes of their own; one that dies is started again, and its job 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
@@ -26,10 +27,10 @@ from sqlalchemy.orm import Session
 from reelworld.core.errors import ConfigError, ReelWorldError, StorageError
 from reelworld.core.storage import make_folder
 from reelworld.serve.app import build
-from reelworld.serve.desk import Desk, folders_of, remove_files
+from reelworld.serve.desk import Desk
 from reelworld.serve.gate import LOOPBACK, Keys, Rules
 from reelworld.serve.jobs import KEPT_SECONDS, LEASE_SECONDS, Jobs
-from reelworld.serve.storage import Storage
+from reelworld.serve.storage import Storage, folders_of
 from reelworld.serve.tables import Character, open_database, upgrade
 from reelworld.serve.webhooks import Webhooks
 from reelworld.serve.worker import DEADLINE_SECONDS, parse_weights
@@ -37,7 +38,7 @@ from reelworld.serve.worker import DEADLINE_SECONDS, parse_weights
 HOUSEKEEPING_SECONDS, SWEEP_SECONDS = 2.0, 3600.0
 OWN = re.compile(r"(input|video|char)_[0-9a-f]{32}$")  # folders that the server makes
 SLOWEST_WEBHOOK = 3600.0  # seconds before one that does not listen is called again
-MOST_TOLD = 100  # jobs that webhooks are told of at once
+MOST_TOLD = 100  # jobs that a webhook is told of at once
 SLOWEST_RESTART = 30.0  # seconds before a worker that dies again and again is started again
 GRACE_SECONDS = 10  # that a worker gets to give its job back
 
@@ -84,11 +85,9 @@ def run(settings: Settings) -> None:
     app = build(desk, keys, rules)
     stop = threading.Event()
     crew = Crew(settings)
-    keepers = [threading.Thread(target=_keep_house, args=(jobs, storage, crew, stop), daemon=True)]
-    if hooks.urls:
-        keepers.append(threading.Thread(target=_announce_all, args=(jobs, hooks, stop), daemon=True))
-    for keeper in keepers:
-        keeper.start()
+    keeper = threading.Thread(target=_keep_house, args=(jobs, storage, crew, stop), daemon=True)
+    for thread in (keeper, *announcers(jobs, hooks, stop)):
+        thread.start()
     where = f"http://{settings.host}:{settings.port}"
     print(f"ReelWorld serves at {where} (API: /v1/videos); Ctrl-C stops", flush=True)
     try:
@@ -98,7 +97,7 @@ def run(settings: Settings) -> None:
         )  # fmt: skip
     finally:
         stop.set()
-        keepers[0].join()
+        keeper.join()
         crew.dismiss()
 
 
@@ -195,56 +194,65 @@ def _keep_house(jobs: Jobs, storage: Storage, crew: Crew, stop: threading.Event)
         stop.wait(HOUSEKEEPING_SECONDS)
 
 
-def _announce_all(jobs: Jobs, hooks: Webhooks, stop: threading.Event) -> None:
-    """Tell webhooks of what is over, in a thread of its own: some answer slowly, or never."""
-    waits: dict[str, Wait] = {}
+@dataclass(frozen=True)
+class Wait:
+    """Until when an address is not called about a job, and how long it waits after that."""
+
+    until: float = 0.0
+    seconds: float = HOUSEKEEPING_SECONDS
+
+
+TAKEN = Wait(math.inf)
+Line = dict[str, Wait]  # of one address, by job
+
+
+def announcers(jobs: Jobs, hooks: Webhooks, stop: threading.Event) -> list[threading.Thread]:
+    """Return a thread for each address, which tells it of what is over: some answer slowly, or never."""
+    lines: dict[str, Line] = {url: {} for url in hooks.urls}
+    return [
+        threading.Thread(target=_announce_all, args=(jobs, hooks, url, lines, stop), daemon=True)
+        for url in lines
+    ]
+
+
+def _announce_all(
+    jobs: Jobs, hooks: Webhooks, url: str, lines: dict[str, Line], stop: threading.Event
+) -> None:
     while not stop.is_set():
         try:
-            announce(jobs, hooks, waits, stop)
+            announce(jobs, hooks, url, lines, stop)
         except SQLAlchemyError as error:
             print(f"webhooks: {error.__class__.__name__}", file=sys.stderr)
         stop.wait(HOUSEKEEPING_SECONDS)
 
 
-@dataclass(frozen=True)
-class Wait:
-    """Addresses that did not take the end of a job: until when they are left alone, and how long then."""
-
-    urls: Sequence[str]
-    until: float = 0.0
-    seconds: float = HOUSEKEEPING_SECONDS
-
-
-def announce(jobs: Jobs, hooks: Webhooks, waits: dict[str, Wait], stop: threading.Event) -> None:
-    """Tell of each job that is over; one that is not taken waits, each time twice as long."""
-    now = time.monotonic()
-    waiting = [name for name, wait in waits.items() if wait.until > now]
-    due = jobs.unannounced(waiting, limit=MOST_TOLD)
-    if len(due) < MOST_TOLD:  # the others were deleted meanwhile
-        for gone in waits.keys() - {*waiting, *(job.id for job in due)}:
-            del waits[gone]
-    for job in due:
+def announce(jobs: Jobs, hooks: Webhooks, url: str, lines: dict[str, Line], stop: threading.Event) -> None:
+    """Tell an address of each job that is over; one that it does not take waits, each time twice as long."""
+    line, over, now = lines[url], jobs.unannounced(), time.monotonic()
+    for gone in line.keys() - {job.id for job in over}:  # all took it, or it was deleted
+        del line[gone]
+    due = [(job, wait) for job in over if (wait := line.get(job.id, Wait())).until <= now]
+    for job, wait in due[:MOST_TOLD]:
         if stop.is_set():
             return
-        wait = waits.pop(job.id, Wait(hooks.urls))
-        if left := hooks.tell(job, wait.urls):
-            longer = min(2 * wait.seconds, SLOWEST_WEBHOOK)
-            waits[job.id] = Wait(left, time.monotonic() + wait.seconds, longer)
-        else:
+        longer = min(2 * wait.seconds, SLOWEST_WEBHOOK)
+        line[job.id] = TAKEN if hooks.tell(job, url) else Wait(time.monotonic() + wait.seconds, longer)
+    for job in over:
+        if all(other.get(job.id) is TAKEN for other in lines.values()):
             jobs.announce(job.id)
 
 
 def sweep(jobs: Jobs, storage: Storage, before: set[str]) -> set[str]:
-    """Remove folders that nobody names now nor named at the last sweep; return those that nobody names.
+    """Remove folders that nobody needs now nor needed at the last sweep; return those that nobody needs.
 
     A server that was killed between storing what a job begins from and queueing it leaves such a folder, or
-    one that could not remove a deleted job's files.
+    one that could not remove a deleted job's files. A job that is over needs its own folder alone.
     """
     with Session(jobs.reading) as session:
         owned = set(session.scalars(select(Character.id)))
     there = {name for name in storage.folders() if OWN.match(name)}
-    for job_id, request in jobs.named():
-        owned.update(folders_of(job_id, request))
+    for job_id, over, request in jobs.named():
+        owned.update([job_id] if over else folders_of(job_id, request))
     left = set()
     for folder in (there - owned) & before:
         try:
@@ -259,4 +267,4 @@ def _expire(jobs: Jobs, storage: Storage) -> None:
     """Remove finished jobs whose time is over, then their files; what resists, a later sweep removes."""
     for job in jobs.expired():
         jobs.delete(job.id)
-        remove_files(storage, job)
+        storage.let_go(folders_of(job.id, job.request))

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -83,6 +84,12 @@ class Storage:
                 if attempt == 2:
                     raise
 
+    def let_go(self, folders: Iterable[str]) -> None:
+        """Remove folders that nobody needs any more; what resists is left to `serving.sweep`."""
+        for folder in folders:
+            with suppress(StorageError):
+                self.remove(folder)
+
     def _remove(self, path: str) -> None:
         with suppress(FileNotFoundError):
             self.files.rm(path, recursive=True)
@@ -91,6 +98,17 @@ class Storage:
         if not NAME.fullmatch(name):
             raise StorageError(f"{name!r} is no name of a stored file")
         return f"{self.root}/{name}"
+
+
+def folders_of(job_id: str, request: Mapping[str, Any]) -> list[str]:
+    """Return the folders that belong to a job alone: its files, and the copies of what it began from."""
+    return [job_id, *inputs_of(request)]
+
+
+def inputs_of(request: Mapping[str, Any]) -> set[str]:
+    """Return the folders of the copies of what a job begins from, which only its making reads."""
+    given = [*request.get("sources", ()), request.get("image"), *(request.get("characters") or {}).values()]
+    return {str(name).split("/")[0] for name in given if name}
 
 
 @contextmanager

@@ -11,9 +11,9 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -21,9 +21,9 @@ from starlette.concurrency import run_in_threadpool
 
 from reelworld.serve import asked as ask
 from reelworld.serve.bodies import read_body
-from reelworld.serve.desk import Desk
+from reelworld.serve.desk import Desk, Source
 from reelworld.serve.documents import body_of
-from reelworld.serve.errors import ApiError, not_found
+from reelworld.serve.errors import ApiError, not_found, too_much
 from reelworld.serve.given import (
     desk_of,
     given_image,
@@ -35,7 +35,7 @@ from reelworld.serve.given import (
     owner_of,
     shown,
 )  # fmt: skip
-from reelworld.serve.jobs import COMPLETED, FAILED
+from reelworld.serve.jobs import OVER
 from reelworld.serve.objects import EVENTS, POLL_MS, page_object, video_object
 from reelworld.serve.tables import Job
 
@@ -55,7 +55,7 @@ listeners: Counter[str] = Counter()  # open streams of events, by owner
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(Generic[ask.Body]):
     """A request for a video: who asks for what, with which idempotency key and body."""
 
     desk: Desk
@@ -64,17 +64,25 @@ class Call:
     key: str | None
     mark: str
     fields: dict[str, Any]
+    asked: ask.Body
 
     @classmethod
-    async def of(cls, request: Request, operation: str, about: str = "") -> Call:
-        """Read a request; `about` is what its address says. Raises: ApiError."""
+    async def of(
+        cls, request: Request, operation: str, model: type[ask.Body], about: str = ""
+    ) -> Call[ask.Body]:
+        """Read a request, in threads: it may be long; `about` is what its address says. Raises: ApiError."""
         key, fields = key_of(request), await read_body(request)
-        mark = mark_of(f"{operation} {about}", fields)
-        return cls(desk_of(request), owner_of(request), operation, key, mark, fields)
+        mark = await run_in_threadpool(mark_of, f"{operation} {about}", fields)
+        asked = await run_in_threadpool(ask.read, model, fields)
+        return cls(desk_of(request), owner_of(request), operation, key, mark, fields, asked)
 
     async def before(self) -> Job | None:
         """Return the job of the same request, if it was made before: its source may be gone by now."""
         return await run_in_threadpool(self.desk.jobs.asked_before, self.owner, self.key, self.mark)
+
+    async def source(self, name: str) -> Source:
+        """Return a finished video of the owner's. Raises: ApiError."""
+        return await run_in_threadpool(self.desk.source, known_id(name, "video"), self.owner)
 
     async def queue(self, asked: ask.Asked, **given: Any) -> JSONResponse:
         """Queue a job in a thread; return its video object, with when to ask again."""
@@ -95,19 +103,17 @@ def answer(job: Job) -> JSONResponse:
 @router.post("", openapi_extra=body_of(ask.Create, image=True))
 async def create(request: Request) -> Response:
     """Queue a video of a text, and of an image where one is given."""
-    call = await Call.of(request, "generate")
-    asked = ask.read(ask.Create, call.fields)
+    call = await Call.of(request, "generate", ask.Create)
     if (old := await call.before()) is not None:
         return answer(old)
-    return await call.queue(asked, image=await given_image(request, call.fields, asked))
+    return await call.queue(call.asked, image=await given_image(request, call.fields, call.asked))
 
 
 @router.post("/variations", openapi_extra=body_of(ask.Variations, image=True))
 async def variations(request: Request) -> Response:
     """Queue several videos of one text, with seeds that follow each other."""
-    call = await Call.of(request, "variations")
-    asked = ask.read(ask.Variations, call.fields)
-    desk, own = call.desk, (call.key, call.mark)
+    call = await Call.of(request, "variations", ask.Variations)
+    desk, asked, own = call.desk, call.asked, (call.key, call.mark)
     jobs = await run_in_threadpool(desk.queued_before, call.owner, asked.count, *own)
     if not jobs:
         image = await given_image(request, call.fields, asked)
@@ -117,11 +123,10 @@ async def variations(request: Request) -> Response:
 
 async def _of_another(request: Request, operation: str, model: type[ask.Asked]) -> Response:
     """Queue a video of another one, which is sent or named."""
-    call = await Call.of(request, operation)
-    asked = ask.read(model, call.fields)
+    call = await Call.of(request, operation, model)
     if (old := await call.before()) is not None:
         return answer(old)
-    return await call.queue(asked, sources=[await given_video(request, call.fields, asked)])
+    return await call.queue(call.asked, sources=[await given_video(request, call.fields, call.asked)])
 
 
 @router.post("/edits", openapi_extra=body_of(ask.Remix, video=True))
@@ -154,39 +159,36 @@ async def recut(request: Request) -> Response:
     return await _of_another(request, "recut", ask.Recut)
 
 
-async def _of_ours(call: Call, asked: ask.Asked, names: Sequence[str]) -> Response:
-    """Queue a video of finished ones of the owner's."""
+async def _of_ours(call: Call[Any], *names: str) -> Response:
+    """Queue a video of finished ones of the owner's; one that is named twice is loaded once."""
     if (old := await call.before()) is not None:
         return answer(old)
-    source = call.desk.source
-    sources = [await run_in_threadpool(source, known_id(name, "video"), call.owner) for name in names]
-    return await call.queue(asked, sources=sources)
+    found = {name: await call.source(name) for name in dict.fromkeys(names)}
+    return await call.queue(call.asked, sources=[found[name] for name in names])
 
 
 @router.post("/{video_id}/remix", openapi_extra=body_of(ask.Remix))
 async def remix(request: Request, video_id: str) -> Response:
     """Queue a video like this one after another text."""
-    call = await Call.of(request, "remix", video_id)
-    return await _of_ours(call, ask.read(ask.Remix, call.fields), [video_id])
+    return await _of_ours(await Call.of(request, "remix", ask.Remix, video_id), video_id)
 
 
 @router.post("/blends", openapi_extra=body_of(ask.Blend))
 async def blend(request: Request) -> Response:
     """Queue a video that goes from one of ours over into another."""
-    call = await Call.of(request, "blend")
-    asked = ask.read(ask.Blend, call.fields)
-    return await _of_ours(call, asked, [asked.first, asked.second])
+    call = await Call.of(request, "blend", ask.Blend)
+    return await _of_ours(call, call.asked.first, call.asked.second)
 
 
 @router.post("/storyboards", openapi_extra=body_of(ask.Board))
 async def storyboard(request: Request) -> Response:
     """Queue a video of cards on a timeline."""
-    call = await Call.of(request, "storyboard")
-    asked = ask.read(ask.Board, call.fields)
+    call = await Call.of(request, "storyboard", ask.Board)
+    asked = call.asked
     if (old := await call.before()) is not None:
         return answer(old)
     board = await run_in_threadpool(call.desk.board, asked)
-    sources = [await shown(request, card, asked) for card in asked.cards if card.image or card.video]
+    sources = await shown(request, asked)
     text = asked.prompt or " ".join(card.text for card in asked.cards if card.text)[: ask.MOST_PROMPT]
     return await call.queue(asked.model_copy(update={"prompt": text}), sources=sources, board=board)
 
@@ -226,9 +228,10 @@ def delete(request: Request, video_id: str) -> Response:
 @router.post("/{video_id}/cancel")
 def cancel(request: Request, video_id: str) -> Response:
     """Stop a video that is queued or in progress; it becomes failed with the code "cancelled"."""
-    job = job_of(request, video_id)
-    desk_of(request).jobs.cancel(job.id, job.owner)
-    return answer(job_of(request, video_id))
+    job = desk_of(request).cancel(job_of(request, video_id))
+    if job is None:
+        raise not_found("video")
+    return answer(job)
 
 
 @router.get("/{video_id}/children")
@@ -275,8 +278,7 @@ async def events(request: Request, video_id: str) -> Response:
     """Tell of a video as it is made: server-sent events, until it is completed or failed."""
     job = await run_in_threadpool(job_of, request, video_id)
     if listeners[job.owner] >= MOST_STREAMS:
-        wait = {"retry-after": "5"}
-        raise ApiError(429, "too many streams of events are open", code="rate_limit", headers=wait)
+        raise too_much("too many streams of events are open")
     headers = {"cache-control": "no-store"}
     return StreamingResponse(_events(request, job), media_type="text/event-stream", headers=headers)
 
@@ -309,7 +311,7 @@ async def _events(request: Request, job: Job) -> AsyncIterator[str]:
             if seen is None:
                 yield _event("video.deleted", {"id": job.id})
                 return
-            if seen.preview not in (0, shown) and seen.status not in (COMPLETED, FAILED):
+            if seen.preview not in (0, shown) and seen.status not in OVER:
                 shown = seen.preview
                 place = f"/v1/videos/{job.id}/preview"
                 yield _event("video.preview", {"id": job.id, "number": shown, "url": place})
@@ -320,7 +322,7 @@ async def _events(request: Request, job: Job) -> AsyncIterator[str]:
             elif time.monotonic() - last > PING_SECONDS:
                 last = time.monotonic()
                 yield ": still there\n\n"
-            if seen.status in (COMPLETED, FAILED):
+            if seen.status in OVER:
                 return
             await asyncio.sleep(EVENT_SECONDS)
     finally:

@@ -1,7 +1,7 @@
 """Telling others that a video is completed or failed: signed requests to the addresses of the operator.
 
     hooks = Webhooks(("https://example.org/hook",), secret="whsec_...")
-    hooks.tell(job)                         # True where all addresses took it
+    hooks.tell(job, hooks.urls[0])          # True where that address took it
 
 Signed as the hosted API does (Standard Webhooks 1.0): its clients' `webhooks.unwrap` verifies them. Users
 cannot name addresses: a server that fetches what strangers say can be led anywhere.
@@ -23,8 +23,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reelworld.core.errors import ConfigError
+from reelworld.serve.jobs import Ended
 from reelworld.serve.objects import EVENTS
-from reelworld.serve.tables import Job
 
 PREFIX, TIMEOUT = "whsec_", 10.0
 
@@ -43,9 +43,9 @@ class Webhooks:
             raise ConfigError(f"a webhook's secret is {PREFIX} and base64 after it") from error
         if urls and len(self.key) < 24:
             raise ConfigError(f"webhooks need a secret of 24 bytes or more, as {PREFIX} and base64")
-        self.urls = tuple(urls)
+        self.urls = tuple(dict.fromkeys(urls))
 
-    def signed(self, job: Job, now: float) -> tuple[bytes, dict[str, str]]:
+    def signed(self, job: Ended, now: float) -> tuple[bytes, dict[str, str]]:
         """Return the body that tells of a job, and the headers that prove where it comes from."""
         event = {"id": f"evt_{job.id}", "object": "event", "created_at": int(now), "type": EVENTS[job.status],
                  "data": {"id": job.id}}  # fmt: skip
@@ -57,10 +57,9 @@ class Webhooks:
             "webhook-timestamp": str(int(now)), "webhook-signature": f"v1,{signature}",
         }  # fmt: skip
 
-    def tell(self, job: Job, urls: Sequence[str]) -> list[str]:
-        """Tell addresses of the end of a job; return those that did not take it."""
-        body, headers = self.signed(job, time.time())
-        return [url for url in urls if not _posted(url, body, headers)]
+    def tell(self, job: Ended, url: str) -> bool:
+        """Tell an address of the end of a job; return whether it took it."""
+        return _posted(url, *self.signed(job, time.time()))
 
 
 class _Unled(urllib.request.HTTPRedirectHandler):

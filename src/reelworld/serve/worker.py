@@ -32,9 +32,9 @@ from reelworld.core.sheet import strip
 from reelworld.core.types import Frames, Video
 from reelworld.generate.packaged import PACKAGED
 from reelworld.generate.request import to_frames
-from reelworld.serve.jobs import CANCELLED, KEPT_SECONDS, LATE, Cancelled, Jobs, Lost, Turn
+from reelworld.serve.jobs import CANCELLED, KEPT_SECONDS, LATE, OVER, Cancelled, Jobs, Lost, Turn
 from reelworld.serve.making import Studio
-from reelworld.serve.storage import Storage
+from reelworld.serve.storage import Storage, inputs_of
 from reelworld.serve.tables import open_database, upgrade
 
 DATABASE_SECONDS = 2.0  # before a database that fails is asked again
@@ -150,18 +150,19 @@ def _work(jobs: Jobs, storage: Storage, studio: Studio, turn: Turn, watch: Watch
     """Do one job; what it leaves is removed while it is still held. Raises: SQLAlchemyError."""
     try:
         _make(jobs, storage, studio, turn, watch)
-        return
     except Stopped:
         _clean(jobs, storage, turn)
         jobs.release(turn)
-        return
     except SQLAlchemyError:
         raise
     except Lost:
-        pass
+        _clean(jobs, storage, turn)
     except Exception as error:  # whatever it was: the job must end, and the worker go on
         _fail(jobs, turn, error)
-    _clean(jobs, storage, turn)
+        _clean(jobs, storage, turn)
+    job = jobs.get(turn.id)
+    if job is None or job.status in OVER:
+        storage.let_go(inputs_of(turn.request))
 
 
 def _clean(jobs: Jobs, storage: Storage, turn: Turn) -> None:
@@ -186,11 +187,7 @@ def _make(jobs: Jobs, storage: Storage, studio: Studio, turn: Turn, watch: Watch
     for name, data in made.files.items():
         _put(storage, f"{turn.id}/{turn.attempt}/{name}", data)
     jobs.complete(turn, {"folder": f"{turn.id}/{turn.attempt}", **made.about})
-    for earlier in range(1, turn.attempt):
-        try:
-            storage.remove(f"{turn.id}/{earlier}")
-        except StorageError as error:  # the video is there; what is left goes when it expires
-            print(f"{turn.id}: {error}", file=sys.stderr)
+    storage.let_go(f"{turn.id}/{earlier}" for earlier in range(1, turn.attempt))  # or when it expires
 
 
 def _put(storage: Storage, name: str, data: bytes) -> None:
