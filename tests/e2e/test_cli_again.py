@@ -61,12 +61,8 @@ def test_a_generated_video_is_made_again(weights, tmp_path):
     assert (code, "load those" in told) == (2, True)
 
 
-def test_a_repeat_that_was_interrupted_goes_on(film, weights, tmp_path, monkeypatch):
-    first, out = tmp_path / "a.mp4", tmp_path / "b.mp4"
-    code, _, told = reel(
-        "extend", film, "a red ball", "--seconds", "2", "-o", first, "--weights", weights, *FAST
-    )
-    assert code == 0, told
+def interrupt_second_window(monkeypatch) -> list[tuple]:
+    """Let the second call of the pipeline be interrupted; return what grows by each call."""
     calls, real = [], Pipeline.__call__
 
     def stopping(self, *given, **options):
@@ -76,6 +72,16 @@ def test_a_repeat_that_was_interrupted_goes_on(film, weights, tmp_path, monkeypa
         return real(self, *given, **options)
 
     monkeypatch.setattr(Pipeline, "__call__", stopping)
+    return calls
+
+
+def test_a_repeat_that_was_interrupted_goes_on(film, weights, tmp_path, monkeypatch):
+    first, out = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    code, _, told = reel(
+        "extend", film, "a red ball", "--seconds", "2", "-o", first, "--weights", weights, *FAST
+    )
+    assert code == 0, told
+    calls = interrupt_second_window(monkeypatch)
     asked = ["again", first, "-o", out, "--made-of", film.parent, "--weights", weights]
     code, _, _ = reel(*asked)
     assert code == 130
@@ -91,15 +97,7 @@ def test_a_repeat_that_was_interrupted_goes_on(film, weights, tmp_path, monkeypa
 
 
 def test_a_preview_shows_the_first_window_after_an_interruption(weights, tmp_path, monkeypatch):
-    calls, real = [], Pipeline.__call__
-
-    def stopping(self, *given, **options):
-        calls.append(given)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(self, *given, **options)
-
-    monkeypatch.setattr(Pipeline, "__call__", stopping)
+    interrupt_second_window(monkeypatch)
     for name, codes in (("stopped", [130, 0]), ("whole", [0])):
         asked = ["generate", "a red ball", "--num-frames", 12, "-o", tmp_path / f"{name}.mp4"]
         for preview, code in zip(([], ["--preview"])[-len(codes) :], codes, strict=True):

@@ -91,7 +91,7 @@ def _rgb(page: Image.Image) -> Image.Image:
 def on_white(image: Image.Image) -> Image.Image:
     """Return an image as RGB, on white where it is transparent."""
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")

@@ -55,8 +55,8 @@ def _history(init: str | Path, card: Mapping[str, Any]) -> dict[str, Any]:
 
 def _first_seed(history: Mapping[str, Any], seed: int) -> int:
     """Return the seed of the first training that a history tells of, or `seed` where it tells of none."""
-    told = history.get("recipe", {}).get("seed", seed)
-    return _first_seed(history["continued"], told) if "continued" in history else int(told)
+    seed = history.get("recipe", {}).get("seed", seed)
+    return _first_seed(history["continued"], seed) if "continued" in history else seed
 
 
 class Denoising:
